@@ -1,0 +1,231 @@
+"""From trees to scores: a model's row, the rows of the baselines, and the table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analyses.attachment import ArcCounts, count_arcs
+from analyses.intervals import Interval, bootstrap
+from analyses.protocols import (
+    BASELINES,
+    PROTOCOLS,
+    ProtocolName,
+    baseline_trees,
+    check_name,
+    scored_words,
+)
+from analyses.signature import Score, Settings, Signature, digest, score_line
+from data import Sentence
+from data import root as root_of
+
+RootName: TypeAlias = Literal["gold", "predicted"]
+ROOTS: tuple[RootName, ...] = get_args(RootName)
+
+RANDOM_TREES = 10
+"""Random trees drawn for each sentence; the random row is their mean."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """One row of a table: scores in percent, the counts behind them, and what they were measured on.
+
+    ``counts`` are per sentence; those of the random row are summed over ``RANDOM_TREES`` trees a sentence.
+    """
+
+    name: str
+    uas: Score
+    uuas: Score
+    ned: Score
+    counts: ArcCounts
+    signature: Signature
+
+    @property
+    def scores(self) -> tuple[Score, Score, Score]:
+        """UAS, UUAS and NED."""
+        return self.uas, self.uuas, self.ned
+
+    def __str__(self) -> str:
+        """One line a score, each with the signature."""
+        return "\n".join(score_line(score, self.signature) for score in self.scores)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able form: name, scores and signature, without the counts per sentence."""
+        return {
+            "name": self.name,
+            "scores": [score.as_dict() for score in self.scores],
+            "signature": self.signature.as_dict(),
+        }
+
+
+def gold_roots(sentences: Sequence[Sentence]) -> list[int]:
+    """The gold root of each sentence, 1-based.
+
+    Raises:
+        data.DataError: if the gold heads of a sentence are no tree with one root.
+    """
+    return [root_of(sentence) for sentence in sentences]
+
+
+def evaluate(
+    sentences: Sequence[Sentence],
+    predicted: Sequence[ArrayLike],
+    *,
+    name: str,
+    data: str,
+    version: str,
+    protocol: ProtocolName,
+    root: RootName,
+    settings: Settings | None = None,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Evaluation:
+    """Score predicted trees against gold trees under a protocol, with 95% bootstrap intervals.
+
+    Args:
+        sentences: the gold sentences.
+        predicted: heads of each sentence, int [n], as ``analyses.decode`` returns them.
+        name: of the row.
+        data: name of the data for the signature.
+        version: of this project, for the signature.
+        protocol: ``wu2020`` or ``fair``; decides which words are scored.
+        root: ``gold`` if the decoder was given the gold root (always under ``wu2020``), else ``predicted``.
+        settings: how the trees were made, for the signature.
+        seed: of the bootstrap over sentences.
+        resamples: of the bootstrap.
+
+    Raises:
+        ValueError: for an unknown name, trees that do not fit the sentences, missing gold heads, missing UPOS
+            under ``fair``, or if no arc at all is scored.
+    """
+    signature = _signature(
+        sentences, data=data, version=version, protocol=protocol, root=root, seed=seed, resamples=resamples
+    )
+    signature = replace(signature, settings=settings or Settings())
+    counts = [_counts(sentences, predicted, protocol)]
+    return _evaluation(name, counts, signature, seed=seed, resamples=resamples)
+
+
+def baseline_rows(
+    sentences: Sequence[Sentence],
+    *,
+    data: str,
+    version: str,
+    protocol: ProtocolName,
+    root: RootName,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> tuple[Evaluation, ...]:
+    """Evaluate left-chain, right-chain, adjacent and random trees under the same protocol as a model.
+
+    With ``root="gold"`` the baselines are given the gold root, as the model is. ``random`` is the mean over
+    ``RANDOM_TREES`` uniformly random projective trees a sentence, drawn from ``seed``.
+
+    Raises:
+        ValueError: as :func:`evaluate`.
+        data.DataError: if a gold root is needed and the gold heads are no tree with one root.
+    """
+    signature = _signature(
+        sentences, data=data, version=version, protocol=protocol, root=root, seed=seed, resamples=resamples
+    )
+    roots = gold_roots(sentences) if root == "gold" else None
+    lengths = [len(sentence.words) for sentence in sentences]
+    rng = np.random.default_rng(seed)
+    rows = []
+    for name in BASELINES:
+        draws = [
+            baseline_trees(lengths, protocol=protocol, name=name, roots=roots, seed=rng)
+            for _ in range(RANDOM_TREES if name == "random" else 1)
+        ]
+        counts = [_counts(sentences, trees, protocol) for trees in draws]
+        own_signature = replace(signature, settings=Settings(decoder=name))
+        rows.append(_evaluation(name, counts, own_signature, seed=seed, resamples=resamples))
+    return tuple(rows)
+
+
+def table(rows: Sequence[Evaluation]) -> str:
+    """Plain-text table with aligned columns: name, then UAS, UUAS and NED as ``41.7 [40.9, 42.5]``."""
+    header = ["", *(f"{metric} [95% interval]" for metric in ("UAS", "UUAS", "NED"))]
+    lines = [header, *([row.name, *(score.cell() for score in row.scores)] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )
+
+
+def _signature(
+    sentences: Sequence[Sentence],
+    *,
+    data: str,
+    version: str,
+    protocol: ProtocolName,
+    root: RootName,
+    seed: int,
+    resamples: int,
+) -> Signature:
+    """Check the names and write the signature that all rows on these sentences share."""
+    check_name(protocol, PROTOCOLS, "protocol")
+    check_name(root, ROOTS, "root")
+    if protocol == "wu2020" and root != "gold":
+        raise ValueError("expected root gold, since protocol wu2020 gives it to the decoder, found predicted")
+    return Signature(
+        data=data,
+        digest=digest(sentences),
+        root=root,
+        punct="scored" if protocol == "wu2020" else "unscored",
+        n=len(sentences),
+        version=version,
+        protocol=protocol,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _counts(
+    sentences: Sequence[Sentence], predicted: Sequence[ArrayLike], protocol: ProtocolName
+) -> ArcCounts:
+    """Count the arcs that the protocol scores."""
+    gold = []
+    for sentence in sentences:
+        if sentence.heads is None:
+            raise ValueError(f"{sentence.where}: sentence {sentence.id}: expected gold heads, found none")
+        gold.append(sentence.heads)
+    return count_arcs(gold, predicted, scored=[scored_words(sentence, protocol) for sentence in sentences])
+
+
+def _evaluation(
+    name: str, draws: Sequence[ArcCounts], signature: Signature, *, seed: int, resamples: int
+) -> Evaluation:
+    """Make a row of one or more counts of the same sentences, which are summed."""
+    counts = ArcCounts(
+        total=np.sum([draw.total for draw in draws], axis=0),
+        directed=np.sum([draw.directed for draw in draws], axis=0),
+        undirected=np.sum([draw.undirected for draw in draws], axis=0),
+        ned=np.sum([draw.ned for draw in draws], axis=0),
+    )
+
+    def score(metric: str, correct: NDArray[np.int64]) -> Score:
+        interval = bootstrap(correct, counts.total, seed=seed, resamples=resamples)
+        return Score(
+            name=metric,
+            value=float(100 * correct.sum() / counts.total.sum()),
+            interval=Interval(100 * interval.low, 100 * interval.high),
+            n=signature.n,
+        )
+
+    return Evaluation(
+        name=name,
+        uas=score("UAS", counts.directed),
+        uuas=score("UUAS", counts.undirected),
+        ned=score("NED", counts.ned),
+        counts=counts,
+        signature=signature,
+    )

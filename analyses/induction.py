@@ -1,0 +1,148 @@
+"""From sentences and a model to induced trees, streamed in input order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
+
+from analyses.evaluation import RootName, gold_roots
+from analyses.protocols import BASELINES, DecoderName, Heads, ProtocolName, baseline_trees, decode
+from analyses.signature import Settings
+
+if TYPE_CHECKING:
+    from data import Sentence
+    from probe import ImpactMatrix, Probe
+    from probe.options import Metric, Perturb, Pool
+
+_CHUNK = 64
+"""Matrices decoded at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """How trees are made: protocol and decoder, and what the decoder is given.
+
+    ``root`` is "gold" where the decoder is given the gold root (always under ``wu2020``), else "predicted".
+    The impact settings are those of ``probe.Probe.impact_many``; ``seed`` is that of random trees.
+    """
+
+    protocol: ProtocolName = "fair"
+    decoder: DecoderName = "eisner"
+    root: RootName = "predicted"
+    metric: Metric = "dist"
+    layer: int = -1
+    pool: Pool = "mean"
+    perturb: Perturb = "pair"
+    batch_tokens: int = 4_096
+    seed: int = 0
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether trees are made from impacts: baselines are not."""
+        return self.decoder not in BASELINES
+
+    def settings(self, model: Probe | None) -> Settings:
+        """What goes into the signature of a score."""
+        if model is None:
+            return Settings(decoder=self.decoder)
+        return Settings(
+            decoder=self.decoder,
+            model=model.name,
+            metric=self.metric,
+            layer=self.layer % (model.n_layers + 1),
+            pool=self.pool,
+            perturb=self.perturb,
+        )
+
+
+@dataclass(frozen=True)
+class Induced:
+    """A sentence with its induced heads (int64 [n], see ``analyses.decode``) and the matrix they come from."""
+
+    sentence: Sentence
+    heads: Heads
+    matrix: ImpactMatrix | None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A sentence that could not be probed, and why."""
+
+    sentence: Sentence
+    reason: str
+
+
+Outcome: TypeAlias = Induced | Skipped
+
+
+def induce(
+    sentences: Sequence[Sentence],
+    model: Probe | None,
+    method: Method,
+    *,
+    on_passes: Callable[[int], None] | None = None,
+) -> Iterator[Outcome]:
+    """Induce a tree for every sentence, in input order.
+
+    Args:
+        sentences: with gold heads where the method's root is "gold".
+        model: None for the baselines, which read no model.
+        method: how trees are made.
+        on_passes: called with the number of sequences after each forward pass.
+
+    Raises:
+        probe.OptionError, probe.ModelError: the model cannot give these matrices.
+        data.DataError: a gold root is needed and the heads are no tree.
+        ValueError: the decoder refuses a matrix; see ``analyses.decode``.
+    """
+    if not method.needs_model:
+        return _baseline(sentences, method)
+    if model is None:
+        raise ValueError(f"decoder {method.decoder} reads impact matrices: a model is needed")
+    matrices = model.impact_many(
+        (sentence.words for sentence in sentences),
+        metric=method.metric,
+        layer=method.layer,
+        pool=method.pool,
+        perturb=method.perturb,
+        batch_tokens=method.batch_tokens,
+        on_passes=on_passes,
+        errors="return",
+    )
+    return _decoded(zip(sentences, matrices, strict=True), method)
+
+
+def _baseline(sentences: Sequence[Sentence], method: Method) -> Iterator[Induced]:
+    assert method.decoder != "eisner" and method.decoder != "cle"
+    trees = baseline_trees(
+        [len(sentence.words) for sentence in sentences],
+        protocol=method.protocol,
+        name=method.decoder,
+        roots=gold_roots(sentences) if method.root == "gold" else None,
+        seed=method.seed,
+    )
+    for sentence, tree in zip(sentences, trees, strict=True):
+        yield Induced(sentence, tree, None)
+
+
+def _decoded(pairs: Iterable[tuple[Sentence, object]], method: Method) -> Iterator[Outcome]:
+    from probe import ImpactMatrix
+
+    pairs = iter(pairs)
+    while chunk := list(islice(pairs, _CHUNK)):
+        probed = [(sentence, found) for sentence, found in chunk if isinstance(found, ImpactMatrix)]
+        trees = iter(
+            decode(
+                [matrix for _, matrix in probed],
+                protocol=method.protocol,
+                decoder=method.decoder,
+                roots=gold_roots([sentence for sentence, _ in probed]) if method.root == "gold" else None,
+            )
+        )
+        for sentence, found in chunk:
+            if isinstance(found, ImpactMatrix):
+                yield Induced(sentence, next(trees), found)
+            else:
+                yield Skipped(sentence, str(found))

@@ -1,0 +1,97 @@
+"""The sentence record that all readers return, and the test that its heads form a tree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from data.errors import DataError
+
+__all__ = ["Sentence", "check_tree", "root"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sentence:
+    """One sentence of n syntactic words; multiword tokens and empty nodes live in ``lines`` only.
+
+    Attributes:
+        id: ``sent_id`` of the treebank, else the running number of the sentence, from 1.
+        words: The n word forms.
+        heads: n heads, 1-based, 0 for the root. None when any head is not annotated.
+        upos: n universal part-of-speech tags. None when no word has one.
+        relations: n dependency relations. None when no word has one.
+        where: ``file:line`` of the first line of the sentence, for messages.
+        lines: The lines of the CoNLL-U block as read, without line ends; empty for plain text.
+    """
+
+    id: str
+    words: tuple[str, ...]
+    heads: tuple[int, ...] | None = None
+    upos: tuple[str, ...] | None = None
+    relations: tuple[str, ...] | None = None
+    where: str = "<memory>"
+    lines: tuple[str, ...] = ()
+
+
+def check_tree(sentence: Sentence) -> None:
+    """Check that the heads of a sentence form a tree with one root.
+
+    Raises:
+        DataError: Heads are missing, out of range, self-attached or cyclic, or there is not one root.
+    """
+    _checked_heads(sentence)
+
+
+def root(sentence: Sentence) -> int:
+    """Return the position of the root word, from 1.
+
+    Raises:
+        DataError: The heads are not a tree; see `check_tree`.
+    """
+    return _checked_heads(sentence).index(0) + 1
+
+
+def _checked_heads(sentence: Sentence) -> tuple[int, ...]:
+    if sentence.heads is None:
+        raise _not_a_tree(sentence, "a head for every word is expected, at least one is missing")
+    heads, n = sentence.heads, len(sentence.words)
+    if len(heads) != n:
+        raise _not_a_tree(sentence, f"{n} heads are expected, one a word, found {len(heads)}")
+    for position, head in enumerate(heads, start=1):
+        word = _name(sentence, position)
+        if not 0 <= head <= n:
+            raise _not_a_tree(sentence, f"head of word {word} is expected in 0..{n}, found {head}")
+        if head == position:
+            raise _not_a_tree(sentence, f"word {word} is its own head")
+    problems = []
+    if (roots := heads.count(0)) != 1:
+        problems.append(f"one root is expected, found {roots}")
+    if cycle := _cycle(heads):
+        words = " -> ".join(_name(sentence, position) for position in (*cycle, cycle[0]))
+        problems.append(f"the heads form a cycle: {words}")
+    if problems:
+        raise _not_a_tree(sentence, "; ".join(problems))
+    return heads
+
+
+def _cycle(heads: Sequence[int]) -> list[int]:
+    """Return the positions of one cycle, each followed by its head, or an empty list."""
+    safe = {0}
+    for start in range(1, len(heads) + 1):
+        path: list[int] = []
+        seen: set[int] = set()
+        node = start
+        while node not in safe and node not in seen:
+            path.append(node)
+            seen.add(node)
+            node = heads[node - 1]
+        if node in seen:
+            return path[path.index(node) :]
+        safe |= seen
+    return []
+
+
+def _name(sentence: Sentence, position: int) -> str:
+    return f"{position} {sentence.words[position - 1]!r}"
+
+
+def _not_a_tree(sentence: Sentence, problem: str) -> DataError:
+    return DataError(f"{sentence.where}: sentence {sentence.id}: {problem}")

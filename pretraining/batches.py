@@ -1,0 +1,183 @@
+"""Sequences of whole sentences, the order of batches, and whole-word masks.
+
+All of it is a function of (seed, step), so that a run which resumes at a step sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from pretraining.config import DataConfig
+from pretraining.prepare import Pieces
+
+_POOL_BATCHES = 64
+"""Batches are cut from pools of this many, sorted by length, so that little is padded."""
+
+
+@dataclass(frozen=True)
+class Specials:
+    """Ids of the special tokens, and which pieces continue a word (bool [vocabulary])."""
+
+    pad: int
+    cls: int
+    sep: int
+    mask: int
+    continues: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> Specials:
+        """The special ids of a BERT tokenizer."""
+        vocabulary = tokenizer.get_vocab()
+        continues = np.zeros(len(vocabulary), dtype=bool)
+        for piece, index in vocabulary.items():
+            continues[index] = piece.startswith("##")
+        return cls(
+            pad=vocabulary["[PAD]"],
+            cls=vocabulary["[CLS]"],
+            sep=vocabulary["[SEP]"],
+            mask=vocabulary["[MASK]"],
+            continues=continues,
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's input.
+
+    Shapes:
+        ids: int64 [sequences, length], masked
+        attention: int64 [sequences, length], 0 on padding
+        masked: bool [sequences, length], positions to predict
+        targets: int64 [masked positions], in row-major order
+    """
+
+    ids: NDArray[np.int64]
+    attention: NDArray[np.int64]
+    masked: NDArray[np.bool_]
+    targets: NDArray[np.int64]
+
+
+def pack(pieces: Pieces, length: int) -> NDArray[np.int64]:
+    """Spans of ``pieces.ids`` for sequences of at most ``length`` pieces with [CLS] and [SEP].
+
+    Whole sentences of one document follow each other while they fit; one that is longer than a
+    sequence is cut.
+
+    Shapes:
+        returns int64 [sequences, 2], (start, end) with end exclusive
+    """
+    room = length - 2
+    spans: list[tuple[int, int]] = []
+    bounds = pieces.sentences.tolist()
+    for first, last in zip(pieces.documents[:-1].tolist(), pieces.documents[1:].tolist(), strict=True):
+        if first == last:
+            continue
+        start = end = bounds[first]
+        for next_end in bounds[first + 1 : last + 1]:
+            if next_end - start > room and end > start:
+                spans.append((start, end))
+                start = end
+            while next_end - start > room:
+                spans.append((start, start + room))
+                start += room
+            end = next_end
+        if end > start:
+            spans.append((start, end))
+    return np.array(spans, dtype=np.int64).reshape(-1, 2)
+
+
+class Order:
+    """Which sequences make the batch of a step; each epoch is a new permutation."""
+
+    def __init__(self, spans: NDArray[np.int64], *, batch_size: int, seed: int) -> None:
+        if len(spans) < batch_size:
+            raise ValueError(f"{len(spans)} sequences are fewer than one batch of {batch_size}")
+        self._lengths = spans[:, 1] - spans[:, 0]
+        self._batch_size = batch_size
+        self._seed = seed
+        self._batches = len(spans) // batch_size
+        self._made: tuple[int, NDArray[np.int64]] | None = None
+
+    def __getitem__(self, step: int) -> NDArray[np.int64]:
+        epoch, index = divmod(step, self._batches)
+        if self._made is None or self._made[0] != epoch:
+            self._made = epoch, self._make_epoch(epoch)
+        return np.asarray(self._made[1][index])
+
+    def _make_epoch(self, epoch: int) -> NDArray[np.int64]:
+        rng = np.random.default_rng([self._seed, epoch])
+        order = rng.permutation(len(self._lengths))[: self._batches * self._batch_size]
+        pool = self._batch_size * _POOL_BATCHES
+        for start in range(0, len(order), pool):
+            part = order[start : start + pool]
+            order[start : start + pool] = part[np.argsort(self._lengths[part], kind="stable")]
+        return rng.permutation(order.reshape(self._batches, self._batch_size))
+
+
+class Batches:
+    """The batch of every step: short sequences, and a long batch every ``long_every``-th step."""
+
+    def __init__(self, pieces: Pieces, specials: Specials, config: DataConfig, *, seed: int) -> None:
+        self._pieces, self._specials, self._config, self._seed = pieces, specials, config, seed
+        self._short = pack(pieces, config.length)
+        self._long = pack(pieces, config.long_length)
+        self._short_order = Order(self._short, batch_size=config.batch_size, seed=seed)
+        self._long_order = Order(self._long, batch_size=config.long_batch_size, seed=seed + 1)
+
+    def __getitem__(self, step: int) -> Batch:
+        turn, place = divmod(step, self._config.long_every)
+        if place == self._config.long_every - 1:
+            spans = self._long[self._long_order[turn]]
+        else:
+            spans = self._short[self._short_order[turn * (self._config.long_every - 1) + place]]
+        rng = np.random.default_rng([self._seed, 2, step])
+        return mask_words(
+            assemble(self._pieces, spans, self._specials),
+            self._specials,
+            low=self._config.mask_low,
+            high=self._config.mask_high,
+            rng=rng,
+        )
+
+
+def assemble(pieces: Pieces, spans: NDArray[np.int64], specials: Specials) -> NDArray[np.int64]:
+    """Token ids of the sequences, [CLS] ... [SEP], padded to the longest.
+
+    Shapes:
+        spans: [sequences, 2]; returns int64 [sequences, longest]
+    """
+    lengths = spans[:, 1] - spans[:, 0]
+    ids = np.full((len(spans), int(lengths.max()) + 2), specials.pad, dtype=np.int64)
+    ids[:, 0] = specials.cls
+    for row, (start, end) in enumerate(spans):
+        ids[row, 1 : end - start + 1] = pieces.ids[start:end]
+    ids[np.arange(len(spans)), lengths + 1] = specials.sep
+    return ids
+
+
+def mask_words(
+    ids: NDArray[np.int64], specials: Specials, *, low: float, high: float, rng: np.random.Generator
+) -> Batch:
+    """Mask whole words, each with the probability drawn for its sequence, and at least one a sequence.
+
+    Every masked piece becomes [MASK] (no random or kept pieces): the model is probed with [MASK] alone,
+    and Wettig et al. (2023) find no loss in it. A ratio drawn per sequence is the probabilistic masking
+    of u-PMLM (Liao et al. 2020).
+    """
+    plain = (ids != specials.pad) & (ids != specials.cls) & (ids != specials.sep)
+    # A word is a piece that starts one and what continues it; a special token ends the word before it.
+    word = np.cumsum(~(specials.continues[ids] & plain), axis=1)
+    draw = rng.random((len(ids), int(word.max()) + 1))
+    score = np.where(plain, np.take_along_axis(draw, word, axis=1), np.inf)
+    ratio = rng.uniform(low, high, size=(len(ids), 1))
+    masked = plain & (score <= np.maximum(ratio, score.min(axis=1, keepdims=True)))
+    return Batch(
+        ids=np.where(masked, specials.mask, ids),
+        attention=(ids != specials.pad).astype(np.int64),
+        masked=masked,
+        targets=ids[masked],
+    )

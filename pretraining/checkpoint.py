@@ -1,0 +1,96 @@
+"""Checkpoints that survive a kill at any moment.
+
+A checkpoint is two safetensors files and a manifest with their SHA-256; the manifest is written last, so a
+checkpoint whose manifest is missing or does not match was cut short and the one before it is used.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from pretraining.corpus import sha256
+
+_KEPT = 2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run has behind it."""
+
+    step: int = 0
+    pieces: int = 0
+    seconds: float = 0.0
+
+
+def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> Path:
+    """Write a checkpoint and drop all but the newest two."""
+    target = folder / f"step-{progress.step:07d}"
+    target.mkdir(parents=True, exist_ok=True)
+    save_file(
+        {k: v.detach().cpu().contiguous() for k, v in _own(model).items()}, target / "model.safetensors"
+    )
+    save_file(_flatten(optimizer), target / "optimizer.safetensors")
+    manifest = vars(progress) | {
+        "sha256": {name: sha256(target / name) for name in ("model.safetensors", "optimizer.safetensors")}
+    }
+    partial = target / "manifest.partial"
+    partial.write_text(json.dumps(manifest), encoding="utf-8")
+    partial.replace(target / "manifest.json")
+    for old in sorted(folder.glob("step-*"))[:-_KEPT]:
+        shutil.rmtree(old)
+    return target
+
+
+def newest(folder: Path) -> Path | None:
+    """The newest whole checkpoint, or None."""
+    for candidate in sorted(folder.glob("step-*"), reverse=True):
+        if _is_whole(candidate):
+            return candidate
+        print(f"{candidate.name}: incomplete, trying the one before", file=sys.stderr)
+    return None
+
+
+def load(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    """Restore model and optimizer in place."""
+    model.load_state_dict(load_file(path / "model.safetensors"), strict=False)
+    _unflatten(load_file(path / "optimizer.safetensors"), optimizer)
+    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    return Progress(manifest["step"], manifest["pieces"], manifest["seconds"])
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        return all(sha256(path / name) == digest for name, digest in manifest["sha256"].items())
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _own(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    # named_parameters names a tied weight once; safetensors refuses shared memory.
+    return dict(model.named_parameters())
+
+
+def _flatten(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{key}": torch.as_tensor(value).detach().cpu().contiguous()
+        for index, entry in state.items()
+        for key, value in entry.items()
+    }
+
+
+def _unflatten(flat: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer) -> None:
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in flat.items():
+        index, key = name.split(".", 1)
+        state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

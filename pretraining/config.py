@@ -1,0 +1,125 @@
+"""The training configuration: one TOML file, checked on reading."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Shape of the BERT; the names are those of ``transformers.BertConfig``."""
+
+    vocab_size: int = 12_000
+    hidden_size: int = 256
+    num_hidden_layers: int = 6
+    num_attention_heads: int = 4
+    intermediate_size: int = 1_024
+    max_position_embeddings: int = 512
+    initializer_range: float = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which shards are read, and how sequences and masks are made of them.
+
+    ``shards`` and ``heldout`` are file-name stems inside the corpus folder. Every ``long_every``-th
+    step takes a batch of ``long_batch_size`` sequences of ``long_length`` pieces, so that no position
+    of the model's window is untrained. The masking ratio of a sequence is uniform in
+    [``mask_low``, ``mask_high``], whole words at a time.
+    """
+
+    shards: tuple[str, ...]
+    heldout: tuple[str, ...]
+    length: int = 64
+    batch_size: int = 32
+    long_length: int = 512
+    long_batch_size: int = 4
+    long_every: int = 8
+    mask_low: float = 0.05
+    mask_high: float = 0.35
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """AdamW with linear warm-up, a constant stretch, and linear decay over the last ``decay`` of the steps."""
+
+    steps: int
+    learning_rate: float = 8e-4
+    warmup_steps: int = 1_000
+    decay: float = 1.0
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.98)
+    clip: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """All that determines a training run besides the text itself."""
+
+    seed: int = 0
+    checkpoint_every: int = 1_000
+    evaluate_every: int = 1_000
+    heldout_sequences: int = 1_024
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig
+    optim: OptimConfig
+
+
+def read_config(path: Path) -> TrainConfig:
+    """Read a TOML configuration.
+
+    Raises:
+        ValueError: not TOML, an unknown or missing key, or a value out of range; names the file and the key.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a TOML file ({error})") from error
+    try:
+        config = TrainConfig(
+            model=_build(ModelConfig, table.pop("model", {})),
+            data=_build(DataConfig, table.pop("data", {})),
+            optim=_build(OptimConfig, table.pop("optim", {})),
+            **_plain(table),
+        )
+        _check(config)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    return config
+
+
+def _build(cls: type[T], table: dict[str, Any]) -> T:
+    return cls(**_plain(table))
+
+
+def _plain(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+
+
+def _check(config: TrainConfig) -> None:
+    data, optim, model = config.data, config.optim, config.model
+    if not data.shards or not data.heldout:
+        raise ValueError("data.shards and data.heldout must each name at least one shard")
+    if overlap := set(data.shards) & set(data.heldout):
+        raise ValueError(f"data.heldout shares {', '.join(sorted(overlap))} with data.shards")
+    if not 0 <= data.mask_low <= data.mask_high <= 1:
+        raise ValueError("data.mask_low and data.mask_high must satisfy 0 <= low <= high <= 1")
+    if not 8 <= data.length <= data.long_length <= model.max_position_embeddings:
+        raise ValueError("8 <= data.length <= data.long_length <= model.max_position_embeddings must hold")
+    if not 0 <= optim.decay <= 1 or not 0 <= optim.warmup_steps <= optim.steps:
+        raise ValueError("optim.decay must lie in [0, 1] and optim.warmup_steps in [0, optim.steps]")
+    if model.hidden_size % model.num_attention_heads:
+        raise ValueError("model.hidden_size must be a multiple of model.num_attention_heads")
+    if model.vocab_size > 65_535:
+        raise ValueError("model.vocab_size must be below 65,536: pieces are stored in 16 bits")
+
+
+def as_table(config: TrainConfig) -> dict[str, Any]:
+    """The configuration as nested plain values, for checkpoints and the model card."""
+    return dataclasses.asdict(config)

@@ -1,0 +1,282 @@
+"""Batches of masked forward passes, reduced to impacts on the device.
+
+Sentences of one length share batches, so nothing is padded. What leaves the device is one number per piece and
+masked unit (and per unit, for pool ``state``), from which the pools are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from probe import metrics
+from probe.errors import SentenceError
+from probe.head import Head
+from probe.options import HEAD_METRICS, Metric, Perturb, Settings
+from probe.plan import Plan, Reads, join_reads, starts
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_HEAD_READS = 256
+"""States that go through the head at a time: the vocabulary makes each of them large."""
+
+Impacts = dict[tuple[Metric, Perturb, bool], NDArray[np.floating[Any]]]
+"""(metric, perturb, of unit states) -> impacts [layers, rows, n], or [layers, n + 1, n] of unit states."""
+
+
+@dataclass
+class Budget:
+    """How many pieces go into one forward pass; halved whenever memory runs out."""
+
+    tokens: int
+
+    def rows(self, length: int) -> int:
+        """Number of sequences of this length in one pass, at least one."""
+        return max(1, self.tokens // length)
+
+
+class Engine:
+    """Runs groups of sentences of equal length through one model."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        *,
+        mask_id: int,
+        settings: Settings,
+        on_passes: Callable[[int], None] | None,
+    ) -> None:
+        self._model = model
+        self._base = model.base_model
+        self._head = Head(model) if HEAD_METRICS & set(settings.metrics) else None
+        self._mask_id = mask_id
+        self._settings = settings
+        self._on_passes = on_passes or (lambda passes: None)
+        self._device = next(model.parameters()).device
+        self._dtype = torch.promote_types(next(model.parameters()).dtype, torch.float32)
+        self._last_only = settings.layers == (model.config.num_hidden_layers,)
+
+    @torch.inference_mode()
+    def run(self, plans: list[Plan], budget: Budget) -> list[Impacts]:
+        """Impacts of sentences that all have the same length in pieces.
+
+        Raises:
+            SentenceError: one sequence of this length does not fit into memory.
+        """
+        group = _Group(plans, self._settings, self._mask_id)
+        work = {perturb: self._begin(group, perturb) for perturb in self._settings.perturbs}
+        row = 0
+        while row < group.rows:
+            stop = min(group.rows, row + budget.rows(group.length))
+            try:
+                states = self._forward(group.ids(row, stop))
+                for reads in work.values():
+                    reads.take(states, row, stop)
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
+                if stop - row == 1:
+                    raise SentenceError(
+                        f"a sequence of {group.length} pieces does not fit into memory"
+                    ) from error
+                budget.tokens = (stop - row) // 2 * group.length
+                if self._device.type == "cuda":
+                    torch.cuda.empty_cache()
+                continue
+            self._on_passes(stop - row)
+            row = stop
+        return group.split({perturb: reads.results() for perturb, reads in work.items()})
+
+    def _begin(self, group: _Group, perturb: Perturb) -> _Work:
+        return _Work(group, perturb, self._settings, self._head, self._device, self._dtype)
+
+    def _forward(self, ids: NDArray[np.int64]) -> list[Tensor]:
+        """States of the wanted layers, each [sequences, length, hidden]."""
+        inputs = torch.from_numpy(ids).to(self._device)
+        if self._last_only:
+            return [self._base(input_ids=inputs).last_hidden_state]
+        output = self._base(input_ids=inputs, output_hidden_states=True)
+        # The last layer is what the head reads: some architectures normalise it once more at the end.
+        states = [*output.hidden_states[:-1], output.last_hidden_state]
+        return [states[layer] for layer in self._settings.layers]
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
+
+
+class _Group:
+    """Sentences of one length, their variants following each other as rows."""
+
+    def __init__(self, plans: list[Plan], settings: Settings, mask_id: int) -> None:
+        self.plans, self._mask_id = plans, mask_id
+        self.length = plans[0].length
+        self.reads = {perturb: join_reads(plans, perturb) for perturb in settings.perturbs}
+        self._starts = starts([plan.variants for plan in plans])
+        self.rows = self._starts[-1]
+        # The true piece at every reference position, for `prob`.
+        cls = [
+            np.append(p.alignment.ids[p.alignment.positions], p.alignment.ids[p.alignment.cls or 0])
+            for p in plans
+        ]
+        self.true = np.concatenate(cls)
+
+    def ids(self, row: int, stop: int) -> NDArray[np.int64]:
+        """Input of the rows ``row`` to ``stop``: int64 [sequences, length]."""
+        parts = []
+        for plan, start in zip(self.plans, self._starts, strict=False):
+            first, last = max(row - start, 0), min(stop - start, plan.variants)
+            if first < last:
+                parts.append(plan.ids(self._mask_id, first, last))
+        return np.concatenate(parts)
+
+    def split(
+        self, results: dict[Perturb, dict[tuple[Metric, bool], NDArray[np.floating[Any]]]]
+    ) -> list[Impacts]:
+        """The flat results of the group, sentence by sentence."""
+        found: list[Impacts] = [{} for _ in self.plans]
+        for perturb, by_metric in results.items():
+            for (metric, of_units), flat in by_metric.items():
+                heights = [plan.n + 1 if of_units else plan.rows for plan in self.plans]
+                begin = starts([height * plan.n for height, plan in zip(heights, self.plans, strict=True)])
+                for k, (plan, height) in enumerate(zip(self.plans, heights, strict=True)):
+                    part = flat[:, begin[k] : begin[k + 1]]
+                    found[k][metric, perturb, of_units] = part.reshape(len(flat), height, plan.n)
+        return found
+
+
+class _Work:
+    """One perturbation scheme of a group: reference states kept on the device, impacts filled in."""
+
+    def __init__(
+        self,
+        group: _Group,
+        perturb: Perturb,
+        settings: Settings,
+        head: Head | None,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self._reads: Reads = group.reads[perturb]
+        self._device, self._dtype, self._head = device, dtype, head
+        self._true = torch.from_numpy(group.true).to(device)
+        self._bases: list[Tensor] | None = None
+        self._base_order = np.argsort(self._reads.base_row, kind="stable")
+        self._base_sorted = self._reads.base_row[self._base_order]
+        pieces = sum(plan.rows * plan.n for plan in group.plans)
+        units = sum((plan.n + 1) * plan.n for plan in group.plans)
+        self._results: dict[tuple[Metric, bool], Tensor] = {}
+        for metric in settings.metrics:
+            of_pieces = any(pool != "state" for pool in settings.pools)
+            if of_pieces:
+                self._results[metric, False] = self._zeros(len(settings.layers), pieces)
+            if "state" in settings.pools and metric not in HEAD_METRICS:
+                self._results[metric, True] = self._zeros(len(settings.layers), units)
+
+    def _zeros(self, *shape: int) -> Tensor:
+        return torch.zeros(*shape, dtype=self._dtype, device=self._device)
+
+    def results(self) -> dict[tuple[Metric, bool], NDArray[np.floating[Any]]]:
+        """The impacts, off the device: [layers, all rows of the group]."""
+        return {key: tensor.cpu().numpy() for key, tensor in self._results.items()}
+
+    def take(self, states: list[Tensor], row: int, stop: int) -> None:
+        """Use the states of the rows ``row`` to ``stop``: keep references, then measure changes."""
+        if self._bases is None:
+            shape = (len(self._reads.base_row), states[0].shape[-1])
+            self._bases = [self._zeros(*shape) for _ in states]
+        begin, end = np.searchsorted(self._base_sorted, [row, stop])
+        slots = self._base_order[begin:end]
+        rows, positions = self._reads.base_row[slots] - row, self._reads.base_position[slots]
+        for base, state in zip(self._bases, states, strict=True):
+            base[self._index(slots)] = state[self._index(rows), self._index(positions)].to(self._dtype)
+        begin, end = np.searchsorted(self._reads.row, [row, stop])
+        if begin == end:
+            return
+        changed = self._index(self._reads.row[begin:end] - row), self._index(self._reads.position[begin:end])
+        base_index = self._index(self._reads.base[begin:end])
+        for layer, (base, state) in enumerate(zip(self._bases, states, strict=True)):
+            self._measure(layer, base[base_index], state[changed].to(self._dtype), base, slice(begin, end))
+
+    def _measure(self, layer: int, before: Tensor, after: Tensor, base: Tensor, part: slice) -> None:
+        out = self._index(self._reads.out[part])
+        for (metric, of_units), result in self._results.items():
+            if metric in HEAD_METRICS:
+                continue
+            measure = metrics.dist if metric == "dist" else metrics.cos
+            if of_units:
+                means, units = self._unit_means(before, after, part)
+                result[layer, units] = measure(*means)
+            else:
+                result[layer, out] = measure(before, after)
+        if self._head is not None:
+            self._measure_with_head(layer, after, base, part)
+
+    def _measure_with_head(self, layer: int, after: Tensor, base: Tensor, part: slice) -> None:
+        assert self._head is not None
+        for begin in range(part.start, part.stop, _HEAD_READS):
+            end = min(part.stop, begin + _HEAD_READS)
+            slots, where = np.unique(self._reads.base[begin:end], return_inverse=True)
+            slot_index, out = self._index(slots), self._index(self._reads.out[begin:end])
+            before_log = self._head.log_probabilities(base[slot_index])[self._index(where)]
+            after_log = self._head.log_probabilities(after[begin - part.start : end - part.start])
+            true = self._true[slot_index][self._index(where)]
+            if (result := self._results.get(("prob", False))) is not None:
+                result[layer, out] = metrics.prob(before_log, after_log, true)
+            if (result := self._results.get(("kl", False))) is not None:
+                result[layer, out] = metrics.kl(before_log, after_log)
+
+    def _unit_means(self, before: Tensor, after: Tensor, part: slice) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        """States averaged over the pieces of each unit, and where their impacts go."""
+        units = self._reads.unit_out[part]
+        begins = np.flatnonzero(np.append(True, units[1:] != units[:-1]))
+        sizes = np.diff(np.append(begins, len(units)))
+        segment = self._index(np.repeat(np.arange(len(begins)), sizes))
+        count = self._index(sizes)[:, None]
+        shape = (len(begins), before.shape[-1])
+        means = [self._zeros(*shape).index_add_(0, segment, states) / count for states in (before, after)]
+        return (means[0], means[1]), self._index(units[begins])
+
+    def _index(self, values: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self._device)
+
+
+def pool_pieces(
+    impacts: NDArray[np.floating[Any]], unit_of: NDArray[np.int64], pool: str
+) -> NDArray[np.floating[Any]]:
+    """Impacts of pieces to impacts of units.
+
+    Shapes:
+        impacts: [layers, pieces, n]; unit_of: int64 [pieces], ascending; returns [layers, n, n]
+    """
+    begins = np.flatnonzero(np.append(True, unit_of[1:] != unit_of[:-1]))
+    if pool == "first":
+        return impacts[:, begins]
+    if pool == "max":
+        return np.asarray(np.maximum.reduceat(impacts, begins, axis=1))
+    sizes = np.diff(np.append(begins, len(unit_of)))
+    return np.asarray(np.add.reduceat(impacts, begins, axis=1) / sizes[:, None].astype(impacts.dtype))
+
+
+def windows(
+    plans: Iterator[Plan | SentenceError], *, tokens: int, sentences: int
+) -> Iterator[list[Plan | SentenceError]]:
+    """Consecutive sentences, until their variants hold this many pieces or there are this many of them."""
+    window: list[Plan | SentenceError] = []
+    held = 0
+    for plan in plans:
+        window.append(plan)
+        held += plan.variants * plan.length if isinstance(plan, Plan) else 0
+        if held >= tokens or len(window) >= sentences:
+            yield window
+            window, held = [], 0
+    if window:
+        yield window

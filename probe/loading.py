@@ -1,0 +1,200 @@
+"""From a name to a model: the embedded BERT, a local directory, or a model hub id."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from probe.errors import ModelError, OptionError
+from probe.model import Probe, placed
+from probe.options import check_name
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+EMBEDDED = "bert"
+"""The name of the BERT that comes with this package."""
+
+_DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
+_UNBOUNDED = 1_000_000
+"""Tokenizers without a maximum say so with a huge number."""
+
+
+def load(name: str | os.PathLike[str], *, device: str = "auto", dtype: str = "auto") -> Probe:
+    """Load a masked language model.
+
+    Args:
+        name: "bert" for the embedded BERT, a directory, or a hub id such as "bert-base-uncased".
+        device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:N" or "mps".
+        dtype: "auto" (bfloat16 where the processor computes in it, else float32), "float32", "bfloat16",
+            "float16" or "float64".
+
+    Raises:
+        ModelError: there is no such model, the hub cannot be reached, or it is not a masked language model
+            with a fast tokenizer.
+        OptionError: an unknown device or dtype.
+    """
+    chosen_device = resolve_device(device)
+    chosen_dtype = resolve_dtype(dtype, chosen_device)
+    label = os.fspath(name)
+    source = _source(label)
+    with _quiet_transformers():
+        tokenizer = _load_tokenizer(source, label)
+        model, has_head = _load_model(source, label, chosen_dtype)
+    return Probe(
+        name=label,
+        model=placed(model, chosen_device, chosen_dtype),
+        tokenizer=tokenizer,
+        window=_window(model, tokenizer),
+        has_head=has_head,
+    )
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of that name, if this machine has it.
+
+    Raises:
+        OptionError: the name is unknown, or there is no such device here.
+    """
+    import torch
+
+    available = ["cpu"]
+    if torch.cuda.is_available():
+        available = ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count())), *available]
+    if torch.backends.mps.is_available():
+        available = ["mps", *available]
+    if name == "auto":
+        return torch.device(available[0])
+    if name not in available:
+        raise OptionError(f"no device {name!r} here: there are auto, {', '.join(available)}")
+    return torch.device(name)
+
+
+def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The dtype of that name; "auto" takes bfloat16 only where it is computed natively.
+
+    Raises:
+        OptionError: the name is unknown.
+    """
+    import torch
+
+    check_name("dtype", name, _DTYPES)
+    if name != "auto":
+        return getattr(torch, name)  # type: ignore[no-any-return]
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if native else torch.float32
+
+
+def _source(name: str) -> str:
+    """A directory or a hub id."""
+    if name == EMBEDDED:
+        return os.fspath(Path(str(files("probe"))) / "embedded")
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ModelError(f"{name}: no config.json in this directory, so it holds no transformers model")
+        return os.fspath(path)
+    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or path.exists():
+        raise ModelError(f"{name}: no such model directory")
+    return name
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Keep transformers' own bars and reports off stderr; what matters is raised instead."""
+    from logging import ERROR
+
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(ERROR)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _load_tokenizer(source: str, name: str) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(source)
+    except Exception as error:  # the hub client, the tokenizer and the file formats each raise their own
+        raise _unavailable(name, error) from error
+    if not tokenizer.is_fast:
+        raise ModelError(f"{name}: its tokenizer has no fast version, which the alignment of words needs")
+    if tokenizer.mask_token_id is None:
+        raise ModelError(
+            f"{name} has no mask token, so it cannot be probed by masking: use a masked language model "
+            "(BERT, RoBERTa, ALBERT, ELECTRA, DistilBERT, XLM-R, DeBERTa, MPNet, ModernBERT, ERNIE)"
+        )
+    _add_prefix_space(tokenizer.backend_tokenizer.pre_tokenizer)
+    return tokenizer  # type: ignore[no-any-return]
+
+
+def _add_prefix_space(pre_tokenizer: Any) -> None:
+    """Let a byte-level tokenizer see every word as one within a text, as its model did in training."""
+    from tokenizers import pre_tokenizers
+
+    if isinstance(pre_tokenizer, pre_tokenizers.Sequence):
+        steps: Any = pre_tokenizer
+        for index in range(len(steps)):
+            _add_prefix_space(steps[index])
+    elif isinstance(pre_tokenizer, pre_tokenizers.ByteLevel):
+        pre_tokenizer.add_prefix_space = True
+
+
+def _load_model(source: str, name: str, dtype: torch.dtype) -> tuple[PreTrainedModel, bool]:
+    from transformers import AutoModelForMaskedLM
+
+    try:
+        model, info = AutoModelForMaskedLM.from_pretrained(
+            source, dtype=dtype, output_loading_info=True, trust_remote_code=False
+        )
+    except Exception as error:  # see _load_tokenizer
+        raise _unavailable(name, error) from error
+    base = f"{model.base_model_prefix}."
+    if missing := sorted(key for key in info["missing_keys"] if key.startswith(base) and "pooler" not in key):
+        raise ModelError(
+            f"{name}: its weights lack {missing[0]} and {len(missing) - 1} more: the file is incomplete"
+        )
+    return model, not info["missing_keys"]
+
+
+def _unavailable(name: str, error: Exception) -> ModelError:
+    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, ValueError) and "Unrecognized configuration class" in str(error):
+        return ModelError(f"{name}: not a masked language model ({type(error).__name__}: {first_line[:120]})")
+    return ModelError(
+        f"cannot load {name!r}: it is neither the embedded model ({EMBEDDED!r}), nor a model directory, nor to "
+        f"be had from the model hub or its local cache. Check the name and the connection, or download the model "
+        f"elsewhere and give its directory ({first_line[:160]})"
+    )
+
+
+def _window(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Longest sequence in pieces: what the positions allow, and what the tokenizer says."""
+    import torch
+
+    limits = [tokenizer.model_max_length] if tokenizer.model_max_length < _UNBOUNDED else []
+    if (positions := getattr(model.config, "max_position_embeddings", None)) and positions > 0:
+        offsets = [
+            module.padding_idx + 1  # RoBERTa and its kin count positions from after the padding index
+            for key, module in model.named_modules()
+            if key.endswith("position_embeddings")
+            and isinstance(module, torch.nn.Embedding)
+            and module.padding_idx is not None
+        ]
+        limits.append(int(positions) - max(offsets, default=0))
+    return min(limits, default=_UNBOUNDED)

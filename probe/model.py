@@ -1,0 +1,313 @@
+"""A loaded model and the impact matrices it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
+
+import numpy as np
+
+from probe.alignment import Alignment, align
+from probe.engine import Budget, Engine, Impacts, pool_pieces, windows
+from probe.errors import ModelError, SentenceError
+from probe.matrix import ImpactMatrix, ImpactSet
+from probe.options import HEAD_METRICS, Layers, Metric, Perturb, Pool, Settings, resolve
+from probe.plan import Plan, make_plan
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Words: TypeAlias = Sequence[str]
+Errors: TypeAlias = Literal["raise", "return"]
+
+_WINDOW_BUDGETS = 32
+_WINDOW_SENTENCES = 256
+
+
+def placed(model: PreTrainedModel, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:
+    """The model itself, on the device, in the dtype, without dropout and gradients."""
+    from torch.nn import Module
+
+    Module.to(model, device=device, dtype=dtype)
+    Module.requires_grad_(model, False)
+    Module.train(model, False)
+    return model
+
+
+class Probe:
+    """A masked language model to be asked; made by ``probe.load``.
+
+    Attributes:
+        name: what it was loaded as.
+        window: the longest sequence it takes, in pieces, special tokens included.
+        has_head: whether it can predict pieces, which metrics ``prob`` and ``kl`` need.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        window: int,
+        has_head: bool,
+    ) -> None:
+        self.name, self.window, self.has_head = name, window, has_head
+        self.model, self.tokenizer = model, tokenizer
+
+    def __repr__(self) -> str:
+        return (
+            f"Probe({self.name!r}, layers={self.n_layers}, device={str(self.device)!r}, dtype={self.dtype})"
+        )
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers above the embeddings."""
+        return int(self.model.config.num_hidden_layers)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        return next(self.model.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type the model computes in."""
+        return next(self.model.parameters()).dtype
+
+    def with_random_weights(self, *, seed: int = 0) -> Probe:
+        """The same architecture and tokenizer with freshly drawn weights: the baseline that knows nothing."""
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model: PreTrainedModel = type(self.model)(self.model.config)
+        return Probe(
+            name=f"{self.name} (random weights, seed {seed})",
+            model=placed(model, self.device, self.dtype),
+            tokenizer=self.tokenizer,
+            window=self.window,
+            has_head=self.has_head,
+        )
+
+    def align(self, words: Words, spans: Sequence[tuple[int, int]] | None = None) -> Alignment:
+        """The pieces of a sentence; raises SentenceError where it cannot be probed."""
+        return align(self.tokenizer, words, window=self.window, spans=spans)
+
+    @overload
+    def impact(
+        self,
+        words: Words,
+        *,
+        metric: Metric = ...,
+        layer: int = ...,
+        pool: Pool = ...,
+        perturb: Perturb = ...,
+    ) -> ImpactMatrix: ...
+    @overload
+    def impact(
+        self,
+        words: Words,
+        *,
+        metric: Metric | Sequence[Metric] = ...,
+        layer: Layers = ...,
+        pool: Pool | Sequence[Pool] = ...,
+        perturb: Perturb | Sequence[Perturb] = ...,
+    ) -> ImpactMatrix | ImpactSet: ...
+    def impact(
+        self,
+        words: Words,
+        *,
+        metric: Metric | Sequence[Metric] = "dist",
+        layer: Layers = -1,
+        pool: Pool | Sequence[Pool] = "mean",
+        perturb: Perturb | Sequence[Perturb] = "pair",
+    ) -> ImpactMatrix | ImpactSet:
+        """Impact matrix of one sentence, given as its words.
+
+        Returns:
+            An ``ImpactMatrix``, or an ``ImpactSet`` where an option is a list or ``layer`` is "all".
+
+        Raises:
+            SentenceError: the sentence cannot be probed.
+            OptionError: an unknown option value.
+            ModelError: ``prob`` or ``kl`` of a model without a masked-LM head.
+        """
+        return next(self.impact_many([words], metric=metric, layer=layer, pool=pool, perturb=perturb))
+
+    @overload
+    def impact_many(
+        self,
+        sentences: Iterable[Words],
+        *,
+        metric: Metric = ...,
+        layer: int = ...,
+        pool: Pool = ...,
+        perturb: Perturb = ...,
+        batch_tokens: int = ...,
+        on_passes: Callable[[int], None] | None = ...,
+    ) -> Iterator[ImpactMatrix]: ...
+    @overload
+    def impact_many(
+        self,
+        sentences: Iterable[Words],
+        *,
+        metric: Metric | Sequence[Metric] = ...,
+        layer: Layers = ...,
+        pool: Pool | Sequence[Pool] = ...,
+        perturb: Perturb | Sequence[Perturb] = ...,
+        batch_tokens: int = ...,
+        on_passes: Callable[[int], None] | None = ...,
+    ) -> Iterator[ImpactMatrix | ImpactSet]: ...
+    @overload
+    def impact_many(
+        self,
+        sentences: Iterable[Words],
+        *,
+        metric: Metric | Sequence[Metric] = ...,
+        layer: Layers = ...,
+        pool: Pool | Sequence[Pool] = ...,
+        perturb: Perturb | Sequence[Perturb] = ...,
+        batch_tokens: int = ...,
+        on_passes: Callable[[int], None] | None = ...,
+        errors: Errors,
+    ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]: ...
+    def impact_many(
+        self,
+        sentences: Iterable[Words],
+        *,
+        metric: Metric | Sequence[Metric] = "dist",
+        layer: Layers = -1,
+        pool: Pool | Sequence[Pool] = "mean",
+        perturb: Perturb | Sequence[Perturb] = "pair",
+        batch_tokens: int = 4_096,
+        on_passes: Callable[[int], None] | None = None,
+        errors: Errors = "raise",
+    ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
+        """Impact matrices of many sentences, streamed in input order; memory does not grow with their number.
+
+        One pass over the model serves every metric, layer, pool and perturbation that is asked for.
+
+        Args:
+            sentences: each a sequence of words.
+            metric: one or several of "dist", "cos", "prob", "kl".
+            layer: an index (0 = embeddings, negative from the end), several, or "all". For ``prob`` and ``kl``
+                below the last layer the model's own head reads the layer's state.
+            pool: one or several of "first", "mean", "max", "state".
+            perturb: "pair", "single", or both.
+            batch_tokens: pieces in one forward pass; halved by itself when memory runs out.
+            on_passes: called with the number of sequences after each forward pass.
+            errors: "return" yields a SentenceError in the place of a sentence that cannot be probed.
+
+        Raises:
+            SentenceError, OptionError, ModelError: as ``impact`` does.
+        """
+        requests = ((words, None) for words in sentences)
+        settings = resolve(metric=metric, layer=layer, pool=pool, perturb=perturb, n_layers=self.n_layers)
+        return self._stream(requests, settings, batch_tokens, on_passes, errors)
+
+    def impact_spans(
+        self,
+        words: Words,
+        spans: Sequence[tuple[int, int]],
+        *,
+        metric: Metric = "dist",
+        layer: int = -1,
+        pool: Pool = "mean",
+        perturb: Perturb = "pair",
+    ) -> ImpactMatrix:
+        """Impact matrix whose units are spans of words ``(start, end)``, end exclusive: EDUs, phrases.
+
+        Words outside every span are context and are never masked.
+
+        Raises:
+            SentenceError: also for spans that are empty, overlapping or out of range.
+        """
+        settings = resolve(metric=metric, layer=layer, pool=pool, perturb=perturb, n_layers=self.n_layers)
+        found = next(self._stream(iter([(words, spans)]), settings, 4_096, None, "raise"))
+        assert isinstance(found, ImpactMatrix)
+        return found
+
+    def _stream(
+        self,
+        requests: Iterator[tuple[Words, Sequence[tuple[int, int]] | None]],
+        settings: Settings,
+        batch_tokens: int,
+        on_passes: Callable[[int], None] | None,
+        errors: Errors,
+    ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
+        if not self.has_head and (needed := HEAD_METRICS & set(settings.metrics)):
+            names = " and ".join(sorted(needed))
+            raise ModelError(
+                f"{self.name} has no masked-LM head, which metric {names} needs: use dist or cos"
+            )
+        mask_id = self.tokenizer.mask_token_id
+        assert isinstance(mask_id, int)
+        engine = Engine(self.model, mask_id=mask_id, settings=settings, on_passes=on_passes)
+        return self._run(requests, settings, engine, Budget(max(1, batch_tokens)), errors)
+
+    def _run(
+        self,
+        requests: Iterator[tuple[Words, Sequence[tuple[int, int]] | None]],
+        settings: Settings,
+        engine: Engine,
+        budget: Budget,
+        errors: Errors,
+    ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
+        plans = (self._plan(words, spans, settings) for words, spans in requests)
+        for window in windows(plans, tokens=_WINDOW_BUDGETS * budget.tokens, sentences=_WINDOW_SENTENCES):
+            for result in self._run_window(window, settings, engine, budget):
+                if isinstance(result, SentenceError) and errors == "raise":
+                    raise result
+                yield result
+
+    def _plan(
+        self, words: Words, spans: Sequence[tuple[int, int]] | None, settings: Settings
+    ) -> Plan | SentenceError:
+        try:
+            return make_plan(self.align(words, spans), pairs="pair" in settings.perturbs)
+        except SentenceError as error:
+            return error
+
+    def _run_window(
+        self, window: list[Plan | SentenceError], settings: Settings, engine: Engine, budget: Budget
+    ) -> list[ImpactMatrix | ImpactSet | SentenceError]:
+        results: dict[int, ImpactMatrix | ImpactSet | SentenceError] = {}
+        by_length: dict[int, list[tuple[int, Plan]]] = {}
+        for index, plan in enumerate(window):
+            if isinstance(plan, SentenceError):
+                results[index] = plan
+            else:
+                by_length.setdefault(plan.length, []).append((index, plan))
+        for group in by_length.values():
+            try:
+                found = engine.run([plan for _, plan in group], budget)
+            except SentenceError as error:
+                results.update({index: error for index, _ in group})
+                continue
+            for (index, plan), impacts in zip(group, found, strict=True):
+                results[index] = self._matrices(plan, impacts, settings)
+        return [results[index] for index in range(len(window))]
+
+    def _matrices(self, plan: Plan, impacts: Impacts, settings: Settings) -> ImpactMatrix | ImpactSet:
+        matrices = []
+        for metric, layer, pool, perturb in settings.combinations():
+            of_units = pool == "state"
+            rows = impacts[metric, perturb, of_units][settings.layers.index(layer)]
+            unit_of = np.arange(plan.n) if of_units else plan.alignment.unit_of
+            matrices.append(
+                ImpactMatrix(
+                    values=pool_pieces(rows[None, :-1], unit_of, "first" if of_units else pool)[0],
+                    on_cls=rows[-1].copy()
+                    if plan.alignment.cls is not None
+                    else np.full_like(rows[-1], np.nan),
+                    units=plan.alignment.units,
+                    model=self.name,
+                    metric=metric,
+                    layer=layer,
+                    pool=pool,
+                    perturb=perturb,
+                )
+            )
+        return ImpactSet(tuple(matrices)) if settings.several else matrices[0]

@@ -1,0 +1,116 @@
+"""The settings of an impact matrix: metric, layer, pool, perturbation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import product
+from typing import Literal, TypeAlias, TypeVar, get_args
+
+from probe.errors import OptionError
+
+Metric: TypeAlias = Literal["dist", "cos", "prob", "kl"]
+"""How the change of a state is measured; see ``probe.metrics``."""
+Pool: TypeAlias = Literal["first", "mean", "max", "state"]
+"""How the pieces of a unit make one number: of the per-piece impacts, or (``state``) of their mean state."""
+Perturb: TypeAlias = Literal["pair", "single"]
+"""Whether unit i is masked while the influence on it is measured (``pair``, the paper) or not (``single``)."""
+Layers: TypeAlias = int | Sequence[int] | Literal["all"]
+"""A layer index (0 = embeddings, -1 = last), several, or all of them."""
+
+Name = TypeVar("Name", bound=str)
+
+METRICS: tuple[Metric, ...] = get_args(Metric)
+POOLS: tuple[Pool, ...] = get_args(Pool)
+PERTURBS: tuple[Perturb, ...] = get_args(Perturb)
+HEAD_METRICS: frozenset[Metric] = frozenset({"prob", "kl"})
+"""The metrics that read the masked-LM head."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What one pass computes; ``layers`` are resolved to 0 ... number of layers.
+
+    ``several`` tells whether more than one matrix a sentence was asked for, by a list or by "all".
+    """
+
+    metrics: tuple[Metric, ...]
+    layers: tuple[int, ...]
+    pools: tuple[Pool, ...]
+    perturbs: tuple[Perturb, ...]
+    several: bool
+
+    def combinations(self) -> list[tuple[Metric, int, Pool, Perturb]]:
+        """Every defined combination; ``state`` has no true piece, so it goes with ``dist`` and ``cos`` only."""
+        return [
+            combination
+            for combination in product(self.metrics, self.layers, self.pools, self.perturbs)
+            if is_defined(combination[0], combination[2])
+        ]
+
+
+def is_defined(metric: Metric, pool: Pool) -> bool:
+    """Whether the metric can be read off the mean-pooled state."""
+    return pool != "state" or metric not in HEAD_METRICS
+
+
+def resolve(
+    *,
+    metric: str | Sequence[str],
+    layer: Layers,
+    pool: str | Sequence[str],
+    perturb: str | Sequence[str],
+    n_layers: int,
+) -> Settings:
+    """Check the options of a call against a model of ``n_layers`` layers above the embeddings.
+
+    Raises:
+        OptionError: an unknown name (with the nearest known one), a layer the model does not have, an empty
+            list, or a metric and a pool that do not go together.
+    """
+    layers = _layers(layer, n_layers)
+    settings = Settings(
+        metrics=tuple(check_name("metric", name, METRICS) for name in _listed(metric)),
+        layers=layers,
+        pools=tuple(check_name("pool", name, POOLS) for name in _listed(pool)),
+        perturbs=tuple(check_name("perturb", name, PERTURBS) for name in _listed(perturb)),
+        several=not (isinstance(layer, int) and all(isinstance(o, str) for o in (metric, pool, perturb))),
+    )
+    if not all((settings.metrics, settings.layers, settings.pools, settings.perturbs)):
+        raise OptionError("metric, layer, pool and perturb must each name at least one value")
+    if not settings.combinations():
+        raise OptionError(
+            "pool 'state' goes with metrics 'dist' and 'cos' only: a mean state has no true piece"
+        )
+    return settings
+
+
+def check_name(option: str, name: str, known: Iterable[Name]) -> Name:
+    """The name itself, if it is known.
+
+    Raises:
+        OptionError: it is not; suggests the nearest known one.
+    """
+    names = list(known)
+    for candidate in names:
+        if candidate == name:
+            return candidate
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise OptionError(f"unknown {option} {name!r}: {hint}known are {', '.join(names)}")
+
+
+def _listed(option: str | Sequence[str]) -> list[str]:
+    return [option] if isinstance(option, str) else list(dict.fromkeys(option))
+
+
+def _layers(layer: Layers, n_layers: int) -> tuple[int, ...]:
+    if isinstance(layer, str):
+        check_name("layer", layer, ["all"])
+        return tuple(range(n_layers + 1))
+    wanted = [layer] if isinstance(layer, int) else list(layer)
+    for index in wanted:
+        if not -n_layers - 1 <= index <= n_layers:
+            raise OptionError(f"layer {index}: the model has layers 0 (embeddings) to {n_layers}")
+    return tuple(dict.fromkeys(index % (n_layers + 1) for index in wanted))

@@ -1,0 +1,414 @@
+"""Sentences in, dependency trees out: ``python -m probe.parse --model bert "The cat sat on the mat ."``
+
+This module joins the four packages; the rest of ``probe`` knows no treebank and no tree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+
+from probe import __version__
+from probe.errors import ModelError, OptionError, ProbeError
+from probe.files import whole_file
+from probe.options import METRICS, PERTURBS, POOLS, check_name
+
+if TYPE_CHECKING:
+    from analyses import Evaluation, Method, Outcome, Skipped
+    from analyses.protocols import Heads
+    from data import Sentence
+    from probe.model import Probe
+
+DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+FORMATS = ("conllu", "tree", "json")
+
+
+class UsageError(Exception):
+    """Wrong use of the command, found after the options were read."""
+
+
+@dataclass
+class Run:
+    """What a run has produced so far."""
+
+    induced: list[tuple[Sentence, Heads]] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {
+            "sentences": [
+                {"id": sentence.id, "words": sentence.words, "heads": _shown(heads)}
+                for sentence, heads in self.induced
+            ],
+            "skipped": [
+                {"id": s.sentence.id, "where": s.sentence.where, "reason": s.reason} for s in self.skipped
+            ],
+        }
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_USE, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    parser = _Parser(
+        prog="probe-parse",
+        description="Induce dependency trees from a masked language model by perturbed masking (Wu et al. 2020).",
+        epilog="Without TEXT and --input it parses the bundled sample treebank. "
+        "Exit codes: 0 done, 1 some input failed, 2 wrong use.",
+    )
+    add = parser.add_argument
+    add("text", nargs="*", metavar="TEXT", help="a tokenised sentence: words separated by spaces")
+    add("--version", action="version", version=f"%(prog)s {__version__}")
+    add(
+        "--input",
+        metavar="FILE",
+        help=".conllu, .txt with one tokenised sentence a line, or - for standard input",
+    )
+    add(
+        "--model",
+        default="bert",
+        help="bert (the embedded model), a directory or a hub id (default: %(default)s)",
+    )
+    add(
+        "--decoder",
+        type=_name("decoder"),
+        default="eisner",
+        help="eisner, cle or a baseline: left-chain, ...",
+    )
+    add("--metric", type=_name("metric"), default="dist", help=", ".join(METRICS))
+    add("--layer", type=int, default=-1, help="0 = embeddings, -1 = last (default: %(default)s)")
+    add("--pool", type=_name("pool"), default="mean", help=", ".join(POOLS))
+    add("--perturb", type=_name("perturb"), default="pair", help=", ".join(PERTURBS))
+    add("--protocol", type=_name("protocol"), default="fair", help="fair (default) or wu2020, as published")
+    add(
+        "--root",
+        type=_name("root"),
+        help="infer, or gold: read it from the input's heads (always under wu2020)",
+    )
+    add("--evaluate", action="store_true", help="score against the heads of the input, beside the baselines")
+    add(
+        "--random-model",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="score random weights, too",
+    )
+    add("--seed", type=int, default=0, help="of bootstrap, random trees and random weights")
+    add(
+        "--format",
+        type=_name("format"),
+        help="conllu, tree (drawn arcs) or json (default: by suffix, else tree)",
+    )
+    add("--output", type=Path, metavar="FILE", help="write here, not to standard output")
+    add(
+        "--save-matrices", type=Path, metavar="DIR", help="keep every impact matrix as DIR/NUMBER.safetensors"
+    )
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
+    add("--dtype", default="auto", help="auto, float32, bfloat16, float16, float64")
+    add("--batch-tokens", type=_positive, default=4_096, metavar="N", help="pieces in one forward pass")
+    add("--limit", type=_positive, metavar="N", help="only the first N sentences")
+    add("--strict", action="store_true", help="exit with 1 if a sentence cannot be probed")
+    add("--quiet", action="store_true", help="no progress bar and no summary")
+    return parser
+
+
+def _name(option: str) -> Any:
+    def check(value: str) -> str:
+        from analyses.protocols import DECODERS, PROTOCOLS
+
+        known: dict[str, Sequence[str]] = {
+            "decoder": DECODERS,
+            "metric": METRICS,
+            "pool": POOLS,
+            "perturb": PERTURBS,
+            "protocol": PROTOCOLS,
+            "root": ("infer", "gold"),
+            "format": FORMATS,
+        }
+        try:
+            check_name(option, value, known[option])
+        except OptionError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+        return value
+
+    return check
+
+
+def _positive(value: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number above 0 is expected, found {value!r}")
+    return int(value)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    from data import DataError, InputError
+
+    try:
+        return _parse(args)
+    except (UsageError, InputError, OptionError, ModelError) as error:
+        return _fail(parser, error, WRONG_USE)
+    except (DataError, ProbeError) as error:
+        return _fail(parser, error, SOME_FAILED)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); keep the interpreter from flushing into the void.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except OSError as error:
+        return _fail(parser, error, WRONG_USE)
+    except KeyboardInterrupt:
+        return _fail(parser, "interrupted", INTERRUPTED)
+
+
+def _fail(parser: argparse.ArgumentParser, error: object, code: int) -> int:
+    print(f"{parser.prog}: error: {error}", file=sys.stderr)
+    return code
+
+
+def _parse(args: argparse.Namespace) -> int:
+    sentences, name = _read(args)
+    method = _method(args)
+    _check_input(args, sentences, method)
+    with _output(args.output) as out:
+        started = time.monotonic()
+        model = _load(args) if method.needs_model else None
+        run = Run()
+        for outcome in _induce(args, sentences, model, method, "parsing"):
+            _take(args, run, outcome, out)
+        rows = _evaluate(args, run, model, method, name) if args.evaluate else []
+        _finish(args, run, model, method, rows, out)
+    if not args.quiet:
+        _summarise(run, time.monotonic() - started)
+    return SOME_FAILED if args.strict and run.skipped else DONE
+
+
+def _read(args: argparse.Namespace) -> tuple[list[Sentence], str]:
+    """The sentences of the run, and what their source is called in a signature."""
+    import data
+
+    if args.text and args.input is not None:
+        raise UsageError("sentences are given both as text and with --input: choose one")
+    if args.text:
+        found, name = data.parse_text(args.text, name="text"), "text"
+    elif args.input == "-":
+        lines = list(data.decode_lines(sys.stdin.buffer, name="standard input"))
+        parse = data.parse_conllu if _looks_like_conllu(lines) else data.parse_text
+        found, name = parse(lines, name="standard input"), "stdin"
+    elif args.input is not None:
+        path = Path(args.input)
+        found, name = data.read_sentences(path), path.stem
+    else:
+        found, name = iter(data.load_sample()), "sample"
+    # All of it is read before anything runs: a fault in the last line should not cost a night.
+    sentences = list(found)
+    return sentences[: args.limit], name
+
+
+def _looks_like_conllu(lines: Sequence[str]) -> bool:
+    first = next((line for line in lines if line.strip()), "")
+    return first.lstrip("\ufeff").startswith("#") or first.count("\t") == 9
+
+
+def _method(args: argparse.Namespace) -> Method:
+    """How trees are made; refuses options that do not go together."""
+    from analyses import Method
+
+    if args.protocol == "wu2020" and args.root == "infer":
+        raise UsageError(
+            "--protocol wu2020 gives the gold root to the decoder: --root infer does not go with it"
+        )
+    method = Method(
+        protocol=args.protocol,
+        decoder=args.decoder,
+        root="gold" if args.protocol == "wu2020" or args.root == "gold" else "predicted",
+        metric=args.metric,
+        layer=args.layer,
+        pool=args.pool,
+        perturb=args.perturb,
+        batch_tokens=args.batch_tokens,
+        seed=args.seed,
+    )
+    if args.save_matrices and not method.needs_model:
+        raise UsageError(f"--decoder {args.decoder} makes no matrices to save")
+    return method
+
+
+def _check_input(args: argparse.Namespace, sentences: Sequence[Sentence], method: Method) -> None:
+    """Find out before the model runs whether the input has what scores and gold roots need."""
+    from analyses import scored_words
+    from data import check_tree
+
+    if args.evaluate or method.root == "gold":
+        need = "--evaluate" if args.evaluate else "the gold root"
+        if missing := next((s for s in sentences if s.heads is None), None):
+            raise UsageError(f"{missing.where}: sentence {missing.id} has no gold heads, which {need} needs")
+        for sentence in sentences:
+            check_tree(sentence)
+    if args.evaluate:
+        try:
+            scored = sum(int(scored_words(sentence, method.protocol).sum()) for sentence in sentences)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        if not scored:
+            raise UsageError("--evaluate: no word of the input is scored: under fair, punctuation is not")
+    if args.save_matrices:
+        args.save_matrices.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[TextIO]:
+    if path is None:
+        yield sys.stdout
+        sys.stdout.flush()
+    else:
+        with whole_file(path) as file:
+            yield file
+
+
+def _load(args: argparse.Namespace) -> Probe:
+    from probe.loading import load
+
+    return load(args.model, device=args.device, dtype=args.dtype)
+
+
+def _induce(
+    args: argparse.Namespace, sentences: Sequence[Sentence], model: Probe | None, method: Method, label: str
+) -> Iterator[Outcome]:
+    """Trees with a progress bar."""
+    from analyses import Induced, induce
+    from probe.plan import n_variants
+    from probe.progress import Progress
+
+    sizes = [n_variants(len(sentence.words), pairs=method.perturb == "pair") for sentence in sentences]
+    total = sum(sizes) if method.needs_model else 0
+    with Progress(sentences=len(sentences), passes=total, label=label, quiet=args.quiet) as progress:
+        outcomes = induce(sentences, model, method, on_passes=progress.passes)
+        for size, outcome in zip(sizes, _refusals_as_usage(outcomes), strict=True):
+            progress.sentence(size, ran=isinstance(outcome, Induced))
+            yield outcome
+
+
+def _refusals_as_usage(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    try:
+        yield from outcomes
+    except ProbeError:
+        raise
+    except ValueError as error:
+        raise UsageError(f"these matrices cannot be decoded so: {error}") from error
+
+
+def _take(args: argparse.Namespace, run: Run, outcome: Outcome, out: TextIO) -> None:
+    """Keep one outcome; write its tree and its matrix where they are asked for."""
+    from analyses import Skipped, draw_arcs
+    from data import to_conllu
+
+    number = len(run.induced) + len(run.skipped) + 1
+    sentence = outcome.sentence
+    if isinstance(outcome, Skipped):
+        run.skipped.append(outcome)
+        print(f"{sentence.where}: sentence {sentence.id} skipped: {outcome.reason}", file=sys.stderr)
+        return
+    run.induced.append((sentence, outcome.heads))
+    if args.save_matrices and outcome.matrix is not None:
+        outcome.matrix.save(args.save_matrices / f"{number:06}.safetensors")
+    form = _format(args)
+    if form == "conllu":
+        out.write(to_conllu(sentence, _shown(outcome.heads)))
+    elif form == "tree":
+        out.write(f"# {sentence.id}\n{draw_arcs(sentence.words, _shown(outcome.heads))}\n\n")
+
+
+def _shown(heads: Heads) -> list[int]:
+    # A chain leaves the word at its end without a head (-1) when the root is given: it is shown under ROOT.
+    return [max(0, int(head)) for head in heads]
+
+
+def _format(args: argparse.Namespace) -> str | None:
+    """How trees are written; None where only scores are asked for."""
+    if args.format:
+        return str(args.format)
+    if args.output:
+        return {".json": "json", ".txt": "tree"}.get(args.output.suffix, "conllu")
+    return None if args.evaluate else "tree"
+
+
+def _evaluate(
+    args: argparse.Namespace, run: Run, model: Probe | None, method: Method, name: str
+) -> list[Evaluation]:
+    """Baselines, random weights and the model on the sentences that could be parsed."""
+    from analyses import Induced, baseline_rows, evaluate
+
+    if not run.induced:
+        raise ProbeError("no sentence could be parsed, so there is nothing to score")
+    common: Any = {
+        "data": name,
+        "version": __version__,
+        "protocol": method.protocol,
+        "root": method.root,
+        "seed": args.seed,
+    }
+    sentences = [sentence for sentence, _ in run.induced]
+    rows = list(baseline_rows(sentences, **common))
+    if model is not None and args.random_model:
+        blank = model.with_random_weights(seed=args.seed)
+        outcomes = _induce(args, sentences, blank, method, "random weights")
+        trees = [outcome.heads for outcome in outcomes if isinstance(outcome, Induced)]
+        rows.append(
+            evaluate(sentences, trees, name="random weights", settings=method.settings(blank), **common)
+        )
+    trees = [heads for _, heads in run.induced]
+    label = model.name if model is not None else method.decoder
+    rows.append(evaluate(sentences, trees, name=label, settings=method.settings(model), **common))
+    return rows
+
+
+def _finish(
+    args: argparse.Namespace,
+    run: Run,
+    model: Probe | None,
+    method: Method,
+    rows: Sequence[Evaluation],
+    out: TextIO,
+) -> None:
+    """Write what comes after the trees: the whole JSON document, or the table of scores."""
+    from dataclasses import asdict
+
+    from analyses import table
+
+    if _format(args) == "json":
+        document = {
+            "version": __version__,
+            "protocol": method.protocol,
+            "root": method.root,
+            "settings": asdict(method.settings(model)),
+            **run.as_dict(),
+            "evaluation": [row.as_dict() for row in rows],
+        }
+        json.dump(document, out, ensure_ascii=False, indent=1)
+        out.write("\n")
+    elif rows:
+        # CoNLL-U on standard output stays CoNLL-U: then the scores go to stderr.
+        scores = sys.stderr if _format(args) == "conllu" and args.output is None else sys.stdout
+        print(f"{table(rows)}\n\n{rows[-1]}", file=scores)
+
+
+def _summarise(run: Run, seconds: float) -> None:
+    skipped = f", {len(run.skipped)} skipped" if run.skipped else ""
+    print(f"{len(run.induced)} sentences parsed{skipped} in {seconds:.1f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+"""Fixtures shared by the tests; torch is imported only by tests that ask for a model."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ModelFolder = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
+    """Directory of a tiny model by its name in `tests.tiny.BUILDERS`; built when first asked for."""
+
+    @cache
+    def build(name: str) -> Path:
+        from tests import tiny
+
+        return tiny.BUILDERS[name](tmp_path_factory.mktemp("models") / name)
+
+    return build
