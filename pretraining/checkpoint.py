@@ -44,7 +44,8 @@ def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer,
     partial = target / "manifest.partial"
     partial.write_text(json.dumps(manifest), encoding="utf-8")
     partial.replace(target / "manifest.json")
-    for old in sorted(folder.glob("step-*"))[:-_KEPT]:
+    # A later one is a broken leftover that this run will write again: it must not count as one of the kept.
+    for old in sorted(path for path in folder.glob("step-*") if path <= target)[:-_KEPT]:
         shutil.rmtree(old)
     return target
 
@@ -59,8 +60,15 @@ def newest(folder: Path) -> Path | None:
 
 
 def load(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-    """Restore model and optimizer in place."""
-    model.load_state_dict(load_file(path / "model.safetensors"), strict=False)
+    """Restore model and optimizer in place.
+
+    Raises:
+        ValueError: the checkpoint has other parameters than the model; names the checkpoint.
+    """
+    parameters = load_file(path / "model.safetensors")
+    if {k: v.shape for k, v in parameters.items()} != {k: v.shape for k, v in _own(model).items()}:
+        raise ValueError(f"{path}: its parameters are not those of the configured model")
+    model.load_state_dict(parameters, strict=False)  # buffers and the second names of tied weights are absent
     _unflatten(load_file(path / "optimizer.safetensors"), optimizer)
     manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     return Progress(manifest["step"], manifest["pieces"], manifest["seconds"])

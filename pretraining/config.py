@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 T = TypeVar("T")
+
+_NAMES = {
+    int: "an integer",
+    float: "a number",
+    tuple[str, ...]: "a list of strings",
+    tuple[float, float]: "a list of two numbers",
+}
+"""How an error names the type of a key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +56,10 @@ class DataConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
-    """AdamW with linear warm-up, a constant stretch, and linear decay over the last ``decay`` of the steps."""
+    """AdamW with linear warm-up, a constant stretch, and linear decay.
+
+    The decay takes the last part, ``decay`` of it, of the steps after the warm-up.
+    """
 
     steps: int
     learning_rate: float = 8e-4
@@ -75,31 +87,60 @@ def read_config(path: Path) -> TrainConfig:
     """Read a TOML configuration.
 
     Raises:
-        ValueError: not TOML, an unknown or missing key, or a value out of range; names the file and the key.
+        ValueError: not TOML, an unknown or missing key, or a value of the wrong type or out of range; names
+            the file and the key.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a TOML file ({error})") from error
     try:
-        config = TrainConfig(
-            model=_build(ModelConfig, table.pop("model", {})),
-            data=_build(DataConfig, table.pop("data", {})),
-            optim=_build(OptimConfig, table.pop("optim", {})),
-            **_plain(table),
-        )
+        sections = {
+            "model": _build(ModelConfig, table.pop("model", {}), "model."),
+            "data": _build(DataConfig, table.pop("data", {}), "data."),
+            "optim": _build(OptimConfig, table.pop("optim", {}), "optim."),
+        }
+        config = _build(TrainConfig, table | sections)
+        _check_counts(config)
         _check(config)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return config
 
 
-def _build(cls: type[T], table: dict[str, Any]) -> T:
-    return cls(**_plain(table))
+def _build(cls: type[T], table: object, section: str = "") -> T:
+    if not isinstance(table, dict):
+        raise ValueError(f"{section.rstrip('.')} must be a table of keys, not {table!r}")
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    fields = inspect.signature(cls, eval_str=True).parameters
+    for key, value in values.items():
+        if key not in fields:
+            raise ValueError(f"unknown key {section}{key}")
+        if not _is_of_type(value, fields[key].annotation):
+            raise ValueError(f"{section}{key} must be {_NAMES[fields[key].annotation]}, not {table[key]!r}")
+    for key, field_ in fields.items():
+        if field_.default is field_.empty and key not in values:
+            raise ValueError(f"missing key {section}{key}")
+    return cls(**values)
 
 
-def _plain(table: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+def _is_of_type(value: object, kind: Any) -> bool:
+    if get_origin(kind) is tuple:
+        if not isinstance(value, tuple):
+            return False
+        items = get_args(kind)
+        kinds = (items[0],) * len(value) if items[-1] is Ellipsis else items
+        return len(value) == len(kinds) and all(map(_is_of_type, value, kinds))
+    return type(value) in (int, float) if kind is float else type(value) is kind
+
+
+def _check_counts(config: TrainConfig) -> None:
+    data, optim, model = config.data, config.optim, config.model
+    least = {"seed": 0, "warmup_steps": 0}
+    for section, values in (("", config), ("model.", model), ("data.", data), ("optim.", optim)):
+        for key, field_ in inspect.signature(type(values), eval_str=True).parameters.items():
+            if field_.annotation is int and getattr(values, key) < least.get(key, 1):
+                raise ValueError(f"{section}{key} must be at least {least.get(key, 1)}")
 
 
 def _check(config: TrainConfig) -> None:
@@ -116,8 +157,8 @@ def _check(config: TrainConfig) -> None:
         raise ValueError("optim.decay must lie in [0, 1] and optim.warmup_steps in [0, optim.steps]")
     if model.hidden_size % model.num_attention_heads:
         raise ValueError("model.hidden_size must be a multiple of model.num_attention_heads")
-    if model.vocab_size > 65_535:
-        raise ValueError("model.vocab_size must be below 65,536: pieces are stored in 16 bits")
+    if model.vocab_size > 65_536:
+        raise ValueError("model.vocab_size must be at most 65,536: pieces are stored in 16 bits")
 
 
 def as_table(config: TrainConfig) -> dict[str, Any]:

@@ -49,7 +49,11 @@ def shard_path(corpora: Path, name: str) -> Path:
 
 
 def prepare_tokenizer(config: TrainConfig, corpora: Path, out: Path) -> Tokenizer:
-    """The tokenizer of a run: ``out/tokenizer.json``, trained if it is not there yet."""
+    """The tokenizer of a run: ``out/tokenizer.json``, trained if it is not there yet.
+
+    Raises:
+        ValueError: the one that is there has more pieces than the configured model; names the file.
+    """
     path = out / "tokenizer.json"
     if not path.is_file():
         print(f"training a tokenizer of {config.model.vocab_size:,} pieces", file=sys.stderr)
@@ -57,7 +61,12 @@ def prepare_tokenizer(config: TrainConfig, corpora: Path, out: Path) -> Tokenize
         partial = path.with_suffix(".partial")
         tokenizer.save(str(partial))
         partial.replace(path)
-    return load_tokenizer(path)
+    tokenizer = load_tokenizer(path)
+    if (size := tokenizer.get_vocab_size()) > config.model.vocab_size:
+        raise ValueError(
+            f"{path}: {size:,} pieces, expected model.vocab_size = {config.model.vocab_size:,} at most"
+        )
+    return tokenizer
 
 
 def _sample(config: TrainConfig, corpora: Path) -> Iterator[str]:

@@ -24,10 +24,25 @@ from pretraining.prepare import join, prepare_shard, prepare_tokenizer, shard_pa
 
 
 def build_model(config: TrainConfig) -> BertForMaskedLM:
-    """A freshly initialised BERT of the configured shape, without dropout."""
+    """A freshly initialised BERT of the configured shape, without dropout.
+
+    Its position embeddings, trained like all others, begin as sinusoids (Vaswani et al. 2017, section 3.5): what
+    is learned of neighbours at one position then holds at all, those that few long sequences reach, too.
+    """
     torch.manual_seed(config.seed)
     shape = BertConfig(**vars(config.model), hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    return BertForMaskedLM(shape)
+    model = BertForMaskedLM(shape)
+    positions = model.bert.embeddings.position_embeddings.weight
+    with torch.no_grad():
+        positions.copy_(sinusoids(*positions.shape) * config.model.initializer_range * 2**0.5)
+    return model
+
+
+def sinusoids(length: int, width: int) -> torch.Tensor:
+    """Sinusoidal position codes, float32 [length, width]."""
+    frequency = 10_000 ** -(torch.arange(0, width, 2) / width)
+    angle = torch.arange(length)[:, None] * frequency
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).reshape(length, width)
 
 
 def build_optimizer(model: torch.nn.Module, config: OptimConfig) -> torch.optim.AdamW:
@@ -64,11 +79,17 @@ def masked_logits(model: BertForMaskedLM, batch: Batch, device: torch.device) ->
 
 
 def heldout_batches(config: TrainConfig, corpora: Path, out: Path, tokenizer: Tokenizer) -> list[Batch]:
-    """Masked batches of the held-out shards, the same at every call."""
+    """Masked batches of the held-out shards, the same at every call.
+
+    Raises:
+        ValueError: there is no text in the shards.
+    """
     specials = Specials.of(tokenizer)
     pieces = join([prepare_shard(shard_path(corpora, name), tokenizer, out) for name in config.data.heldout])
     rng = np.random.default_rng([config.seed, 3])
     spans = pack(pieces, config.data.length)
+    if not len(spans):
+        raise ValueError(f"no text in the held-out shards {', '.join(config.data.heldout)}")
     spans = spans[rng.permutation(len(spans))[: config.heldout_sequences]]
     low, high = config.data.mask_low, config.data.mask_high
     return [
@@ -94,6 +115,8 @@ def evaluate(model: BertForMaskedLM, batches: list[Batch], device: torch.device)
 
 def train(config: TrainConfig, corpora: Path, out: Path, *, device: torch.device) -> None:
     """Train to the configured number of steps, from the newest checkpoint in ``out``."""
+    for name in (*config.data.shards, *config.data.heldout):
+        shard_path(corpora, name)  # a missing one is better reported now than after an hour of tokenizing
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = prepare_tokenizer(config, corpora, out)
     pieces = join([prepare_shard(shard_path(corpora, name), tokenizer, out) for name in config.data.shards])
@@ -104,6 +127,7 @@ def train(config: TrainConfig, corpora: Path, out: Path, *, device: torch.device
     optimizer = build_optimizer(model, config.optim)
     start = checkpoint.newest(out)
     progress = checkpoint.load(start, model, optimizer) if start else checkpoint.Progress()
+    _forget_after(out / "curve.jsonl", progress.step)
     (out / "config.json").write_text(json.dumps(as_table(config), indent=2), encoding="utf-8")
     print(
         f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(pieces.ids):,} pieces of text, "
@@ -111,6 +135,15 @@ def train(config: TrainConfig, corpora: Path, out: Path, *, device: torch.device
         file=sys.stderr,
     )
     _loop(model, optimizer, batches, heldout, progress, config, out, device)
+
+
+def _forget_after(curve: Path, step: int) -> None:
+    """Drop the records of steps that the resumed run will take again."""
+    if curve.is_file():
+        lines = curve.read_text(encoding="utf-8").splitlines(keepends=True)
+        partial = curve.with_suffix(".partial")
+        partial.write_text("".join(s for s in lines if json.loads(s)["step"] <= step), encoding="utf-8")
+        partial.replace(curve)
 
 
 def _loop(

@@ -44,8 +44,10 @@ def load(name: str | os.PathLike[str], *, device: str = "auto", dtype: str = "au
     label = os.fspath(name)
     source = _source(label)
     with _quiet_transformers():
-        tokenizer = _load_tokenizer(source, label)
-        model, has_head = _load_model(source, label, chosen_dtype)
+        local = os.path.isdir(source) or not _hub_answers(source)
+        tokenizer = _load_tokenizer(source, label, local=local)
+        model, has_head = _load_model(source, label, chosen_dtype, local=local)
+    _check_vocabulary(model, tokenizer, label)
     return Probe(
         name=label,
         model=placed(model, chosen_device, chosen_dtype),
@@ -95,6 +97,8 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
 
 def _source(name: str) -> str:
     """A directory or a hub id."""
+    if not name:
+        raise ModelError(f"the name of a model is expected ({EMBEDDED!r}, a directory or a hub id), found ''")
     if name == EMBEDDED:
         return os.fspath(Path(str(files("probe"))) / "embedded")
     path = Path(name).expanduser()
@@ -109,29 +113,49 @@ def _source(name: str) -> str:
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Keep transformers' own bars and reports off stderr; what matters is raised instead."""
-    from logging import ERROR
+    """Keep the bars and reports of transformers and the hub off stderr; what matters is raised instead."""
+    from logging import ERROR, getLogger
 
     from transformers.utils import logging
 
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    hub = getLogger("huggingface_hub")
+    hub_level, verbosity, bars = hub.level, logging.get_verbosity(), logging.is_progress_bar_enabled()
+    hub.setLevel(ERROR)
     logging.set_verbosity(ERROR)
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
+        hub.setLevel(hub_level)
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _load_tokenizer(source: str, name: str) -> PreTrainedTokenizerBase:
+def _hub_answers(name: str) -> bool:
+    """Ask the hub once; where it does not answer, its own client would ask for a minute, file by file."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        get_hf_file_metadata(hf_hub_url(name, "config.json"))
+    except (EntryNotFoundError, RepositoryNotFoundError):
+        return True
+    except Exception:  # offline mode, no connection, no such host, a proxy that refuses
+        return False
+    return True
+
+
+def _load_tokenizer(source: str, name: str, *, local: bool) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(source)
+        # Without the last option transformers would ask on the terminal whether to run a model's own code.
+        tokenizer: Any = AutoTokenizer.from_pretrained(
+            source, local_files_only=local, trust_remote_code=False
+        )
     except Exception as error:  # the hub client, the tokenizer and the file formats each raise their own
-        raise _unavailable(name, error) from error
+        raise _unavailable(source, name, error) from error
     if not tokenizer.is_fast:
         raise ModelError(f"{name}: its tokenizer has no fast version, which the alignment of words needs")
     if tokenizer.mask_token_id is None:
@@ -155,15 +179,19 @@ def _add_prefix_space(pre_tokenizer: Any) -> None:
         pre_tokenizer.add_prefix_space = True
 
 
-def _load_model(source: str, name: str, dtype: torch.dtype) -> tuple[PreTrainedModel, bool]:
+def _load_model(source: str, name: str, dtype: torch.dtype, *, local: bool) -> tuple[PreTrainedModel, bool]:
     from transformers import AutoModelForMaskedLM
 
     try:
         model, info = AutoModelForMaskedLM.from_pretrained(
-            source, dtype=dtype, output_loading_info=True, trust_remote_code=False
+            source,
+            dtype=dtype,
+            output_loading_info=True,
+            local_files_only=local,
+            trust_remote_code=False,
         )
     except Exception as error:  # see _load_tokenizer
-        raise _unavailable(name, error) from error
+        raise _unavailable(source, name, error) from error
     base = f"{model.base_model_prefix}."
     if missing := sorted(key for key in info["missing_keys"] if key.startswith(base) and "pooler" not in key):
         raise ModelError(
@@ -172,10 +200,25 @@ def _load_model(source: str, name: str, dtype: torch.dtype) -> tuple[PreTrainedM
     return model, not info["missing_keys"]
 
 
-def _unavailable(name: str, error: Exception) -> ModelError:
+def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+    """Refuse a tokenizer that is not the model's; without its files transformers makes an empty one."""
+    embeddings: Any = model.get_input_embeddings()
+    pieces, embedded = len(tokenizer), embeddings.weight.shape[0]
+    if pieces <= len(tokenizer.all_special_ids):
+        raise ModelError(f"{name}: its tokenizer has no vocabulary: the files of the tokenizer are missing")
+    if pieces > embedded:
+        raise ModelError(f"{name}: its tokenizer has {pieces} pieces, but the model has only {embedded}")
+
+
+def _unavailable(source: str, name: str, error: Exception) -> ModelError:
     first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
     if isinstance(error, ValueError) and "Unrecognized configuration class" in str(error):
         return ModelError(f"{name}: not a masked language model ({type(error).__name__}: {first_line[:120]})")
+    if os.path.isdir(source):
+        return ModelError(
+            f"{name}: the model in this directory cannot be loaded: a file is missing or damaged "
+            f"({first_line[:160]})"
+        )
     return ModelError(
         f"cannot load {name!r}: it is neither the embedded model ({EMBEDDED!r}), nor a model directory, nor to "
         f"be had from the model hub or its local cache. Check the name and the connection, or download the model "

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -104,7 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
         default=True,
         help="score random weights, too",
     )
-    add("--seed", type=int, default=0, help="of bootstrap, random trees and random weights")
+    add("--seed", type=_seed, default=0, help="of bootstrap, random trees and random weights")
     add(
         "--format",
         type=_name("format"),
@@ -151,6 +152,12 @@ def _positive(value: str) -> int:
     return int(value)
 
 
+def _seed(value: str) -> int:
+    if not value.isdecimal() or int(value) >= 2**63:
+        raise argparse.ArgumentTypeError(f"a whole number from 0 to 2**63 - 1 is expected, found {value!r}")
+    return int(value)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = build_parser()
@@ -179,6 +186,8 @@ def _fail(parser: argparse.ArgumentParser, error: object, code: int) -> int:
 
 
 def _parse(args: argparse.Namespace) -> int:
+    from analyses import table
+
     sentences, name = _read(args)
     method = _method(args)
     _check_input(args, sentences, method)
@@ -189,7 +198,13 @@ def _parse(args: argparse.Namespace) -> int:
         for outcome in _induce(args, sentences, model, method, "parsing"):
             _take(args, run, outcome, out)
         rows = _evaluate(args, run, model, method, name) if args.evaluate else []
-        _finish(args, run, model, method, rows, out)
+        if _format(args) == "json":
+            _write_json(run, model, method, rows, out)
+    if rows and _format(args) != "json":
+        # CoNLL-U on standard output stays CoNLL-U: then the scores go to stderr.
+        scores = sys.stderr if _format(args) == "conllu" and args.output is None else sys.stdout
+        print(f"{table(rows)}\n\n{rows[-1]}", file=scores)
+    sys.stdout.flush()
     if not args.quiet:
         _summarise(run, time.monotonic() - started)
     return SOME_FAILED if args.strict and run.skipped else DONE
@@ -202,7 +217,8 @@ def _read(args: argparse.Namespace) -> tuple[list[Sentence], str]:
     if args.text and args.input is not None:
         raise UsageError("sentences are given both as text and with --input: choose one")
     if args.text:
-        found, name = data.parse_text(args.text, name="text"), "text"
+        lines = [line for text in args.text for line in text.split("\n")]
+        found, name = data.parse_text(lines, name="text"), "text"
     elif args.input == "-":
         lines = list(data.decode_lines(sys.stdin.buffer, name="standard input"))
         parse = data.parse_conllu if _looks_like_conllu(lines) else data.parse_text
@@ -265,14 +281,20 @@ def _check_input(args: argparse.Namespace, sentences: Sequence[Sentence], method
         if not scored:
             raise UsageError("--evaluate: no word of the input is scored: under fair, punctuation is not")
     if args.save_matrices:
-        args.save_matrices.mkdir(parents=True, exist_ok=True)
+        try:
+            args.save_matrices.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"{args.save_matrices}: cannot be made a directory ({error.strerror})"
+            ) from error
 
 
 @contextmanager
 def _output(path: Path | None) -> Iterator[TextIO]:
     if path is None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as CoNLL-U and JSON must be, whatever the locale
         yield sys.stdout
-        sys.stdout.flush()
     else:
         with whole_file(path) as file:
             yield file
@@ -349,10 +371,10 @@ def _evaluate(
     args: argparse.Namespace, run: Run, model: Probe | None, method: Method, name: str
 ) -> list[Evaluation]:
     """Baselines, random weights and the model on the sentences that could be parsed."""
-    from analyses import Induced, baseline_rows, evaluate
+    from analyses import Induced, baseline_rows, evaluate, scored_words
 
-    if not run.induced:
-        raise ProbeError("no sentence could be parsed, so there is nothing to score")
+    if not any(scored_words(sentence, method.protocol).any() for sentence, _ in run.induced):
+        raise ProbeError("no sentence with words to score could be parsed, so there is nothing to score")
     common: Any = {
         "data": name,
         "version": __version__,
@@ -375,39 +397,28 @@ def _evaluate(
     return rows
 
 
-def _finish(
-    args: argparse.Namespace,
-    run: Run,
-    model: Probe | None,
-    method: Method,
-    rows: Sequence[Evaluation],
-    out: TextIO,
+def _write_json(
+    run: Run, model: Probe | None, method: Method, rows: Sequence[Evaluation], out: TextIO
 ) -> None:
-    """Write what comes after the trees: the whole JSON document, or the table of scores."""
+    """Write the whole run as one JSON document."""
     from dataclasses import asdict
 
-    from analyses import table
-
-    if _format(args) == "json":
-        document = {
-            "version": __version__,
-            "protocol": method.protocol,
-            "root": method.root,
-            "settings": asdict(method.settings(model)),
-            **run.as_dict(),
-            "evaluation": [row.as_dict() for row in rows],
-        }
-        json.dump(document, out, ensure_ascii=False, indent=1)
-        out.write("\n")
-    elif rows:
-        # CoNLL-U on standard output stays CoNLL-U: then the scores go to stderr.
-        scores = sys.stderr if _format(args) == "conllu" and args.output is None else sys.stdout
-        print(f"{table(rows)}\n\n{rows[-1]}", file=scores)
+    document = {
+        "version": __version__,
+        "protocol": method.protocol,
+        "root": method.root,
+        "settings": asdict(method.settings(model)),
+        **run.as_dict(),
+        "evaluation": [row.as_dict() for row in rows],
+    }
+    json.dump(document, out, ensure_ascii=False, indent=1)
+    out.write("\n")
 
 
 def _summarise(run: Run, seconds: float) -> None:
     skipped = f", {len(run.skipped)} skipped" if run.skipped else ""
-    print(f"{len(run.induced)} sentences parsed{skipped} in {seconds:.1f} s", file=sys.stderr)
+    noun = "sentence" if len(run.induced) == 1 else "sentences"
+    print(f"{len(run.induced)} {noun} parsed{skipped} in {seconds:.1f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":

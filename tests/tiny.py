@@ -7,14 +7,14 @@ others visibly.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 WINDOW = 32
 INITIALIZER_RANGE = 0.3
@@ -57,42 +57,53 @@ _ROBERTA_SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 _MPNET_SPECIALS = ("<s>", "<pad>", "</s>", "[UNK]", "<mask>")
 
 
+def _train(
+    pre_tokenizer: Any,
+    *,
+    size: int,
+    specials: Sequence[str] = (),
+    alphabet: Sequence[str] = (),
+    lower: bool = False,
+) -> tuple[list[str], Any]:
+    """Pieces, in the order of their ids, and merges of a BPE trained on SENTENCES.
+
+    All vocabularies come from the BPE trainer: those of WordPiece and Unigram differ from run to run.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizer
+    if lower:
+        tokenizer.normalizer = normalizers.Lowercase()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, special_tokens=list(specials), initial_alphabet=list(alphabet), show_progress=False
+    )
+    tokenizer.train_from_iterator(SENTENCES, trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    return sorted(model["vocab"], key=model["vocab"].__getitem__), model["merges"]
+
+
 @cache
 def _wordpiece(specials: tuple[str, ...]) -> dict[str, int]:
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=130, special_tokens=list(specials), show_progress=False)
-    tokenizer.train_from_iterator(SENTENCES, trainer)
-    return dict(tokenizer.get_vocab())
+    pieces, _ = _train(pre_tokenizers.BertPreTokenizer(), size=80, lower=True)
+    return {piece: at for at, piece in enumerate([*specials, *pieces, *(f"##{piece}" for piece in pieces)])}
 
 
 @cache
 def _byte_level(specials: tuple[str, ...]) -> tuple[dict[str, int], Any]:
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    trainer = trainers.BpeTrainer(
-        vocab_size=340,
-        special_tokens=list(specials),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    pieces, merges = _train(
+        pre_tokenizers.ByteLevel(add_prefix_space=True), size=340, specials=specials, alphabet=alphabet
     )
-    tokenizer.train_from_iterator(SENTENCES, trainer)
-    model = json.loads(tokenizer.to_str())["model"]
-    return model["vocab"], [(left, right) for left, right in model["merges"]]
+    return {piece: at for at, piece in enumerate(pieces)}, [tuple(merge) for merge in merges]
 
 
 @cache
-def _unigram(specials: tuple[str, ...], unknown: str) -> list[tuple[str, float]]:
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+def _unigram(specials: tuple[str, ...]) -> list[tuple[str, float]]:
+    """Special tokens with score 0, as in published vocabularies; the fewest pieces win among the others."""
+    words = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(prepend_scheme="always")]
     )
-    trainer = trainers.UnigramTrainer(
-        vocab_size=130, special_tokens=list(specials), unk_token=unknown, show_progress=False
-    )
-    tokenizer.train_from_iterator(SENTENCES, trainer)
-    return [(piece, score) for piece, score in json.loads(tokenizer.to_str())["model"]["vocab"]]
+    pieces, _ = _train(words, size=120)
+    return [*((special, 0.0) for special in specials), *((piece, -10.0) for piece in pieces)]
 
 
 def _save(folder: Path, model_class: Any, config: Any, tokenizer: Any, *, seed: int) -> Path:
@@ -181,12 +192,16 @@ def roberta(folder: Path, *, seed: int = 0) -> Path:
     return _save(folder, transformers.RobertaForMaskedLM, config, tokenizer, seed=seed)
 
 
-def modernbert(folder: Path, *, seed: int = 0) -> Path:
+def modernbert(folder: Path, *, seed: int = 0, split: bool = False) -> Path:
     """ModernBERT: byte-level BPE in a bare `tokenizer.json`, rotary positions, local layers, a final norm."""
     vocab, merges = _byte_level(_BERT_SPECIALS)
     backend = Tokenizer(models.BPE(vocab=vocab, merges=merges))
     backend.normalizer = normalizers.NFC()
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not split)
+    if split:
+        pattern = Regex(r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+")
+        steps = [pre_tokenizers.Split(pattern, behavior="isolated"), backend.pre_tokenizer]
+        backend.pre_tokenizer = pre_tokenizers.Sequence(steps)
     backend.decoder = decoders.ByteLevel()
     backend.post_processor = processors.TemplateProcessing(
         single="[CLS]:0 $A:0 [SEP]:0", special_tokens=[("[CLS]", vocab["[CLS]"]), ("[SEP]", vocab["[SEP]"])]
@@ -213,10 +228,15 @@ def modernbert(folder: Path, *, seed: int = 0) -> Path:
     return _save(folder, transformers.ModernBertForMaskedLM, config, tokenizer, seed=seed)
 
 
+def modernbert_split(folder: Path, *, seed: int = 0) -> Path:
+    """ModernBERT with a byte-level tokenizer that splits by its own regular expression, as EuroBERT."""
+    return modernbert(folder, seed=seed, split=True)
+
+
 def albert(folder: Path, *, seed: int = 0) -> Path:
     """ALBERT: Unigram, layers that share their weights, small embeddings."""
     specials = ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")
-    tokenizer = transformers.AlbertTokenizer(vocab=_unigram(specials, "<unk>"), model_max_length=WINDOW)
+    tokenizer = transformers.AlbertTokenizer(vocab=_unigram(specials), model_max_length=WINDOW)
     config = transformers.AlbertConfig(
         **_SHAPE, **_ids(tokenizer), embedding_size=16, max_position_embeddings=WINDOW
     )
@@ -226,7 +246,7 @@ def albert(folder: Path, *, seed: int = 0) -> Path:
 def deberta_v2(folder: Path, *, seed: int = 0, legacy: bool = True) -> Path:
     """DeBERTa: Unigram, disentangled attention with bucketed relative positions; the legacy head."""
     specials = ("[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]")
-    tokenizer = transformers.DebertaV2Tokenizer(vocab=_unigram(specials, "[UNK]"), model_max_length=WINDOW)
+    tokenizer = transformers.DebertaV2Tokenizer(vocab=_unigram(specials), model_max_length=WINDOW)
     disentangled: dict[str, Any] = {
         "relative_attention": True,
         "position_buckets": 8,
@@ -254,7 +274,7 @@ def deberta_v3(folder: Path, *, seed: int = 0) -> Path:
 def xlm_roberta(folder: Path, *, seed: int = 0) -> Path:
     """XLM-R: Unigram, positions that start at pad + 1; the tokenizer does not give the window."""
     specials = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
-    tokenizer = transformers.XLMRobertaTokenizer(vocab=_unigram(specials, "<unk>"))
+    tokenizer = transformers.XLMRobertaTokenizer(vocab=_unigram(specials))
     config = transformers.XLMRobertaConfig(
         **_SHAPE, **_ids(tokenizer), max_position_embeddings=WINDOW + 2, type_vocab_size=1
     )
@@ -288,6 +308,7 @@ BUILDERS: dict[str, Callable[..., Path]] = {
     "ernie": ernie,
     "gpt2": gpt2,
     "modernbert": modernbert,
+    "modernbert_split": modernbert_split,
     "mpnet": mpnet,
     "roberta": roberta,
     "xlm_roberta": xlm_roberta,

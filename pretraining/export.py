@@ -1,0 +1,109 @@
+"""From a training run to a model directory: ``python -m pretraining.export --run DIR --to probe/embedded``.
+
+Weights are stored in half precision as safetensors; the model card says how they were made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from transformers import BertTokenizer
+
+from pretraining import checkpoint
+from pretraining.config import TrainConfig, read_config
+from pretraining.corpus import sha256
+from pretraining.prepare import shard_path
+from pretraining.tokenizer import SPECIAL_TOKENS, load_tokenizer
+from pretraining.train import build_model, build_optimizer
+
+
+def export(config: TrainConfig, run: Path, corpora: Path, target: Path) -> None:
+    """Write weights, configuration, tokenizer and model card of the newest whole checkpoint.
+
+    Raises:
+        ValueError: the run has no whole checkpoint.
+    """
+    newest = checkpoint.newest(run)
+    if newest is None:
+        raise ValueError(f"{run}: no whole checkpoint; train first")
+    model = build_model(config)
+    progress = checkpoint.load(newest, model, build_optimizer(model, config.optim))
+    target.mkdir(parents=True, exist_ok=True)
+    weights = {name: p.detach().half().contiguous() for name, p in model.named_parameters()}
+    save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
+    model.config.architectures = ["BertForMaskedLM"]
+    model.config.dtype = torch.float16
+    model.config.to_json_file(target / "config.json")
+    _save_tokenizer(run / "tokenizer.json", target, config.model.max_position_embeddings)
+    about = _about(config, run, corpora, progress, sum(p.numel() for p in model.parameters()))
+    (target / "training.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def _save_tokenizer(path: Path, target: Path, window: int) -> None:
+    pad, unk, cls, sep, mask = SPECIAL_TOKENS
+    tokenizer = BertTokenizer(
+        tokenizer_object=load_tokenizer(path),
+        do_lower_case=True,
+        model_max_length=window,
+        pad_token=pad,
+        unk_token=unk,
+        cls_token=cls,
+        sep_token=sep,
+        mask_token=mask,
+    )
+    tokenizer.save_pretrained(target)
+
+
+def _about(
+    config: TrainConfig, run: Path, corpora: Path, progress: checkpoint.Progress, parameters: int
+) -> dict[str, Any]:
+    """What is needed to repeat the run, and the held-out curve it drew."""
+    from pretraining.config import as_table
+
+    curve = (run / "curve.jsonl").read_text(encoding="utf-8").splitlines()
+    shards = (*config.data.shards, *config.data.heldout)
+    return {
+        "config": as_table(config),
+        "parameters": parameters,
+        "steps": progress.step,
+        "pieces": progress.pieces,
+        "seconds": round(progress.seconds),
+        "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
+        "commit": _commit(),
+        "corpora": {name: sha256(shard_path(corpora, name)) for name in shards},
+        "tokenizer": sha256(run / "tokenizer.json"),
+        "curve": [json.loads(line) for line in curve],
+    }
+
+
+def _commit() -> str | None:
+    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m pretraining.export", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="the TOML file the run was trained with")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run's checkpoints")
+    parser.add_argument("--corpora", type=Path, required=True, help="folder of the shards, for their SHA-256")
+    parser.add_argument("--to", type=Path, default=Path("probe/embedded"), help="model directory to write")
+    args = parser.parse_args(argv)
+    try:
+        export(read_config(args.config), args.run, args.corpora, args.to)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
