@@ -69,7 +69,7 @@ def heldout_scores(p: probe.Probe, shard: Path, *, documents: int, seed: int) ->
     specials = Specials.of(tokenizer)
     pieces = tokenize(islice(read_sentences(shard), documents), tokenizer)
     rows = []
-    for length in (64, p.window):
+    for length in sorted({min(64, p.window), p.window}):
         rng = np.random.default_rng(seed)
         spans = pack(pieces, length)
         parts = np.array_split(spans, max(1, len(spans) * length // 4_096))

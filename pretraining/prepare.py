@@ -99,6 +99,7 @@ def prepare_shard(path: Path, tokenizer: Tokenizer, out: Path) -> Pieces:
 
 def tokenize(documents: Iterator[list[str]], tokenizer: Tokenizer) -> Pieces:
     """Tokenise documents of sentences; sentences without pieces are left out."""
+    tokenizer.encode_special_tokens = True  # "[MASK]" in the text is text
     ids: list[NDArray[np.uint16]] = []
     lengths: list[int] = []
     ends: list[int] = []

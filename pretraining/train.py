@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -126,6 +127,8 @@ def train(config: TrainConfig, corpora: Path, out: Path, *, device: torch.device
     torch.nn.Module.to(model, device)
     optimizer = build_optimizer(model, config.optim)
     start = checkpoint.newest(out)
+    if start:
+        _check_same_run(out / "config.json", config)
     progress = checkpoint.load(start, model, optimizer) if start else checkpoint.Progress()
     _forget_after(out / "curve.jsonl", progress.step)
     (out / "config.json").write_text(json.dumps(as_table(config), indent=2), encoding="utf-8")
@@ -135,6 +138,26 @@ def train(config: TrainConfig, corpora: Path, out: Path, *, device: torch.device
         file=sys.stderr,
     )
     _loop(model, optimizer, batches, heldout, progress, config, out, device)
+
+
+def _check_same_run(path: Path, config: TrainConfig) -> None:
+    """Refuse to resume with other data, masks or optimizer; the end of the schedule may move."""
+    before, now = (_fixed_part(table) for table in (json.loads(path.read_text("utf-8")), as_table(config)))
+    if changed := [key for key in now if before.get(key) != now[key]]:
+        raise ValueError(
+            f"{path.parent}: begun with another configuration ({', '.join(changed)}): use a new folder"
+        )
+
+
+def _fixed_part(table: dict[str, Any]) -> dict[str, Any]:
+    flat = {
+        f"{section}.{key}": value
+        for section in ("model", "data", "optim")
+        for key, value in table[section].items()
+    }
+    movable = ("optim.steps", "optim.decay")
+    fixed = {key: value for key, value in flat.items() if key not in movable} | {"seed": table["seed"]}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in fixed.items()}
 
 
 def _forget_after(curve: Path, step: int) -> None:
@@ -215,7 +238,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         train(read_config(args.config), args.corpora, args.out, device=torch.device(args.device))
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,11 @@ def align(
     if not words:
         raise SentenceError("the sentence has no words")
     encoding = tokenizer(
-        words, is_split_into_words=True, split_special_tokens=True, truncation=False, verbose=False
+        _spaced(words) if _is_byte_level(tokenizer) else words,
+        is_split_into_words=True,
+        split_special_tokens=True,
+        truncation=False,
+        verbose=False,
     )
     word_ids = encoding.word_ids()
     ids = np.array(encoding["input_ids"], dtype=np.int64)
@@ -86,6 +90,19 @@ def align(
         units=tuple(" ".join(words[start:end]) for start, end in groups),
         cls=0 if word_ids[0] is None else None,
     )
+
+
+def _is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
+    from tokenizers import pre_tokenizers
+
+    first = tokenizer.backend_tokenizer.pre_tokenizer
+    steps: Any = first if isinstance(first, pre_tokenizers.Sequence) else [first]
+    return any(isinstance(step, pre_tokenizers.ByteLevel) for step in steps)
+
+
+def _spaced(words: list[str]) -> list[str]:
+    """Words with the space that a byte-level tokenizer saw before them in the texts of its training."""
+    return [f" {word}" if word.strip() else word for word in words]
 
 
 def check_spans(spans: Sequence[tuple[int, int]], n_words: int) -> list[tuple[int, int]]:

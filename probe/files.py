@@ -14,11 +14,17 @@ from typing import TextIO
 def whole_file(path: Path) -> Iterator[TextIO]:
     """A UTF-8 text file to write to; it takes its name when the block ends, and is gone if the block fails.
 
+    A device or a pipe (``/dev/stdout``) is written to as it is: it cannot be replaced.
+
     Raises:
         OSError: the folder is missing or cannot be written to, or ``path`` is a directory.
     """
     if path.is_dir():
         raise IsADirectoryError(f"{path}: a file name is expected, this is a directory")
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+        return
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     except OSError as error:

@@ -163,20 +163,7 @@ def _load_tokenizer(source: str, name: str, *, local: bool) -> PreTrainedTokeniz
             f"{name} has no mask token, so it cannot be probed by masking: use a masked language model "
             "(BERT, RoBERTa, ALBERT, ELECTRA, DistilBERT, XLM-R, DeBERTa, MPNet, ModernBERT, ERNIE)"
         )
-    _add_prefix_space(tokenizer.backend_tokenizer.pre_tokenizer)
     return tokenizer  # type: ignore[no-any-return]
-
-
-def _add_prefix_space(pre_tokenizer: Any) -> None:
-    """Let a byte-level tokenizer see every word as one within a text, as its model did in training."""
-    from tokenizers import pre_tokenizers
-
-    if isinstance(pre_tokenizer, pre_tokenizers.Sequence):
-        steps: Any = pre_tokenizer
-        for index in range(len(steps)):
-            _add_prefix_space(steps[index])
-    elif isinstance(pre_tokenizer, pre_tokenizers.ByteLevel):
-        pre_tokenizer.add_prefix_space = True
 
 
 def _load_model(source: str, name: str, dtype: torch.dtype, *, local: bool) -> tuple[PreTrainedModel, bool]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.tiny_run"]
+
 ModelFolder = Callable[[str], Path]
 
 

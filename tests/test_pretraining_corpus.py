@@ -117,7 +117,7 @@ def test_empty_shard(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["not xz", "truncated", "no bytes", "not UTF-8"])
 def test_malformed_shard(tmp_path: Path, damage: str) -> None:
-    whole = lzma.compress("A line of text.\n".encode() * 2000)
+    whole = lzma.compress(b"A line of text.\n" * 2000)
     content = {
         "not xz": b"A line of text.\n",
         "truncated": whole[: len(whole) // 2],

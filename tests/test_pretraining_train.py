@@ -4,57 +4,23 @@ import json
 import lzma
 import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from pretraining import checkpoint, train
 from pretraining.checkpoint import Progress
 from pretraining.config import DataConfig, ModelConfig, OptimConfig, TrainConfig, read_config
+from pretraining.prepare import prepare_tokenizer
+from tests.tiny_run import STEPS, TOML, Run
 
-STEPS = 12
-SHAPE = ModelConfig(
-    vocab_size=80,
-    hidden_size=16,
-    num_hidden_layers=2,
-    num_attention_heads=2,
-    intermediate_size=32,
-    max_position_embeddings=32,
-)
 CONFIG = TrainConfig(
-    model=SHAPE,
+    model=ModelConfig(vocab_size=80, hidden_size=16, num_hidden_layers=2, num_attention_heads=2),
     data=DataConfig(shards=("a", "b"), heldout=("c",)),
     optim=OptimConfig(steps=STEPS, warmup_steps=2),
 )
-
-TOML = f"""\
-seed = 5
-checkpoint_every = 4
-evaluate_every = 3
-heldout_sequences = 70
-[model]
-vocab_size = 80
-hidden_size = 16
-num_hidden_layers = 2
-num_attention_heads = 2
-intermediate_size = 32
-max_position_embeddings = 32
-[data]
-shards = ["a", "b"]
-heldout = ["c"]
-length = 16
-batch_size = 4
-long_length = 32
-long_batch_size = 2
-long_every = 3
-[optim]
-steps = {STEPS}
-warmup_steps = 2
-decay = 0.5
-"""
 
 FILES = ("model.safetensors", "optimizer.safetensors")
 
@@ -66,50 +32,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three shards of made-up sentences."""
-    folder = tmp_path_factory.mktemp("corpora")
-    rng = np.random.default_rng(0)
-    words = "old grey ship harbour sailor net wind rises falls mends the a by under slowly".split()
-    for name in "abc":
-        lines = []
-        for document in range(30):
-            for _ in range(int(rng.integers(1, 5))):
-                lines.append(" ".join(rng.choice(words, rng.integers(3, 12))).capitalize() + ".")
-            lines += [""] * (document < 29)
-        (folder / f"{name}.txt.xz").write_bytes(lzma.compress("\n".join(lines).encode()))
-    (folder / "c.toml").write_text(TOML, encoding="utf-8")
-    return folder
-
-
-Run = Callable[[Path], int]
-
-
-@pytest.fixture(scope="module")
-def run(corpora: Path) -> Run:
-    """The command line on the corpus, with an output folder."""
-
-    def call(out: Path) -> int:
-        config = str(corpora / "c.toml")
-        return train.main(
-            ["--config", config, "--corpora", str(corpora), "--out", str(out), "--device", "cpu"]
-        )
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def finished(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The output of an uninterrupted run."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    out = tmp_path_factory.mktemp("runs") / "whole"
-    assert run(out) == 0
-    torch.set_num_threads(threads)
-    return out
 
 
 def curve_of(out: Path) -> list[dict[str, float]]:
@@ -194,12 +116,8 @@ def test_checkpoint_round_trip(tmp_path: Path) -> None:
     assert_same(saved, fresh)
 
 
-def test_newest_checkpoint_of_an_empty_folder(tmp_path: Path) -> None:
-    assert checkpoint.newest(tmp_path) is None
-    assert checkpoint.newest(tmp_path / "none") is None
-
-
 def test_two_checkpoints_are_kept(tmp_path: Path) -> None:
+    assert checkpoint.newest(tmp_path / "none") is None
     pair = make(1)
     for step in (5, 10, 15, 20):
         checkpoint.save(tmp_path, *pair, Progress(step))
@@ -319,28 +237,44 @@ def test_killed_and_resumed_run_ends_bit_equal(
         assert one | {"seconds": 0} == other | {"seconds": 0}
 
 
+def test_a_run_is_not_resumed_with_other_data(
+    corpora: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    config = tmp_path / "other.toml"
+    config.write_text(
+        TOML.replace("seed = 5", "seed = 6").replace("length = 16", "length = 12"), encoding="utf-8"
+    )
+    arguments = ["--config", str(config), "--corpora", str(corpora), "--out", str(out), "--device", "cpu"]
+    assert train.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "another configuration" in error and "data.length" in error and "seed" in error
+
+
+def test_the_end_of_a_run_can_be_moved(corpora: Path, finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    config = tmp_path / "longer.toml"
+    config.write_text(TOML.replace(f"steps = {STEPS}", f"steps = {STEPS + 2}"), encoding="utf-8")
+    arguments = ["--config", str(config), "--corpora", str(corpora), "--out", str(out), "--device", "cpu"]
+    assert train.main(arguments) == 0
+    assert curve_of(out)[-1]["step"] == STEPS + 2
+
+
 def test_a_finished_run_is_left_as_it_is(run: Run, finished: Path) -> None:
     before = {p: p.read_bytes() for p in finished.rglob("*") if p.is_file()}
     assert run(finished) == 0
     assert {p: p.read_bytes() for p in finished.rglob("*") if p.is_file()} == before
 
 
-def test_another_seed_gives_another_model(corpora: Path, finished: Path) -> None:
-    config = read_config(corpora / "c.toml")
-    saved = train.build_model(config).state_dict()
-    reseeded = train.build_model(TrainConfig(**{**vars(config), "seed": 6})).state_dict()
-    name = "bert.encoder.layer.0.attention.self.query.weight"
-    assert not torch.equal(saved[name], reseeded[name])
-    assert torch.equal(saved[name], train.build_model(config).state_dict()[name])
-
-
 def test_evaluation_against_the_full_logits(corpora: Path, finished: Path) -> None:
     config = read_config(corpora / "c.toml")
-    tokenizer = train.prepare_tokenizer(config, corpora, finished)
+    tokenizer = prepare_tokenizer(config, corpora, finished)
     batches = train.heldout_batches(config, corpora, finished, tokenizer)
     again = train.heldout_batches(config, corpora, finished, tokenizer)
     assert [b.ids.tolist() for b in batches] == [b.ids.tolist() for b in again]
-    model = train.build_model(config).eval()
+    model = train.build_model(config)
     losses: list[torch.Tensor] = []
     correct: list[torch.Tensor] = []
     for batch in batches:
@@ -388,13 +322,6 @@ def test_bad_configuration(
 
 def test_missing_configuration(corpora: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "none.toml" in failing(corpora, tmp_path / "out", tmp_path / "none.toml", capsys)
-
-
-def test_missing_argument(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        train.main(["--config", "c.toml"])
-    assert caught.value.code == 2
-    assert "--corpora, --out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

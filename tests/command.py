@@ -1,0 +1,75 @@
+"""Running ``probe-parse`` in this process, and inputs for it, for the tests of the command line."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from probe.parse import main
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a run of the command returned and wrote."""
+
+    code: object
+    out: str
+    err: str
+
+
+def parse(capsys: pytest.CaptureFixture[str], *args: object) -> Done:
+    """Run the command on the CPU in float32."""
+    capsys.readouterr()  # what making the model wrote
+    try:
+        code: object = main(["--device", "cpu", "--dtype", "float32", *map(str, args)])
+    except SystemExit as ended:
+        code = ended.code
+    written = capsys.readouterr()
+    return Done(code, written.out, written.err)
+
+
+def refused(done: Done, code: int, message: str) -> None:
+    """Assert that the command failed as it should: the message is on one line, and there is no output."""
+    assert (done.code, done.out) == (code, "")
+    assert done.err.startswith("probe-parse: error: ")
+    assert message in done.err
+    assert done.err.count("\n") == 1 and done.err.endswith("\n")
+
+
+def names(folder: Path) -> list[str]:
+    """What a folder holds, hidden files included."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def conllu(*sentences: tuple[str, list[int]]) -> str:
+    """CoNLL-U of sentences given as their words and gold heads; full stops are punctuation."""
+    blocks = []
+    for words, heads in sentences:
+        rows = []
+        for i, (word, head) in enumerate(zip(words.split(), heads, strict=True), start=1):
+            tag, relation = "PUNCT" if word == "." else "NOUN", "dep" if head else "root"
+            rows.append(f"{i}\t{word}\t_\t{tag}\t_\t_\t{head}\t{relation}\t_\t_\n")
+        blocks.append("".join(rows) + "\n")
+    return "".join(blocks)
+
+
+GOLD = conllu(
+    ("The gardener watered tulips .", [2, 3, 0, 3, 3]),
+    ("Nobody slept .", [2, 0, 2]),
+    ("Rivers carry sand .", [2, 0, 2, 2]),
+)
+RICH = """\
+# newdoc id = one
+# sent_id = a-1
+# text = The cats didn't sleep.
+# note = kept  as it is
+1\tThe\tthe\tDET\tDT\tDefinite=Def\t2\tdet\t2:det\t_
+2\tcats\tcat\tNOUN\tNNS\tNumber=Plur\t5\tnsubj\t5:nsubj\t_
+3-4\tdidn't\t_\t_\t_\t_\t_\t_\t_\t_
+3\tdid\tdo\tAUX\tVBD\t_\t5\taux\t5:aux\t_
+4\tn't\tnot\tPART\tRB\t_\t5\tadvmod\t5:advmod\t_
+4.1\tever\tever\tADV\tRB\t_\t_\t_\t5:advmod\tCopyOf=-1
+5\tsleep\tsleep\tVERB\tVB\t_\t0\troot\t0:root\tSpaceAfter=No
+6\t.\t.\tPUNCT\t.\t_\t5\tpunct\t5:punct\t_
+
+"""
