@@ -3,7 +3,7 @@
 from analyses.arcs import draw_arcs
 from analyses.attachment import NO_HEAD, ArcCounts, count_arcs
 from analyses.evaluation import Evaluation, baseline_rows, evaluate, gold_roots, table
-from analyses.induction import Induced, Method, Outcome, Skipped, induce
+from analyses.induction import Induced, Method, Outcome, Skipped, evaluation_rows, induce
 from analyses.intervals import Interval, PairedResult, bootstrap, paired_bootstrap
 from analyses.protocols import (
     baseline_trees,
@@ -37,6 +37,7 @@ __all__ = [
     "digest",
     "draw_arcs",
     "evaluate",
+    "evaluation_rows",
     "fair_scores",
     "gold_roots",
     "induce",

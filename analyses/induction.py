@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
-from analyses.evaluation import RootName, gold_roots
+from analyses.evaluation import Evaluation, RootName, baseline_rows, evaluate, gold_roots
 from analyses.protocols import BASELINES, DecoderName, Heads, ProtocolName, baseline_trees, decode
 from analyses.signature import Settings
 
@@ -114,6 +115,57 @@ def induce(
     return _decoded(zip(sentences, matrices, strict=True), method)
 
 
+def evaluation_rows(
+    induced: Sequence[tuple[Sentence, Heads]],
+    model: Probe | None,
+    method: Method,
+    *,
+    data: str,
+    version: str,
+    rerun: Callable[[Probe], Iterable[Outcome]] | None = None,
+) -> list[Evaluation]:
+    """A model's row below those of the baselines, and of the same architecture with random weights.
+
+    Args:
+        induced: gold sentences with their induced heads.
+        model: what they were induced with; None for a baseline decoder.
+        method: how.
+        data: name of the data, for the signature.
+        version: of this project, for the signature.
+        rerun: induces trees for the same sentences with the model it is given; None leaves random weights out.
+
+    Raises:
+        ValueError, data.DataError: as ``analyses.evaluate``.
+    """
+    sentences = [sentence for sentence, _ in induced]
+    row = partial(
+        evaluate,
+        sentences,
+        data=data,
+        version=version,
+        protocol=method.protocol,
+        root=method.root,
+        seed=method.seed,
+    )
+    rows = list(
+        baseline_rows(
+            sentences,
+            data=data,
+            version=version,
+            protocol=method.protocol,
+            root=method.root,
+            seed=method.seed,
+        )
+    )
+    if model is not None and rerun is not None:
+        blank = model.with_random_weights(seed=method.seed)
+        trees = [outcome.heads for outcome in rerun(blank) if isinstance(outcome, Induced)]
+        rows.append(row(trees, name="random weights", settings=method.settings(blank)))
+    name = method.decoder if model is None else model.name
+    rows.append(row([heads for _, heads in induced], name=name, settings=method.settings(model)))
+    return rows
+
+
 def _baseline(sentences: Sequence[Sentence], method: Method) -> Iterator[Induced]:
     assert method.decoder != "eisner" and method.decoder != "cle"
     trees = baseline_trees(
@@ -139,6 +191,7 @@ def _decoded(pairs: Iterable[tuple[Sentence, object]], method: Method) -> Iterat
                 protocol=method.protocol,
                 decoder=method.decoder,
                 roots=gold_roots([sentence for sentence, _ in probed]) if method.root == "gold" else None,
+                names=[f"sentence {sentence.id}" for sentence, _ in probed],
             )
         )
         for sentence, found in chunk:

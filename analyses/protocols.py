@@ -139,6 +139,7 @@ def decode(
     protocol: ProtocolName,
     decoder: DecoderName,
     roots: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> list[Heads]:
     """Decode impact matrices into dependency trees.
@@ -148,6 +149,7 @@ def decode(
         protocol: ``wu2020`` (gold roots required) or ``fair`` (gold roots optional).
         decoder: ``eisner``, ``cle``, or the name of a baseline (``parsers.baselines``).
         roots: the gold root of each sentence, 1-based.
+        names: of the matrices, for messages; "matrix 0", ... without.
         seed: of the random trees.
 
     Returns:
@@ -155,12 +157,12 @@ def decode(
 
     Raises:
         ValueError: for an unknown name, missing roots, another number of roots than of matrices, or a matrix
-            that the protocol's scores refuse; then the message names its index.
+            that the protocol's scores refuse; then the message names it.
     """
     check_name(protocol, PROTOCOLS, "protocol")
     check_name(decoder, DECODERS, "decoder")
     if decoder == "eisner" or decoder == "cle":
-        return _decode_scores(matrices, protocol, decoder, roots)
+        return _decode_scores(matrices, protocol, decoder, roots, names)
     return baseline_trees(
         [len(m.values) for m in matrices], protocol=protocol, name=decoder, roots=roots, seed=seed
     )
@@ -226,6 +228,7 @@ def _decode_scores(
     protocol: ProtocolName,
     decoder: Literal["eisner", "cle"],
     roots: Sequence[int] | None,
+    names: Sequence[str] | None,
 ) -> list[Heads]:
     many = parsers.eisner_many if decoder == "eisner" else parsers.chu_liu_edmonds_many
     impacts = list(matrices)
@@ -235,7 +238,8 @@ def _decode_scores(
         try:
             scores.append(_arc_scores(impact, decoder, protocol, root))
         except ValueError as error:
-            raise ValueError(f"matrix {index}: {error}") from error
+            name = names[index] if names else f"matrix {index}"
+            raise ValueError(f"{name}: {error}") from error
     # Under wu2020 the gold root is written into the scores, and further words may attach to ROOT.
     if protocol == "wu2020":
         return many(scores, single_root=False)

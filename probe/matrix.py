@@ -53,8 +53,12 @@ class ImpactMatrix:
             metadata={"format": _FORMAT, "about": json.dumps(about)},
         )
         partial = target.with_name(f".{target.name}.partial")
-        partial.write_bytes(data)
-        partial.replace(target)
+        try:
+            partial.write_bytes(data)
+            partial.replace(target)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ImpactMatrix:

@@ -72,16 +72,8 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("text", nargs="*", metavar="TEXT", help="a tokenised sentence: words separated by spaces")
     add("--version", action="version", version=f"%(prog)s {__version__}")
-    add(
-        "--input",
-        metavar="FILE",
-        help=".conllu, .txt with one tokenised sentence a line, or - for standard input",
-    )
-    add(
-        "--model",
-        default="bert",
-        help="bert (the embedded model), a directory or a hub id (default: %(default)s)",
-    )
+    add("--input", metavar="FILE", help=".conllu, .txt (a tokenised sentence a line) or - for standard input")
+    add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")
     add(
         "--decoder",
         type=_name("decoder"),
@@ -93,28 +85,18 @@ def build_parser() -> argparse.ArgumentParser:
     add("--pool", type=_name("pool"), default="mean", help=", ".join(POOLS))
     add("--perturb", type=_name("perturb"), default="pair", help=", ".join(PERTURBS))
     add("--protocol", type=_name("protocol"), default="fair", help="fair (default) or wu2020, as published")
-    add(
-        "--root",
-        type=_name("root"),
-        help="infer, or gold: read it from the input's heads (always under wu2020)",
-    )
+    add("--root", type=_name("root"), help="infer, or gold: from the input's heads (always under wu2020)")
     add("--evaluate", action="store_true", help="score against the heads of the input, beside the baselines")
-    add(
-        "--random-model",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="score random weights, too",
-    )
+    switch = argparse.BooleanOptionalAction
+    add("--random-model", action=switch, default=True, help="score random weights, too")
     add("--seed", type=_seed, default=0, help="of bootstrap, random trees and random weights")
     add(
         "--format",
         type=_name("format"),
-        help="conllu, tree (drawn arcs) or json (default: by suffix, else tree)",
+        help="conllu, tree (drawn arcs), json (default: by suffix, else tree)",
     )
     add("--output", type=Path, metavar="FILE", help="write here, not to standard output")
-    add(
-        "--save-matrices", type=Path, metavar="DIR", help="keep every impact matrix as DIR/NUMBER.safetensors"
-    )
+    add("--save-matrices", type=Path, metavar="DIR", help="keep impact matrices as DIR/NUMBER.safetensors")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
     add("--dtype", default="auto", help="auto, float32, bfloat16, float16, float64")
     add("--batch-tokens", type=_positive, default=4_096, metavar="N", help="pieces in one forward pass")
@@ -244,7 +226,7 @@ def _method(args: argparse.Namespace) -> Method:
 
     if args.protocol == "wu2020" and args.root == "infer":
         raise UsageError(
-            "--protocol wu2020 gives the gold root to the decoder: --root infer does not go with it"
+            "--root infer does not go with --protocol wu2020, which gives the decoder the gold root"
         )
     method = Method(
         protocol=args.protocol,
@@ -329,7 +311,7 @@ def _refusals_as_usage(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
     except ProbeError:
         raise
     except ValueError as error:
-        raise UsageError(f"these matrices cannot be decoded so: {error}") from error
+        raise UsageError(f"an impact matrix cannot be decoded so: {error}") from error
 
 
 def _take(args: argparse.Namespace, run: Run, outcome: Outcome, out: TextIO) -> None:
@@ -371,30 +353,21 @@ def _evaluate(
     args: argparse.Namespace, run: Run, model: Probe | None, method: Method, name: str
 ) -> list[Evaluation]:
     """Baselines, random weights and the model on the sentences that could be parsed."""
-    from analyses import Induced, baseline_rows, evaluate, scored_words
+    from analyses import evaluation_rows, scored_words
 
     if not any(scored_words(sentence, method.protocol).any() for sentence, _ in run.induced):
         raise ProbeError("no sentence with words to score could be parsed, so there is nothing to score")
-    common: Any = {
-        "data": name,
-        "version": __version__,
-        "protocol": method.protocol,
-        "root": method.root,
-        "seed": args.seed,
-    }
     sentences = [sentence for sentence, _ in run.induced]
-    rows = list(baseline_rows(sentences, **common))
-    if model is not None and args.random_model:
-        blank = model.with_random_weights(seed=args.seed)
-        outcomes = _induce(args, sentences, blank, method, "random weights")
-        trees = [outcome.heads for outcome in outcomes if isinstance(outcome, Induced)]
-        rows.append(
-            evaluate(sentences, trees, name="random weights", settings=method.settings(blank), **common)
-        )
-    trees = [heads for _, heads in run.induced]
-    label = model.name if model is not None else method.decoder
-    rows.append(evaluate(sentences, trees, name=label, settings=method.settings(model), **common))
-    return rows
+    return evaluation_rows(
+        run.induced,
+        model,
+        method,
+        data=name,
+        version=__version__,
+        rerun=(lambda blank: _induce(args, sentences, blank, method, "random weights"))
+        if args.random_model
+        else None,
+    )
 
 
 def _write_json(

@@ -30,7 +30,11 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize(("page", "command", "expected"), list(examples()))
 def test_console_example(
-    page: str, command: str, expected: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    page: str,
+    command: str,
+    expected: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(ROOT)
     assert parse.main(shlex.split(command)) == 0
