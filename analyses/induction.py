@@ -8,6 +8,8 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
 from analyses.evaluation import Evaluation, RootName, baseline_rows, evaluate, gold_roots
 from analyses.protocols import BASELINES, DecoderName, Heads, ProtocolName, baseline_trees, decode
 from analyses.signature import Settings
@@ -55,6 +57,7 @@ class Method:
             layer=self.layer % (model.n_layers + 1),
             pool=self.pool,
             perturb=self.perturb,
+            dtype=str(model.dtype).removeprefix("torch."),
         )
 
 
@@ -136,7 +139,10 @@ def evaluation_rows(
 
     Raises:
         ValueError, data.DataError: as ``analyses.evaluate``.
+        probe.ProbeError: random weights could not parse a sentence that the model could.
     """
+    from probe import ProbeError
+
     sentences = [sentence for sentence, _ in induced]
     row = partial(
         evaluate,
@@ -160,6 +166,8 @@ def evaluation_rows(
     if model is not None and rerun is not None:
         blank = model.with_random_weights(seed=method.seed)
         trees = [outcome.heads for outcome in rerun(blank) if isinstance(outcome, Induced)]
+        if len(trees) != len(sentences):
+            raise ProbeError(f"random weights could parse only {len(trees)} of {len(sentences)} sentences")
         rows.append(row(trees, name="random weights", settings=method.settings(blank)))
     name = method.decoder if model is None else model.name
     rows.append(row([heads for _, heads in induced], name=name, settings=method.settings(model)))
@@ -184,6 +192,7 @@ def _decoded(pairs: Iterable[tuple[Sentence, object]], method: Method) -> Iterat
 
     pairs = iter(pairs)
     while chunk := list(islice(pairs, _CHUNK)):
+        chunk = [(sentence, _unless_overflown(found)) for sentence, found in chunk]
         probed = [(sentence, found) for sentence, found in chunk if isinstance(found, ImpactMatrix)]
         trees = iter(
             decode(
@@ -199,3 +208,12 @@ def _decoded(pairs: Iterable[tuple[Sentence, object]], method: Method) -> Iterat
                 yield Induced(sentence, next(trees), found)
             else:
                 yield Skipped(sentence, str(found))
+
+
+def _unless_overflown(found: object) -> object:
+    """The matrix itself, or what is wrong with it: half precision can overflow."""
+    from probe import ImpactMatrix
+
+    if isinstance(found, ImpactMatrix) and not np.isfinite(found.values).all():
+        return "its impacts are not finite: try dtype float32"
+    return found

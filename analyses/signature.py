@@ -50,6 +50,7 @@ class Settings:
     layer: int | None = None
     pool: str | None = None
     perturb: str | None = None
+    dtype: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +85,7 @@ class Signature:
         """Fields in a fixed order, absent ones left out.
 
         Data with the first digits of the digest, root, punct, n and version; then protocol, decoder, model,
-        metric, layer, pool, perturb, and the bootstrap (bs) with its seed.
+        metric, layer, pool, perturb, dtype, and the bootstrap (bs) with its seed.
         """
         parts = [f"{self.data}@{self.digest[:_SHOWN_DIGITS]}…"]
         parts += _pairs({"root": self.root, "punct": self.punct, "n": self.n})

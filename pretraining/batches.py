@@ -123,17 +123,14 @@ class Batches:
 
     def __init__(self, pieces: Pieces, specials: Specials, config: DataConfig, *, seed: int) -> None:
         self._pieces, self._specials, self._config, self._seed = pieces, specials, config, seed
-        self._short = pack(pieces, config.length)
-        self._long = pack(pieces, config.long_length)
-        self._short_order = Order(self._short, batch_size=config.batch_size, seed=seed)
-        self._long_order = Order(self._long, batch_size=config.long_batch_size, seed=seed + 1)
+        self._short = _Stream(pieces, config.length, config.batch_size, seed)
+        self._long = _Stream(pieces, config.long_length, config.long_batch_size, seed + 1)
+        if config.first_steps:
+            size = config.batch_size * config.length // config.first_length
+            self._first = _Stream(pieces, config.first_length, size, seed + 2)
 
     def __getitem__(self, step: int) -> Batch:
-        turn, place = divmod(step, self._config.long_every)
-        if place == self._config.long_every - 1:
-            spans = self._long[self._long_order[turn]]
-        else:
-            spans = self._short[self._short_order[turn * (self._config.long_every - 1) + place]]
+        spans = self._spans(step)
         rng = np.random.default_rng([self._seed, 2, step])
         return mask_words(
             assemble(self._pieces, spans, self._specials),
@@ -142,6 +139,25 @@ class Batches:
             high=self._config.mask_high,
             rng=rng,
         )
+
+    def _spans(self, step: int) -> NDArray[np.int64]:
+        """Spans of the sequences of a step: [sequences, 2]."""
+        if step < self._config.first_steps:
+            return self._first[step]
+        every = self._config.long_every
+        turn, place = divmod(step - self._config.first_steps, every)
+        return self._long[turn] if place == every - 1 else self._short[turn * (every - 1) + place]
+
+
+class _Stream:
+    """Batches of sequences of one length."""
+
+    def __init__(self, pieces: Pieces, length: int, batch_size: int, seed: int) -> None:
+        self._spans = pack(pieces, length)
+        self._order = Order(self._spans, batch_size=batch_size, seed=seed)
+
+    def __getitem__(self, index: int) -> NDArray[np.int64]:
+        return self._spans[self._order[index]]
 
 
 def assemble(pieces: Pieces, spans: NDArray[np.int64], specials: Specials) -> NDArray[np.int64]:

@@ -39,7 +39,9 @@ class DataConfig:
 
     ``shards`` and ``heldout`` are file-name stems inside the corpus folder. Every ``long_every``-th
     step takes a batch of ``long_batch_size`` sequences of ``long_length`` pieces, so that no position
-    of the model's window is untrained. The masking ratio of a sequence is uniform in
+    of the model's window is untrained. The first ``first_steps`` steps take sequences of ``first_length``
+    pieces, sentences cut, in batches of as many pieces as ever: among few words it is soon found that
+    neighbours matter (the plateau of small masked LMs). The masking ratio of a sequence is uniform in
     [``mask_low``, ``mask_high``], whole words at a time.
     """
 
@@ -50,6 +52,8 @@ class DataConfig:
     long_length: int = 512
     long_batch_size: int = 4
     long_every: int = 8
+    first_length: int = 16
+    first_steps: int = 0
     mask_low: float = 0.05
     mask_high: float = 0.35
 
@@ -136,7 +140,7 @@ def _is_of_type(value: object, kind: Any) -> bool:
 
 def _check_counts(config: TrainConfig) -> None:
     data, optim, model = config.data, config.optim, config.model
-    least = {"seed": 0, "warmup_steps": 0}
+    least = {"seed": 0, "warmup_steps": 0, "first_steps": 0}
     for section, values in (("", config), ("model.", model), ("data.", data), ("optim.", optim)):
         for key, field_ in inspect.signature(type(values), eval_str=True).parameters.items():
             if field_.annotation is int and getattr(values, key) < least.get(key, 1):
@@ -151,6 +155,8 @@ def _check(config: TrainConfig) -> None:
         raise ValueError(f"data.heldout shares {', '.join(sorted(overlap))} with data.shards")
     if not 0 <= data.mask_low <= data.mask_high <= 1:
         raise ValueError("data.mask_low and data.mask_high must satisfy 0 <= low <= high <= 1")
+    if data.first_steps and not 8 <= data.first_length <= data.length:
+        raise ValueError("8 <= data.first_length <= data.length must hold")
     if not 8 <= data.length <= data.long_length <= model.max_position_embeddings:
         raise ValueError("8 <= data.length <= data.long_length <= model.max_position_embeddings must hold")
     if not 0 <= optim.decay <= 1 or not 0 <= optim.warmup_steps <= optim.steps:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertForMaskedLM
 
@@ -33,15 +34,25 @@ def build_model(config: TrainConfig) -> BertForMaskedLM:
     torch.manual_seed(config.seed)
     shape = BertConfig(**vars(config.model), hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     model = BertForMaskedLM(shape)
-    positions = model.bert.embeddings.position_embeddings.weight
     with torch.no_grad():
+        positions = model.bert.embeddings.position_embeddings.weight
         positions.copy_(sinusoids(*positions.shape) * config.model.initializer_range * 2**0.5)
     return model
 
 
+def set_unigram_bias(model: BertForMaskedLM, ids: NDArray[np.uint16]) -> None:
+    """Let the output begin at the frequencies of pieces.
+
+    Otherwise the first thousands of steps write them into the embeddings, which are tied to the output.
+    """
+    counts = np.bincount(ids, minlength=model.config.vocab_size) + 1.0
+    with torch.no_grad():
+        model.cls.predictions.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
+
+
 def sinusoids(length: int, width: int) -> torch.Tensor:
-    """Sinusoidal position codes, float32 [length, width]."""
-    frequency = 10_000 ** -(torch.arange(0, width, 2) / width)
+    """Sinusoidal position codes, float32 [length, width]; the longest wave spans the window twice or so."""
+    frequency = 200 ** -(torch.arange(0, width, 2) / width)
     angle = torch.arange(length)[:, None] * frequency
     return torch.stack([angle.sin(), angle.cos()], dim=-1).reshape(length, width)
 
@@ -124,6 +135,7 @@ def train(config: TrainConfig, corpora: Path, out: Path, *, device: torch.device
     batches = Batches(pieces, Specials.of(tokenizer), config.data, seed=config.seed)
     heldout = heldout_batches(config, corpora, out, tokenizer)
     model = build_model(config)
+    set_unigram_bias(model, pieces.ids)
     torch.nn.Module.to(model, device)
     optimizer = build_optimizer(model, config.optim)
     start = checkpoint.newest(out)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from probe import metrics
-from probe.errors import SentenceError
+from probe.errors import ModelError, SentenceError
 from probe.head import Head
 from probe.options import HEAD_METRICS, Metric, Perturb, Settings
 from probe.plan import Plan, Reads, join_reads, starts
@@ -61,41 +61,62 @@ class Engine:
         self._on_passes = on_passes or (lambda passes: None)
         self._device = next(model.parameters()).device
         self._dtype = torch.promote_types(next(model.parameters()).dtype, torch.float32)
-        self._last_only = settings.layers == (model.config.num_hidden_layers,)
+        self._n_layers = int(model.config.num_hidden_layers)
+        self._last_only = settings.layers == (self._n_layers,)
 
     @torch.inference_mode()
-    def run(self, plans: list[Plan], budget: Budget) -> list[Impacts]:
+    def run(self, plans: list[Plan], budget: Budget) -> list[Impacts | SentenceError]:
         """Impacts of sentences that all have the same length in pieces.
 
-        Raises:
-            SentenceError: one sequence of this length does not fit into memory.
+        When memory runs out, the budget is halved; when one sequence is too many beside the states kept for
+        all sentences, they are run one by one. A SentenceError stands for a sentence that does not fit alone.
         """
-        group = _Group(plans, self._settings, self._mask_id)
-        work = {perturb: self._begin(group, perturb) for perturb in self._settings.perturbs}
+        try:
+            return list(self._run_group(_Group(plans, self._settings, self._mask_id), budget))
+        except _OutOfMemoryError:
+            pass  # leave the handler before going on: the exception holds on to the memory
+        if len(plans) == 1:
+            return [SentenceError(f"a sequence of {plans[0].length} pieces does not fit into memory")]
+        return [result for plan in plans for result in self.run([plan], budget)]
+
+    def _run_group(self, group: _Group, budget: Budget) -> list[Impacts]:
+        work = self._begin(group)
         row = 0
         while row < group.rows:
             stop = min(group.rows, row + budget.rows(group.length))
-            try:
-                states = self._forward(group.ids(row, stop))
-                for reads in work.values():
-                    reads.take(states, row, stop)
-            except RuntimeError as error:
-                if not _is_out_of_memory(error):
-                    raise
-                if stop - row == 1:
-                    raise SentenceError(
-                        f"a sequence of {group.length} pieces does not fit into memory"
-                    ) from error
-                budget.tokens = (stop - row) // 2 * group.length
-                if self._device.type == "cuda":
-                    torch.cuda.empty_cache()
+            if self._advance(group, work, row, stop):
+                self._on_passes(stop - row)
+                row = stop
                 continue
-            self._on_passes(stop - row)
-            row = stop
+            if stop - row == 1:
+                raise _OutOfMemoryError
+            budget.tokens = (stop - row) // 2 * group.length
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
         return group.split({perturb: reads.results() for perturb, reads in work.items()})
 
-    def _begin(self, group: _Group, perturb: Perturb) -> _Work:
-        return _Work(group, perturb, self._settings, self._head, self._device, self._dtype)
+    def _begin(self, group: _Group) -> dict[Perturb, _Work]:
+        try:
+            return {
+                perturb: _Work(group, perturb, self._settings, self._head, self._device, self._dtype)
+                for perturb in self._settings.perturbs
+            }
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+        raise _OutOfMemoryError
+
+    def _advance(self, group: _Group, work: dict[Perturb, _Work], row: int, stop: int) -> bool:
+        """Run the rows ``row`` to ``stop``; False where memory did not suffice. They can be run again."""
+        try:
+            states = self._forward(group.ids(row, stop))
+            for reads in work.values():
+                reads.take(states, row, stop)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            return False
+        return True
 
     def _forward(self, ids: NDArray[np.int64]) -> list[Tensor]:
         """States of the wanted layers, each [sequences, length, hidden]."""
@@ -105,11 +126,20 @@ class Engine:
         output = self._base(input_ids=inputs, output_hidden_states=True)
         # The last layer is what the head reads: some architectures normalise it once more at the end.
         states = [*output.hidden_states[:-1], output.last_hidden_state]
+        if len(states) != self._n_layers + 1 or any(s.shape[:2] != inputs.shape for s in states):
+            kind = type(self._model).__name__
+            raise ModelError(
+                f"{kind} does not give one state a layer and piece, so its layers cannot be probed"
+            )
         return [states[layer] for layer in self._settings.layers]
 
 
+class _OutOfMemoryError(Exception):
+    """One sequence of a group does not fit."""
+
+
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    words = ("out of memory", "not enough memory", "can't allocate memory")
+    words = ("out of memory", "not enough memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
     return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 

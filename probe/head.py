@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from probe.errors import ModelError
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -51,6 +53,11 @@ class Head:
         try:
             placeholder = torch.zeros(len(states), 1, dtype=torch.int64, device=states.device)
             logits: Tensor = self._model(input_ids=placeholder).logits[:, 0]
+        except AttributeError as error:
+            kind = type(self._model).__name__
+            raise ModelError(
+                f"the head of {kind} cannot be run by itself: use dist or cos ({error})"
+            ) from error
         finally:
             self._given.states = None
         return logits.to(torch.promote_types(dtype, torch.float32)).log_softmax(-1)

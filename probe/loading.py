@@ -179,12 +179,16 @@ def _load_model(source: str, name: str, dtype: torch.dtype, *, local: bool) -> t
         )
     except Exception as error:  # see _load_tokenizer
         raise _unavailable(source, name, error) from error
+    if model.config.is_encoder_decoder:
+        raise ModelError(
+            f"{name}: an encoder-decoder, not an encoder whose states could be compared by position"
+        )
     base = f"{model.base_model_prefix}."
     if missing := sorted(key for key in info["missing_keys"] if key.startswith(base) and "pooler" not in key):
         raise ModelError(
             f"{name}: its weights lack {missing[0]} and {len(missing) - 1} more: the file is incomplete"
         )
-    return model, not info["missing_keys"]
+    return model, all(key.startswith(base) for key in info["missing_keys"])
 
 
 def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:

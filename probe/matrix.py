@@ -73,16 +73,16 @@ class ImpactMatrix:
         try:
             with safe_open(os.fspath(path), framework="numpy") as file:
                 metadata = file.metadata() or {}
-                if metadata.get("format") != _FORMAT:
-                    raise ValueError(f"{os.fspath(path)}: not an impact matrix ({_FORMAT} expected)")
-                about = json.loads(metadata["about"])
+                about = json.loads(metadata["about"]) if metadata.get("format") == _FORMAT else None
+                if not isinstance(about, dict):
+                    raise ValueError(f"{_FORMAT} is expected, found {metadata.get('format')}")
                 return cls(
                     values=file.get_tensor("values"),
                     on_cls=file.get_tensor("on_cls"),
                     **about | {"units": tuple(about["units"])},
                 )
-        except SafetensorError as error:
-            raise ValueError(f"{os.fspath(path)}: not a safetensors file ({error})") from error
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{os.fspath(path)}: not an impact matrix ({error})") from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -281,13 +281,12 @@ class Probe:
             else:
                 by_length.setdefault(plan.length, []).append((index, plan))
         for group in by_length.values():
-            try:
-                found = engine.run([plan for _, plan in group], budget)
-            except SentenceError as error:
-                results.update({index: error for index, _ in group})
-                continue
+            found = engine.run([plan for _, plan in group], budget)
             for (index, plan), impacts in zip(group, found, strict=True):
-                results[index] = self._matrices(plan, impacts, settings)
+                if isinstance(impacts, SentenceError):
+                    results[index] = impacts
+                else:
+                    results[index] = self._matrices(plan, impacts, settings)
         return [results[index] for index in range(len(window))]
 
     def _matrices(self, plan: Plan, impacts: Impacts, settings: Settings) -> ImpactMatrix | ImpactSet:

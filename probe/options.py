@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
+from operator import index
 from typing import Literal, TypeAlias, TypeVar, get_args
 
 from probe.errors import OptionError
@@ -109,8 +110,8 @@ def _layers(layer: Layers, n_layers: int) -> tuple[int, ...]:
     if isinstance(layer, str):
         check_name("layer", layer, ["all"])
         return tuple(range(n_layers + 1))
-    wanted = [layer] if isinstance(layer, int) else list(layer)
-    for index in wanted:
-        if not -n_layers - 1 <= index <= n_layers:
-            raise OptionError(f"layer {index}: the model has layers 0 (embeddings) to {n_layers}")
-    return tuple(dict.fromkeys(index % (n_layers + 1) for index in wanted))
+    wanted = [layer] if isinstance(layer, int) else [index(found) for found in layer]
+    for number in wanted:
+        if not -n_layers - 1 <= number <= n_layers:
+            raise OptionError(f"layer {number}: the model has layers 0 (embeddings) to {n_layers}")
+    return tuple(dict.fromkeys(number % (n_layers + 1) for number in wanted))

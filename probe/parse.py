@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -47,7 +48,7 @@ class Run:
         """JSON-able form."""
         return {
             "sentences": [
-                {"id": sentence.id, "words": sentence.words, "heads": _shown(heads)}
+                {"id": sentence.id, "words": sentence.words, "heads": heads.tolist()}
                 for sentence, heads in self.induced
             ],
             "skipped": [
@@ -217,7 +218,7 @@ def _read(args: argparse.Namespace) -> tuple[list[Sentence], str]:
 
 def _looks_like_conllu(lines: Sequence[str]) -> bool:
     first = next((line for line in lines if line.strip()), "")
-    return first.lstrip("\ufeff").startswith("#") or first.count("\t") == 9
+    return re.match(r"\ufeff?(#|[0-9]+([-.][0-9]+)?\t)", first) is not None
 
 
 def _method(args: argparse.Namespace) -> Method:
@@ -330,7 +331,7 @@ def _take(args: argparse.Namespace, run: Run, outcome: Outcome, out: TextIO) -> 
         outcome.matrix.save(args.save_matrices / f"{number:06}.safetensors")
     form = _format(args)
     if form == "conllu":
-        out.write(to_conllu(sentence, _shown(outcome.heads)))
+        out.write(to_conllu(sentence, _one_root(outcome.heads)))
     elif form == "tree":
         out.write(f"# {sentence.id}\n{draw_arcs(sentence.words, _shown(outcome.heads))}\n\n")
 
@@ -338,6 +339,13 @@ def _take(args: argparse.Namespace, run: Run, outcome: Outcome, out: TextIO) -> 
 def _shown(heads: Heads) -> list[int]:
     # A chain leaves the word at its end without a head (-1) when the root is given: it is shown under ROOT.
     return [max(0, int(head)) for head in heads]
+
+
+def _one_root(heads: Heads) -> list[int]:
+    """Heads as UD allows them: what the published protocol attaches to ROOT beside the root goes to the root."""
+    shown = _shown(heads)
+    root = (heads.tolist() if 0 in heads else shown).index(0) + 1
+    return [head or (0 if word == root else root) for word, head in enumerate(shown, start=1)]
 
 
 def _format(args: argparse.Namespace) -> str | None:

@@ -37,7 +37,7 @@ def test_console_example(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(ROOT)
-    assert parse.main(shlex.split(command)) == 0
+    assert parse.main(["--dtype", "float32", *shlex.split(command)]) == 0
     printed = capsys.readouterr().out
     assert [line.rstrip() for line in printed.strip().splitlines()] == expected.strip().splitlines()
 

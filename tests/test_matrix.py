@@ -71,7 +71,7 @@ def test_a_truncated_file_is_named(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "cut.safetensors"
     matrix().save(path)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(ValueError, match=r"cut\.safetensors: not a safetensors file"):
+    with pytest.raises(ValueError, match=r"cut\.safetensors: not an impact matrix"):
         ImpactMatrix.load(path)
 
 

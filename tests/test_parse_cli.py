@@ -126,6 +126,13 @@ def test_every_option_gives_a_tree(options: list[str], run: Parse, gold: Path) -
             assert sentence.heads.index(0) == source.heads.index(0)
 
 
+def test_conllu_has_one_root_where_the_published_protocol_leaves_several(run: Parse, gold: Path) -> None:
+    for decoder in ("left-chain", "right-chain", "eisner"):
+        done = run("--input", gold, "--format", "conllu", "--decoder", decoder, "--protocol", "wu2020")
+        for sentence in parse_conllu(done.out.splitlines(), name="output"):
+            check_tree(sentence)
+
+
 @pytest.mark.parametrize("protocol", ["fair", "wu2020"])
 @pytest.mark.parametrize("decoder", ["eisner", "cle"])
 def test_trees_are_those_of_the_library(
@@ -192,6 +199,7 @@ def test_json_holds_the_whole_run(run: Parse, model_folder: ModelFolder) -> None
         "layer": 3,
         "pool": "mean",
         "perturb": "pair",
+        "dtype": "float32",
     }
     (sentence,) = found["sentences"]
     assert (sentence["id"], sentence["words"]) == ("1", ["Nobody", "slept", "."])
@@ -296,7 +304,10 @@ def test_scores_stand_beside_their_baselines(
             rf"{name} = \d+\.\d \[\d+\.\d, \d+\.\d\] \| {signature}protocol:{protocol} \| decoder:eisner",
             line,
         )
-        assert f"model:{model} | metric:dist | layer:3 | pool:mean | perturb:pair | bs:1000 seed:0" in line
+        assert (
+            f"model:{model} | metric:dist | layer:3 | pool:mean | perturb:pair | dtype:float32 | bs:1000 seed:0"
+            in line
+        )
 
 
 def test_scores_are_those_of_the_trees(run: Parse, gold: Path) -> None:

@@ -1,5 +1,6 @@
 """Pieces, sequences, the order of batches and whole-word masks of the pretraining recipe."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -213,6 +214,18 @@ def test_batches_cover_the_corpus_and_are_long_at_every_fourth_step() -> None:
         # One epoch: no sequence twice, and fewer than a batch of them left out.
         assert len(seen[rows]) == len(set(seen[rows])) == per_epoch[rows] * rows
         assert set(seen[rows]) <= {int(pieces.ids[start]) for start, _ in spans}
+
+
+def test_first_steps_take_short_sequences_then_all_goes_on_as_without_them() -> None:
+    pieces = random_pieces(2, 40)
+    specials = specials_of(len(pieces.ids) + 5)
+    plain = Batches(pieces, specials, CONFIG, seed=1)
+    batches = Batches(pieces, specials, replace(CONFIG, first_length=8, first_steps=3), seed=1)
+    for step in range(3):
+        assert batches[step].ids.shape[1] <= 8
+        assert len(batches[step].ids) == 5 * 12 // 8
+    for step in range(8):
+        assert unmask(batches[step + 3]).tolist() == unmask(plain[step]).tolist()
 
 
 def test_masks_differ_from_step_to_step() -> None:

@@ -1,0 +1,101 @@
+"""When memory runs out, the budget is halved and the results stay the same."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import probe
+from probe import engine
+from tests.conftest import ModelFolder
+
+SENTENCES = ["Quick foxes were sleeping".split(), "The storm had broken it".split(), ["Fresh", "bread"]]
+
+
+@pytest.fixture
+def tiny(model_folder: ModelFolder) -> probe.Probe:
+    return probe.load(model_folder("bert"), device="cpu", dtype="float64")
+
+
+def fail_above(monkeypatch: pytest.MonkeyPatch, rows: int, *, message: str = "out of memory") -> list[int]:
+    """Let forward passes of more sequences than ``rows`` run out of memory; returns the sizes asked for."""
+    asked: list[int] = []
+    forward = engine.Engine._forward
+
+    def limited(self: engine.Engine, ids: np.ndarray[Any, Any]) -> list[torch.Tensor]:
+        asked.append(len(ids))
+        if len(ids) > rows:
+            raise RuntimeError(message)
+        return forward(self, ids)
+
+    monkeypatch.setattr(engine.Engine, "_forward", limited)
+    return asked
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_budget_is_halved_and_results_stay(
+    tiny: probe.Probe, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    options: Any = {"metric": ["dist", "kl"], "layer": "all", "pool": ["mean", "state"]}
+    before = list(tiny.impact_many(SENTENCES, **options))
+    asked = fail_above(monkeypatch, rows)
+    passes: list[int] = []
+    after = list(tiny.impact_many(SENTENCES, on_passes=passes.append, **options))
+    assert max(asked) > rows >= asked[-1]
+    assert sum(passes) == sum(1 + n + n * (n - 1) // 2 for n in map(len, SENTENCES))
+    for one, other in zip(before, after, strict=True):
+        assert isinstance(one, probe.ImpactSet) and isinstance(other, probe.ImpactSet)
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_allclose(a.values, b.values, atol=1e-10)
+            np.testing.assert_allclose(a.on_cls, b.on_cls, atol=1e-10)
+
+
+def test_results_are_right_when_memory_runs_out_after_they_were_written(
+    tiny: probe.Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tiny.impact(SENTENCES[0])
+    take, calls = engine._Work.take, []
+
+    def limited(self: Any, states: list[torch.Tensor], row: int, stop: int) -> None:
+        take(self, states, row, stop)
+        calls.append(stop - row)
+        if stop - row > 3:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(engine._Work, "take", limited)
+    np.testing.assert_allclose(tiny.impact(SENTENCES[0]).values, before.values, atol=1e-10)
+    assert max(calls) > 3
+
+
+def test_a_sentence_that_does_not_fit_alone_is_reported(
+    tiny: probe.Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_above(monkeypatch, 0)
+    found = list(tiny.impact_many(SENTENCES, errors="return"))
+    assert all(isinstance(error, probe.SentenceError) for error in found)
+    with pytest.raises(probe.SentenceError, match="does not fit into memory"):
+        tiny.impact(SENTENCES[0])
+
+
+def test_sentences_that_do_not_fit_together_are_run_one_by_one(
+    tiny: probe.Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = [SENTENCES[0], SENTENCES[0][::-1]]
+    before = list(tiny.impact_many(together))
+    begin = engine._Work.__init__
+
+    def limited(self: Any, group: Any, *rest: Any) -> None:
+        if len(group.plans) > 1:
+            raise torch.OutOfMemoryError
+        begin(self, group, *rest)
+
+    monkeypatch.setattr(engine._Work, "__init__", limited)
+    for a, b in zip(before, tiny.impact_many(together), strict=True):
+        np.testing.assert_allclose(a.values, b.values, atol=1e-10)
+
+
+def test_other_errors_pass(tiny: probe.Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_above(monkeypatch, 0, message="a fault of another kind")
+    with pytest.raises(RuntimeError, match="another kind"):
+        tiny.impact(SENTENCES[0])
