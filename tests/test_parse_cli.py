@@ -304,10 +304,8 @@ def test_scores_stand_beside_their_baselines(
             rf"{name} = \d+\.\d \[\d+\.\d, \d+\.\d\] \| {signature}protocol:{protocol} \| decoder:eisner",
             line,
         )
-        assert (
-            f"model:{model} | metric:dist | layer:3 | pool:mean | perturb:pair | dtype:float32 | bs:1000 seed:0"
-            in line
-        )
+        settings = "metric:dist | layer:3 | pool:mean | perturb:pair | dtype:float32 | bs:1000 seed:0"
+        assert f"model:{model} | {settings}" in line
 
 
 def test_scores_are_those_of_the_trees(run: Parse, gold: Path) -> None:

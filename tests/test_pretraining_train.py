@@ -181,8 +181,8 @@ def test_run(finished: Path, corpora: Path) -> None:
     curve = curve_of(finished)
     assert [record["step"] for record in curve] == [3, 6, 9, 12]
     assert all(math.isfinite(record["loss"]) and 0 <= record["accuracy"] <= 1 for record in curve)
-    assert curve[0]["loss"] < 2 * math.log(80)  # near that of a uniform guess
-    assert curve[-1]["loss"] < curve[0]["loss"]
+    # The made-up text has nothing to learn beyond frequencies, with which the output begins.
+    assert all(record["loss"] < 0.8 * math.log(80) for record in curve)
     assert [r["pieces"] for r in curve] == sorted({r["pieces"] for r in curve})
     config = json.loads((finished / "config.json").read_text(encoding="utf-8"))
     assert config["seed"] == 5 and config["data"]["shards"] == ["a", "b"]
