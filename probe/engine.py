@@ -18,6 +18,7 @@ from torch import Tensor
 from probe import metrics
 from probe.errors import ModelError, SentenceError
 from probe.head import Head
+from probe.last_layer import LastLayer
 from probe.options import HEAD_METRICS, Metric, Perturb, Settings
 from probe.plan import Plan, Reads, join_reads, starts
 
@@ -63,6 +64,9 @@ class Engine:
         self._dtype = torch.promote_types(next(model.parameters()).dtype, torch.float32)
         self._n_layers = int(model.config.num_hidden_layers)
         self._last_only = settings.layers == (self._n_layers,)
+        # Under "single" every position is read, and there is nothing to save.
+        sparse = self._last_only and settings.perturbs == ("pair",)
+        self._last_layer = LastLayer.of(self._base) if sparse else None
 
     @torch.inference_mode()
     def run(self, plans: list[Plan], budget: Budget) -> list[Impacts | SentenceError]:
@@ -109,7 +113,7 @@ class Engine:
     def _advance(self, group: _Group, work: dict[Perturb, _Work], row: int, stop: int) -> bool:
         """Run the rows ``row`` to ``stop``; False where memory did not suffice. They can be run again."""
         try:
-            states = self._forward(group.ids(row, stop))
+            states = self._forward(group, work, row, stop)
             for reads in work.values():
                 reads.take(states, row, stop)
         except RuntimeError as error:
@@ -118,9 +122,14 @@ class Engine:
             return False
         return True
 
-    def _forward(self, ids: NDArray[np.int64]) -> list[Tensor]:
-        """States of the wanted layers, each [sequences, length, hidden]."""
-        inputs = torch.from_numpy(ids).to(self._device)
+    def _forward(self, group: _Group, work: dict[Perturb, _Work], row: int, stop: int) -> list[Tensor]:
+        """States of the wanted layers, each [sequences, length, hidden], for the rows ``row`` to ``stop``."""
+        inputs = torch.from_numpy(group.ids(row, stop)).to(self._device)
+        if self._last_layer is not None:
+            wanted = np.zeros(inputs.shape, dtype=bool)
+            for reads in work.values():
+                reads.mark(wanted, row, stop)
+            return [self._last_layer(inputs, wanted)]
         if self._last_only:
             return [self._base(input_ids=inputs).last_hidden_state]
         output = self._base(input_ids=inputs, output_hidden_states=True)
@@ -217,6 +226,14 @@ class _Work:
     def results(self) -> dict[tuple[Metric, bool], NDArray[np.floating[Any]]]:
         """The impacts, off the device: [layers, all rows of the group]."""
         return {key: tensor.cpu().numpy() for key, tensor in self._results.items()}
+
+    def mark(self, wanted: NDArray[np.bool_], row: int, stop: int) -> None:
+        """Set which states ``take`` will use: bool [sequences, length], for the rows ``row`` to ``stop``."""
+        begin, end = np.searchsorted(self._base_sorted, [row, stop])
+        slots = self._base_order[begin:end]
+        wanted[self._reads.base_row[slots] - row, self._reads.base_position[slots]] = True
+        begin, end = np.searchsorted(self._reads.row, [row, stop])
+        wanted[self._reads.row[begin:end] - row, self._reads.position[begin:end]] = True
 
     def take(self, states: list[Tensor], row: int, stop: int) -> None:
         """Use the states of the rows ``row`` to ``stop``: keep references, then measure changes."""

@@ -23,11 +23,11 @@ def fail_above(monkeypatch: pytest.MonkeyPatch, rows: int, *, message: str = "ou
     asked: list[int] = []
     forward = engine.Engine._forward
 
-    def limited(self: engine.Engine, ids: np.ndarray[Any, Any]) -> list[torch.Tensor]:
-        asked.append(len(ids))
-        if len(ids) > rows:
+    def limited(self: engine.Engine, group: Any, work: Any, row: int, stop: int) -> list[torch.Tensor]:
+        asked.append(stop - row)
+        if stop - row > rows:
             raise RuntimeError(message)
-        return forward(self, ids)
+        return forward(self, group, work, row, stop)
 
     monkeypatch.setattr(engine.Engine, "_forward", limited)
     return asked
