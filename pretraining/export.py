@@ -1,14 +1,12 @@
 """From a training run to a model directory: ``python -m pretraining.export --run DIR --to probe/embedded``.
 
-Weights are stored in half precision as safetensors; the model card says how they were made.
+Weights are stored in half precision as safetensors; ``training.json`` says how they were made.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,15 +16,15 @@ from safetensors.torch import save_file
 from transformers import BertTokenizer
 
 from pretraining import checkpoint
-from pretraining.config import TrainConfig, read_config
+from pretraining.config import TrainConfig, as_table, read_config
 from pretraining.corpus import sha256
 from pretraining.prepare import shard_path
 from pretraining.tokenizer import SPECIAL_TOKENS, load_tokenizer
-from pretraining.train import build_model, build_optimizer
+from pretraining.train import build_model, build_optimizer, check_same_run
 
 
 def export(config: TrainConfig, run: Path, corpora: Path, target: Path) -> None:
-    """Write weights, configuration, tokenizer and model card of the newest whole checkpoint.
+    """Write weights, configuration, tokenizer and training record of the newest whole checkpoint.
 
     Raises:
         ValueError: the run has no whole checkpoint.
@@ -34,11 +32,13 @@ def export(config: TrainConfig, run: Path, corpora: Path, target: Path) -> None:
     newest = checkpoint.newest(run)
     if newest is None:
         raise ValueError(f"{run}: no whole checkpoint; train first")
+    check_same_run(run / "config.json", config)
     model = build_model(config)
     progress = checkpoint.load(newest, model, build_optimizer(model, config.optim))
     target.mkdir(parents=True, exist_ok=True)
     weights = {name: p.detach().half().contiguous() for name, p in model.named_parameters()}
     save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
+    (target / "model.safetensors").chmod(0o644)  # safetensors makes it readable by its owner alone
     model.config.architectures = ["BertForMaskedLM"]
     model.config.dtype = torch.float16
     model.config.to_json_file(target / "config.json")
@@ -66,9 +66,8 @@ def _about(
     config: TrainConfig, run: Path, corpora: Path, progress: checkpoint.Progress, parameters: int
 ) -> dict[str, Any]:
     """What is needed to repeat the run, and the held-out curve it drew."""
-    from pretraining.config import as_table
-
-    curve = (run / "curve.jsonl").read_text(encoding="utf-8").splitlines()
+    began = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    curve = [json.loads(line) for line in (run / "curve.jsonl").read_text(encoding="utf-8").splitlines()]
     shards = (*config.data.shards, *config.data.heldout)
     return {
         "config": as_table(config),
@@ -76,17 +75,12 @@ def _about(
         "steps": progress.step,
         "pieces": progress.pieces,
         "seconds": round(progress.seconds),
-        "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
-        "commit": _commit(),
+        "hardware": began["hardware"],
+        "commit": began["commit"],
         "corpora": {name: sha256(shard_path(corpora, name)) for name in shards},
         "tokenizer": sha256(run / "tokenizer.json"),
-        "curve": [json.loads(line) for line in curve],
+        "curve": [record for record in curve if record["step"] <= progress.step],
     }
-
-
-def _commit() -> str | None:
-    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return found.stdout.strip() or None
 
 
 def main(argv: list[str] | None = None) -> int:

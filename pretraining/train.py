@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
+import subprocess
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -140,10 +142,11 @@ def train(config: TrainConfig, corpora: Path, out: Path, *, device: torch.device
     optimizer = build_optimizer(model, config.optim)
     start = checkpoint.newest(out)
     if start:
-        _check_same_run(out / "config.json", config)
+        check_same_run(out / "config.json", config)
     progress = checkpoint.load(start, model, optimizer) if start else checkpoint.Progress()
     _forget_after(out / "curve.jsonl", progress.step)
-    (out / "config.json").write_text(json.dumps(as_table(config), indent=2), encoding="utf-8")
+    about = as_table(config) | {"hardware": _hardware(device), "commit": _commit()}
+    (out / "config.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
     print(
         f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(pieces.ids):,} pieces of text, "
         f"from step {progress.step:,} to {config.optim.steps:,} on {device}",
@@ -152,8 +155,12 @@ def train(config: TrainConfig, corpora: Path, out: Path, *, device: torch.device
     _loop(model, optimizer, batches, heldout, progress, config, out, device)
 
 
-def _check_same_run(path: Path, config: TrainConfig) -> None:
-    """Refuse to resume with other data, masks or optimizer; the end of the schedule may move."""
+def check_same_run(path: Path, config: TrainConfig) -> None:
+    """Refuse another configuration than the run's own: data, masks, optimizer; its end may move.
+
+    Raises:
+        ValueError: names what differs.
+    """
     before, now = (_fixed_part(table) for table in (json.loads(path.read_text("utf-8")), as_table(config)))
     if changed := [key for key in now if before.get(key) != now[key]]:
         raise ValueError(
@@ -170,6 +177,16 @@ def _fixed_part(table: dict[str, Any]) -> dict[str, Any]:
     movable = ("optim.steps", "optim.decay")
     fixed = {key: value for key, value in flat.items() if key not in movable} | {"seed": table["seed"]}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in fixed.items()}
+
+
+def _hardware(device: torch.device) -> str:
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return f"{where}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def _commit() -> str | None:
+    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
 
 
 def _forget_after(curve: Path, step: int) -> None:

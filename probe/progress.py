@@ -22,6 +22,7 @@ class Progress:
             bar_format="{desc} {bar} {n_fmt}/{total_fmt} passes, {rate_fmt}, {remaining} left{postfix}",
         )
         self._sentences, self._done = sentences, 0
+        self._bar.set_postfix_str(f"0/{sentences} sentences")
 
     def __enter__(self) -> Progress:
         return self
