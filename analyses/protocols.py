@@ -108,29 +108,26 @@ def wu2020_cle_scores(values: ArrayLike, on_cls: ArrayLike, root: int) -> NDArra
     return logarithms.T
 
 
-def fair_scores(values: ArrayLike, on_cls: ArrayLike) -> NDArray[np.float64]:
+def fair_scores(values: ArrayLike) -> NDArray[np.float64]:
     """Arc scores of the ``fair`` protocol: the impacts themselves, transposed.
+
+    No impact says which word is the root ([CLS] is never masked, so its column is 0), and every word's arc from
+    ROOT is worth the same: the root is the word whose own arc is missed least. The influence on [CLS] as the
+    score of ROOT was worse on a development treebank (``docs/parsing.md``).
 
     Args:
         values: [n, n], influence of word j on word i.
-        on_cls: [n], influence of word j on the sentence representation.
 
     Returns:
-        float64 [n + 1, n + 1], ``scores[head, dependent]``; row 0 holds :func:`root_scores`, column 0 is 0.
+        float64 [n + 1, n + 1], ``scores[head, dependent]``; row and column 0 are 0.
 
     Raises:
-        ValueError: for bad shapes or values that are not finite.
+        ValueError: for a bad shape or values that are not finite.
     """
-    impact, on_root = _checked(values, on_cls)
+    impact = _checked_values(values)
     scores = np.zeros((len(impact) + 1, len(impact) + 1))
     scores[1:, 1:] = impact.T
-    scores[0, 1:] = root_scores(impact, on_root)
     return scores
-
-
-def root_scores(values: NDArray[np.float64], on_cls: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Score of each word as the root under ``fair``, [n]: its influence on the sentence representation."""
-    return on_cls
 
 
 def decode(
@@ -251,7 +248,7 @@ def _arc_scores(
 ) -> NDArray[np.float64]:
     """Scores [head, dependent] of one sentence under the protocol."""
     if protocol == "fair" or root is None:
-        return fair_scores(impact.values, impact.on_cls)
+        return fair_scores(impact.values)
     if decoder == "eisner":
         return wu2020_eisner_scores(impact.values, impact.on_cls, root)
     return wu2020_cle_scores(impact.values, impact.on_cls, root)
@@ -286,17 +283,22 @@ def _rooted(values: ArrayLike, on_cls: ArrayLike, root: int) -> NDArray[np.float
 
 def _checked(values: ArrayLike, on_cls: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Convert an impact matrix [n, n] and its on_cls [n] to float64, refusing bad shapes and values."""
-    impact = np.asarray(values, dtype=np.float64)
+    impact = _checked_values(values)
     on_root = np.asarray(on_cls, dtype=np.float64)
-    n = len(impact) if impact.ndim else 0
-    if n == 0 or impact.shape != (n, n) or on_root.shape != (n,):
-        raise ValueError(
-            f"expected impacts [n, n] and on_cls [n] with n > 0, found {impact.shape} and {on_root.shape}"
-        )
-    if not np.isfinite(impact).all():
-        raise ValueError("expected finite impacts, found NaN or infinity")
+    if on_root.shape != (len(impact),):
+        raise ValueError(f"expected impacts [n, n] and on_cls [n], found {impact.shape} and {on_root.shape}")
     if not np.isfinite(on_root).all():
         raise ValueError(
             "expected a finite on_cls, found NaN or infinity: has the model a [CLS] or <s> token?"
         )
     return impact, on_root
+
+
+def _checked_values(values: ArrayLike) -> NDArray[np.float64]:
+    impact = np.asarray(values, dtype=np.float64)
+    n = len(impact) if impact.ndim else 0
+    if n == 0 or impact.shape != (n, n):
+        raise ValueError(f"expected impacts [n, n] with n > 0, found {impact.shape}")
+    if not np.isfinite(impact).all():
+        raise ValueError("expected finite impacts, found NaN or infinity")
+    return impact
