@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -375,13 +374,7 @@ def test_a_skipped_sentence_is_not_scored(run: Parse, tmp_path: Path) -> None:
 
 # --- the embedded model
 
-embedded = pytest.mark.skipif(
-    not files("probe").joinpath("embedded", "config.json").is_file(),
-    reason="probe/embedded holds no model yet",
-)
 
-
-@embedded
 def test_the_embedded_model_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
     done = parse(capsys, "The cat sat on the mat .", "--format", "conllu")
     assert done.code == 0
@@ -389,7 +382,6 @@ def test_the_embedded_model_is_the_default(capsys: pytest.CaptureFixture[str]) -
     assert parse(capsys, "--model", "bert", "The cat sat on the mat .", "--format", "conllu").out == done.out
 
 
-@embedded
 def test_the_embedded_model_parses_the_sample(capsys: pytest.CaptureFixture[str]) -> None:
     done = parse(capsys, "--strict", "--format", "json")
     assert done.code == 0
