@@ -240,7 +240,7 @@ def test_a_metric_that_needs_a_head(model_folder: ModelFolder, tmp_path: Path, c
         (["--seed", "-1"], "argument --seed: a whole number from 0"),
         (["--seed", str(2**63)], "argument --seed: a whole number from 0"),
         (["--metric", "kl", "--pool", "state"], "pool 'state' goes with metrics 'dist' and 'cos' only"),
-        (["--protocol", "wu2020", "--root", "infer"], "--root infer does not go with it"),
+        (["--protocol", "wu2020", "--root", "infer"], "--root infer does not go with --protocol wu2020"),
         (["--decoder", "adjacent", "--save-matrices", "m"], "--decoder adjacent makes no matrices to save"),
         (["--input", "x.txt"], "sentences are given both as text and with --input"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
