@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -144,33 +143,25 @@ def evaluation_rows(
     from probe import ProbeError
 
     sentences = [sentence for sentence, _ in induced]
-    row = partial(
-        evaluate,
-        sentences,
-        data=data,
-        version=version,
-        protocol=method.protocol,
-        root=method.root,
-        seed=method.seed,
-    )
-    rows = list(
-        baseline_rows(
-            sentences,
-            data=data,
-            version=version,
-            protocol=method.protocol,
-            root=method.root,
-            seed=method.seed,
-        )
-    )
+    common: Any = {
+        "data": data,
+        "version": version,
+        "protocol": method.protocol,
+        "root": method.root,
+        "seed": method.seed,
+    }
+    rows = list(baseline_rows(sentences, **common))
     if model is not None and rerun is not None:
         blank = model.with_random_weights(seed=method.seed)
         trees = [outcome.heads for outcome in rerun(blank) if isinstance(outcome, Induced)]
         if len(trees) != len(sentences):
             raise ProbeError(f"random weights could parse only {len(trees)} of {len(sentences)} sentences")
-        rows.append(row(trees, name="random weights", settings=method.settings(blank)))
+        rows.append(
+            evaluate(sentences, trees, name="random weights", settings=method.settings(blank), **common)
+        )
     name = method.decoder if model is None else model.name
-    rows.append(row([heads for _, heads in induced], name=name, settings=method.settings(model)))
+    trees = [heads for _, heads in induced]
+    rows.append(evaluate(sentences, trees, name=name, settings=method.settings(model), **common))
     return rows
 
 

@@ -333,19 +333,13 @@ def _take(args: argparse.Namespace, run: Run, outcome: Outcome, out: TextIO) -> 
     if form == "conllu":
         out.write(to_conllu(sentence, _one_root(outcome.heads)))
     elif form == "tree":
-        out.write(f"# {sentence.id}\n{draw_arcs(sentence.words, _shown(outcome.heads))}\n\n")
-
-
-def _shown(heads: Heads) -> list[int]:
-    # A chain leaves the word at its end without a head (-1) when the root is given: it is shown under ROOT.
-    return [max(0, int(head)) for head in heads]
+        out.write(f"# {sentence.id}\n{draw_arcs(sentence.words, outcome.heads.clip(min=0).tolist())}\n\n")
 
 
 def _one_root(heads: Heads) -> list[int]:
-    """Heads as UD allows them: what the published protocol attaches to ROOT beside the root goes to the root."""
-    shown = _shown(heads)
-    root = (heads.tolist() if 0 in heads else shown).index(0) + 1
-    return [head or (0 if word == root else root) for word, head in enumerate(shown, start=1)]
+    """Heads as UD allows them: what wu2020 leaves at ROOT or without a head (-1) goes to the root."""
+    root = heads.tolist().index(0) + 1
+    return [head if head > 0 or word == root else root for word, head in enumerate(heads.tolist(), start=1)]
 
 
 def _format(args: argparse.Namespace) -> str | None:
@@ -366,16 +360,12 @@ def _evaluate(
     if not any(scored_words(sentence, method.protocol).any() for sentence, _ in run.induced):
         raise ProbeError("no sentence with words to score could be parsed, so there is nothing to score")
     sentences = [sentence for sentence, _ in run.induced]
-    return evaluation_rows(
-        run.induced,
-        model,
-        method,
-        data=name,
-        version=__version__,
-        rerun=(lambda blank: _induce(args, sentences, blank, method, "random weights"))
-        if args.random_model
-        else None,
-    )
+
+    def rerun(blank: Probe) -> Iterator[Outcome]:
+        return _induce(args, sentences, blank, method, "random weights")
+
+    again = rerun if args.random_model else None
+    return evaluation_rows(run.induced, model, method, data=name, version=__version__, rerun=again)
 
 
 def _write_json(
