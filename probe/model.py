@@ -185,7 +185,7 @@ class Probe:
         on_passes: Callable[[int], None] | None = None,
         errors: Errors = "raise",
     ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
-        """Impact matrices of many sentences, streamed in input order; memory does not grow with their number.
+        """Impact matrices of many sentences, streamed in input order, window by window.
 
         One pass over the model serves every metric, layer, pool and perturbation that is asked for.
 
