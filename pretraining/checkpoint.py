@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -30,14 +30,16 @@ class Progress:
     seconds: float = 0.0
 
 
-def save(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> Path:
+def save(
+    folder: Path, model: torch.nn.Module, optimizers: Sequence[torch.optim.Optimizer], progress: Progress
+) -> Path:
     """Write a checkpoint and drop all but the newest two."""
     target = folder / f"step-{progress.step:07d}"
     target.mkdir(parents=True, exist_ok=True)
     save_file(
         {k: v.detach().cpu().contiguous() for k, v in _own(model).items()}, target / "model.safetensors"
     )
-    save_file(_flatten(optimizer), target / "optimizer.safetensors")
+    save_file(_flatten(optimizers), target / "optimizer.safetensors")
     manifest = vars(progress) | {
         "sha256": {name: sha256(target / name) for name in ("model.safetensors", "optimizer.safetensors")}
     }
@@ -59,8 +61,8 @@ def newest(folder: Path) -> Path | None:
     return None
 
 
-def load(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-    """Restore model and optimizer in place.
+def load(path: Path, model: torch.nn.Module, optimizers: Sequence[torch.optim.Optimizer] = ()) -> Progress:
+    """Restore the model, and the optimizers if given, in place.
 
     Raises:
         ValueError: the checkpoint has other parameters than the model; names the checkpoint.
@@ -69,7 +71,7 @@ def load(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -
     if {k: v.shape for k, v in parameters.items()} != {k: v.shape for k, v in _own(model).items()}:
         raise ValueError(f"{path}: its parameters are not those of the configured model")
     model.load_state_dict(parameters, strict=False)  # buffers and the second names of tied weights are absent
-    _unflatten(load_file(path / "optimizer.safetensors"), optimizer)
+    _unflatten(load_file(path / "optimizer.safetensors"), optimizers)
     manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     return Progress(manifest["step"], manifest["pieces"], manifest["seconds"])
 
@@ -87,18 +89,19 @@ def _own(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return dict(model.named_parameters())
 
 
-def _flatten(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
+def _flatten(optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, torch.Tensor]:
     return {
-        f"{index}.{key}": torch.as_tensor(value).detach().cpu().contiguous()
-        for index, entry in state.items()
+        f"{number}.{index}.{key}": torch.as_tensor(value).detach().cpu().contiguous()
+        for number, optimizer in enumerate(optimizers)
+        for index, entry in optimizer.state_dict()["state"].items()
         for key, value in entry.items()
     }
 
 
-def _unflatten(flat: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer) -> None:
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for name, value in flat.items():
-        index, key = name.split(".", 1)
-        state.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+def _unflatten(flat: dict[str, torch.Tensor], optimizers: Sequence[torch.optim.Optimizer]) -> None:
+    states: list[dict[int, dict[str, torch.Tensor]]] = [{} for _ in optimizers]
+    for name, value in flat.items() if optimizers else ():
+        number, index, key = name.split(".", 2)
+        states[int(number)].setdefault(int(index), {})[key] = value
+    for optimizer, state in zip(optimizers, states, strict=True):
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

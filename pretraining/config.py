@@ -22,15 +22,16 @@ _NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Shape of the BERT; the names are those of ``transformers.BertConfig``."""
+    """Shape of the model; the names are those of ``transformers.ModernBertConfig``."""
 
     vocab_size: int = 12_000
     hidden_size: int = 256
     num_hidden_layers: int = 6
-    num_attention_heads: int = 4
-    intermediate_size: int = 1_024
+    num_attention_heads: int = 8
+    intermediate_size: int = 512
     max_position_embeddings: int = 512
     initializer_range: float = 0.02
+    rope_theta: float = 1_000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,14 +61,17 @@ class DataConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
-    """AdamW with linear warm-up, a constant stretch, and linear decay.
+    """Muon for the matrices of the layers, AdamW for the rest; linear warm-up, a constant stretch, linear decay.
 
-    The decay takes the last part, ``decay`` of it, of the steps after the warm-up.
+    The decay takes the last part, ``decay`` of it, of the steps after the warm-up. ``weight_decay`` is that of the
+    matrices, ``betas`` are those of AdamW.
     """
 
     steps: int
-    learning_rate: float = 8e-4
-    warmup_steps: int = 1_000
+    learning_rate: float = 1e-3
+    matrix_learning_rate: float = 0.01
+    muon_iterations: int = 5
+    warmup_steps: int = 100
     decay: float = 1.0
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.98)
@@ -161,8 +165,10 @@ def _check(config: TrainConfig) -> None:
         raise ValueError("8 <= data.length <= data.long_length <= model.max_position_embeddings must hold")
     if not 0 <= optim.decay <= 1 or not 0 <= optim.warmup_steps <= optim.steps:
         raise ValueError("optim.decay must lie in [0, 1] and optim.warmup_steps in [0, optim.steps]")
-    if model.hidden_size % model.num_attention_heads:
-        raise ValueError("model.hidden_size must be a multiple of model.num_attention_heads")
+    if model.hidden_size % (2 * model.num_attention_heads):
+        raise ValueError("model.hidden_size must be an even multiple of model.num_attention_heads")
+    if model.rope_theta <= 1:
+        raise ValueError("model.rope_theta must be above 1")
     if model.vocab_size > 65_536:
         raise ValueError("model.vocab_size must be at most 65,536: pieces are stored in 16 bits")
 

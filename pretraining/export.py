@@ -18,9 +18,10 @@ from transformers import BertTokenizer
 from pretraining import checkpoint
 from pretraining.config import TrainConfig, as_table, read_config
 from pretraining.corpus import sha256
+from pretraining.model import build_model
 from pretraining.prepare import shard_path
 from pretraining.tokenizer import SPECIAL_TOKENS, load_tokenizer
-from pretraining.train import build_model, build_optimizer, check_same_run
+from pretraining.train import check_same_run
 
 
 def export(config: TrainConfig, run: Path, corpora: Path, target: Path) -> None:
@@ -33,13 +34,13 @@ def export(config: TrainConfig, run: Path, corpora: Path, target: Path) -> None:
     if newest is None:
         raise ValueError(f"{run}: no whole checkpoint; train first")
     check_same_run(run / "config.json", config)
-    model = build_model(config)
-    progress = checkpoint.load(newest, model, build_optimizer(model, config.optim))
+    model = build_model(config.model, seed=config.seed)
+    progress = checkpoint.load(newest, model)
     target.mkdir(parents=True, exist_ok=True)
     weights = {name: p.detach().half().contiguous() for name, p in model.named_parameters()}
     save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
     (target / "model.safetensors").chmod(0o644)  # safetensors makes it readable by its owner alone
-    model.config.architectures = ["BertForMaskedLM"]
+    model.config.architectures = ["ModernBertForMaskedLM"]
     model.config.dtype = torch.float16
     model.config.to_json_file(target / "config.json")
     _save_tokenizer(run / "tokenizer.json", target, config.model.max_position_embeddings)
@@ -76,7 +77,7 @@ def _about(
         "pieces": progress.pieces,
         "seconds": round(progress.seconds),
         "hardware": began["hardware"],
-        "commit": began["commit"],
+        "commits": began["commits"],
         "corpora": {name: sha256(shard_path(corpora, name)) for name in shards},
         "tokenizer": sha256(run / "tokenizer.json"),
         "curve": [record for record in curve if record["step"] <= progress.step],

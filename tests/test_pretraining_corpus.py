@@ -196,7 +196,7 @@ def test_the_shipped_configuration_is_valid() -> None:
         ("steps = 2000", "steps = 0", "optim.steps must be at least 1"),
         ("steps = 2000", "steps = 10", "optim.warmup_steps in [0, optim.steps]"),
         ("steps = 2000", "steps = 2000\ndecay = 1.5", "optim.decay must lie in [0, 1]"),
-        ("[data]", "[model]\nhidden_size = 30\n[data]", "model.hidden_size must be a multiple"),
+        ("[data]", "[model]\nhidden_size = 30\n[data]", "model.hidden_size must be an even multiple"),
         (
             "[data]",
             "[model]\nnum_attention_heads = 0\n[data]",

@@ -1,0 +1,92 @@
+"""The model that is trained: a small ModernBERT whose attention begins at the neighbours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import ModernBertConfig, ModernBertForMaskedLM
+
+from pretraining.batches import Batch
+from pretraining.config import ModelConfig
+from pretraining.tokenizer import SPECIAL_TOKENS
+
+_SLOWEST = 0.1
+"""Rotary frequencies below this, in radians a position, do not tell near positions apart."""
+_GAIN = 3.0
+"""Size of the first attention logits: nine tenths of a head's weight fall on its neighbour."""
+
+
+def build_model(config: ModelConfig, *, seed: int) -> ModernBertForMaskedLM:
+    """A freshly initialised ModernBERT (Warner et al. 2024) of the configured shape, without dropout.
+
+    Every layer sees the whole sequence. Rotary positions serve all of the window alike, although few sequences of
+    the training are that long.
+    """
+    torch.manual_seed(seed)
+    pad, _, cls, sep, _ = range(len(SPECIAL_TOKENS))
+    rope = {"rope_type": "default", "rope_theta": config.rope_theta}
+    shape = ModernBertConfig(
+        vocab_size=config.vocab_size,
+        hidden_size=config.hidden_size,
+        num_hidden_layers=config.num_hidden_layers,
+        num_attention_heads=config.num_attention_heads,
+        intermediate_size=config.intermediate_size,
+        max_position_embeddings=config.max_position_embeddings,
+        initializer_range=config.initializer_range,
+        attention_bias=True,
+        layer_types=["full_attention"] * config.num_hidden_layers,
+        rope_parameters={"full_attention": rope, "sliding_attention": dict(rope)},
+        pad_token_id=pad,
+        bos_token_id=cls,
+        cls_token_id=cls,
+        eos_token_id=sep,
+        sep_token_id=sep,
+    )
+    model = ModernBertForMaskedLM(shape)
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.attn.Wqkv.bias.copy_(neighbour_bias(config))
+    return model
+
+
+def neighbour_bias(config: ModelConfig) -> torch.Tensor:
+    """Query and key biases with which half of the heads begin at the words beside: float32 [3 * hidden].
+
+    Under rotary positions (Su et al. 2021) constant queries and keys give a weight that depends on the offset
+    alone. The heads take the offsets -1, 1, -2, 2, ... in turn. Small masked LMs otherwise stay at piece
+    frequencies for thousands of steps, until they find out that neighbours matter.
+    """
+    size = config.hidden_size // config.num_attention_heads
+    half = size // 2
+    frequency = config.rope_theta ** -(torch.arange(half) / half)
+    amplitude = (_GAIN * size**0.5) ** 0.5 * (frequency >= _SLOWEST)
+    bias = torch.zeros(3, config.num_attention_heads, size)
+    for head in range(config.num_attention_heads // 2):
+        offset = (head // 2 + 1) * (1 if head % 2 else -1)
+        bias[0, head, :half] = amplitude * torch.cos(offset * frequency)
+        bias[0, head, half:] = amplitude * torch.sin(offset * frequency)
+        bias[1, head, :half] = amplitude
+    return bias.flatten()
+
+
+def set_unigram_bias(model: ModernBertForMaskedLM, ids: NDArray[np.uint16]) -> None:
+    """Let the output begin at the frequencies of pieces.
+
+    Otherwise the first thousands of steps write them into the embeddings, which are tied to the output.
+    """
+    counts = np.bincount(ids, minlength=model.config.vocab_size) + 1.0
+    with torch.no_grad():
+        model.decoder.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
+
+
+def masked_logits(model: ModernBertForMaskedLM, batch: Batch, device: torch.device) -> torch.Tensor:
+    """Logits of the masked positions alone, float32 [masked positions, vocabulary]."""
+    inputs: dict[str, Any] = {"input_ids": torch.from_numpy(batch.ids).to(device)}
+    if not batch.attention.all():
+        inputs["attention_mask"] = torch.from_numpy(batch.attention).to(device)
+    states = model.model(**inputs).last_hidden_state
+    logits: torch.Tensor = model.decoder(model.head(states[torch.from_numpy(batch.masked).to(device)]))
+    return logits.float()
