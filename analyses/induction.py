@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from analyses.evaluation import Evaluation, RootName, baseline_rows, evaluate, gold_roots
-from analyses.protocols import BASELINES, DecoderName, Heads, ProtocolName, baseline_trees, decode
+from analyses.protocols import (
+    BASELINES,
+    BaselineName,
+    DecoderName,
+    Heads,
+    ProtocolName,
+    baseline_trees,
+    decode,
+)
 from analyses.signature import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +39,7 @@ class Method:
     """
 
     protocol: ProtocolName = "fair"
-    decoder: DecoderName = "eisner"
+    decoder: DecoderName | BaselineName = "eisner"
     root: RootName = "predicted"
     metric: Metric = "dist"
     layer: int = -1
@@ -100,10 +108,11 @@ def induce(
         data.DataError: a gold root is needed and the heads are no tree.
         ValueError: the decoder refuses a matrix; see ``analyses.decode``.
     """
-    if not method.needs_model:
-        return _baseline(sentences, method)
+    decoder = method.decoder
+    if decoder != "eisner" and decoder != "cle":
+        return _baseline(sentences, method, decoder)
     if model is None:
-        raise ValueError(f"decoder {method.decoder} reads impact matrices: a model is needed")
+        raise ValueError(f"decoder {decoder} reads impact matrices: a model is needed")
     matrices = model.impact_many(
         (sentence.words for sentence in sentences),
         metric=method.metric,
@@ -114,7 +123,7 @@ def induce(
         on_passes=on_passes,
         errors="return",
     )
-    return _decoded(zip(sentences, matrices, strict=True), method)
+    return _decoded(zip(sentences, matrices, strict=True), method, decoder)
 
 
 def evaluation_rows(
@@ -165,12 +174,11 @@ def evaluation_rows(
     return rows
 
 
-def _baseline(sentences: Sequence[Sentence], method: Method) -> Iterator[Induced]:
-    assert method.decoder != "eisner" and method.decoder != "cle"
+def _baseline(sentences: Sequence[Sentence], method: Method, name: BaselineName) -> Iterator[Induced]:
     trees = baseline_trees(
         [len(sentence.words) for sentence in sentences],
         protocol=method.protocol,
-        name=method.decoder,
+        name=name,
         roots=gold_roots(sentences) if method.root == "gold" else None,
         seed=method.seed,
     )
@@ -178,7 +186,9 @@ def _baseline(sentences: Sequence[Sentence], method: Method) -> Iterator[Induced
         yield Induced(sentence, tree, None)
 
 
-def _decoded(pairs: Iterable[tuple[Sentence, object]], method: Method) -> Iterator[Outcome]:
+def _decoded(
+    pairs: Iterable[tuple[Sentence, object]], method: Method, decoder: DecoderName
+) -> Iterator[Outcome]:
     from probe import ImpactMatrix
 
     pairs = iter(pairs)
@@ -189,7 +199,7 @@ def _decoded(pairs: Iterable[tuple[Sentence, object]], method: Method) -> Iterat
             decode(
                 [matrix for _, matrix in probed],
                 protocol=method.protocol,
-                decoder=method.decoder,
+                decoder=decoder,
                 roots=gold_roots([sentence for sentence, _ in probed]) if method.root == "gold" else None,
                 names=[f"sentence {sentence.id}" for sentence, _ in probed],
             )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from data import Sentence
 
 ProtocolName: TypeAlias = Literal["wu2020", "fair"]
-DecoderName: TypeAlias = Literal["eisner", "cle", "left-chain", "right-chain", "adjacent", "random"]
+DecoderName: TypeAlias = Literal["eisner", "cle"]
 BaselineName: TypeAlias = Literal["left-chain", "right-chain", "adjacent", "random"]
 
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
@@ -137,20 +137,18 @@ def decode(
     decoder: DecoderName,
     roots: Sequence[int] | None = None,
     names: Sequence[str] | None = None,
-    seed: int = 0,
 ) -> list[Heads]:
     """Decode impact matrices into dependency trees.
 
     Args:
-        matrices: one a sentence; a baseline decoder reads nothing but their sizes.
+        matrices: one a sentence.
         protocol: ``wu2020`` (gold roots required) or ``fair`` (gold roots optional).
-        decoder: ``eisner``, ``cle``, or the name of a baseline (``parsers.baselines``).
+        decoder: ``eisner`` (projective) or ``cle`` (any tree).
         roots: the gold root of each sentence, 1-based.
         names: of the matrices, for messages; "matrix 0", ... without.
-        seed: of the random trees.
 
     Returns:
-        Heads of each sentence, int64 [n], 1-based, 0 = ROOT; -1 where a chain gives a word no head.
+        Heads of each sentence, int64 [n], 1-based, 0 = ROOT.
 
     Raises:
         ValueError: for an unknown name, missing roots, another number of roots than of matrices, or a matrix
@@ -158,11 +156,20 @@ def decode(
     """
     check_name(protocol, PROTOCOLS, "protocol")
     check_name(decoder, DECODERS, "decoder")
-    if decoder == "eisner" or decoder == "cle":
-        return _decode_scores(matrices, protocol, decoder, roots, names)
-    return baseline_trees(
-        [len(m.values) for m in matrices], protocol=protocol, name=decoder, roots=roots, seed=seed
-    )
+    many = parsers.eisner_many if decoder == "eisner" else parsers.chu_liu_edmonds_many
+    impacts = list(matrices)
+    given = _given_roots(roots, len(impacts), protocol)
+    scores = []
+    for index, (impact, root) in enumerate(zip(impacts, given, strict=True)):
+        try:
+            scores.append(_arc_scores(impact, decoder, protocol, root))
+        except ValueError as error:
+            name = names[index] if names else f"matrix {index}"
+            raise ValueError(f"{name}: {error}") from error
+    # Under wu2020 the gold root is written into the scores, and further words may attach to ROOT.
+    if protocol == "wu2020":
+        return many(scores, single_root=False)
+    return many(scores, roots)
 
 
 def baseline_trees(
@@ -173,9 +180,12 @@ def baseline_trees(
     roots: Sequence[int] | None = None,
     seed: int | np.random.Generator = 0,
 ) -> list[Heads]:
-    """Trees of a baseline for sentences of these lengths; roots and return value as :func:`decode`.
+    """Trees of a baseline for sentences of these lengths, the roots as in :func:`decode`.
 
     ``random`` draws uniformly from the projective trees, one a sentence.
+
+    Returns:
+        Heads of each sentence, int64 [n], 1-based, 0 = ROOT; -1 where a chain gives a word no head.
 
     Raises:
         ValueError: for an unknown name, missing roots or another number of roots than of lengths.
@@ -220,31 +230,8 @@ def check_name(name: Name, known: Sequence[Name], kind: str) -> None:
         raise ValueError(f"expected a {kind} out of {', '.join(known)}, found {name!r}")
 
 
-def _decode_scores(
-    matrices: Iterable[Impact],
-    protocol: ProtocolName,
-    decoder: Literal["eisner", "cle"],
-    roots: Sequence[int] | None,
-    names: Sequence[str] | None,
-) -> list[Heads]:
-    many = parsers.eisner_many if decoder == "eisner" else parsers.chu_liu_edmonds_many
-    impacts = list(matrices)
-    given = _given_roots(roots, len(impacts), protocol)
-    scores = []
-    for index, (impact, root) in enumerate(zip(impacts, given, strict=True)):
-        try:
-            scores.append(_arc_scores(impact, decoder, protocol, root))
-        except ValueError as error:
-            name = names[index] if names else f"matrix {index}"
-            raise ValueError(f"{name}: {error}") from error
-    # Under wu2020 the gold root is written into the scores, and further words may attach to ROOT.
-    if protocol == "wu2020":
-        return many(scores, single_root=False)
-    return many(scores, roots)
-
-
 def _arc_scores(
-    impact: Impact, decoder: Literal["eisner", "cle"], protocol: ProtocolName, root: int | None
+    impact: Impact, decoder: DecoderName, protocol: ProtocolName, root: int | None
 ) -> NDArray[np.float64]:
     """Scores [head, dependent] of one sentence under the protocol."""
     if protocol == "fair" or root is None:

@@ -109,10 +109,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _name(option: str) -> Any:
     def check(value: str) -> str:
-        from analyses.protocols import DECODERS, PROTOCOLS
+        from analyses.protocols import BASELINES, DECODERS, PROTOCOLS
 
         known: dict[str, Sequence[str]] = {
-            "decoder": DECODERS,
+            "decoder": DECODERS + BASELINES,
             "metric": METRICS,
             "pool": POOLS,
             "perturb": PERTURBS,

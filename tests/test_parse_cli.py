@@ -106,7 +106,7 @@ def test_limit_takes_the_first(run: Parse, gold: Path) -> None:
         *(["--metric", metric] for metric in METRICS),
         *(["--pool", pool] for pool in POOLS),
         *(["--perturb", perturb] for perturb in PERTURBS),
-        *(["--decoder", decoder] for decoder in DECODERS),
+        *(["--decoder", decoder] for decoder in DECODERS + BASELINES),
         *(["--decoder", decoder, "--root", "gold"] for decoder in ("eisner", "cle")),
         ["--layer", "0"],
         ["--layer", "-2", "--metric", "cos", "--pool", "max", "--perturb", "single", "--decoder", "cle"],

@@ -194,12 +194,10 @@ def test_one_word(decoder: DecoderName) -> None:
     assert decode([one], protocol="wu2020", decoder=decoder, roots=[1])[0].tolist() == [0]
 
 
-def test_baseline_decoders_look_at_sizes_only() -> None:
-    matrices = [random_matrix(n, np.random.default_rng(n)) for n in (2, 4)]
+def test_baseline_trees() -> None:
     for name in BASELINES:
-        found = decode(matrices, protocol="wu2020", decoder=name, roots=[1, 2], seed=3)
-        again = baseline_trees([2, 4], protocol="wu2020", name=name, roots=[1, 2], seed=3)
-        assert [heads.tolist() for heads in found] == [heads.tolist() for heads in again]
+        assert baseline_trees([1], protocol="fair", name=name)[0].tolist() == [0]
+        assert baseline_trees([1], protocol="wu2020", name=name, roots=[1])[0].tolist() == [0]
     left, right = (
         baseline_trees([4], protocol="wu2020", name=name, roots=[2])[0].tolist()
         for name in ("left-chain", "right-chain")
@@ -215,7 +213,7 @@ def test_baseline_decoders_look_at_sizes_only() -> None:
         ({"protocol": "wu2020", "roots": [1, 1]}, "expected 1 gold roots, one a sentence, found 2"),
         ({"protocol": "wu2020", "roots": [4]}, "matrix 0: expected a gold root from 1 to 3, found 4"),
         ({"protocol": "wu2021"}, "expected a protocol out of wu2020, fair, found 'wu2021'"),
-        ({"protocol": "fair", "decoder": "mst"}, "expected a decoder out of eisner, cle, .*found 'mst'"),
+        ({"protocol": "fair", "decoder": "mst"}, "expected a decoder out of eisner, cle, found 'mst'"),
     ],
 )
 def test_decode_refuses(options: dict[str, Any], message: str) -> None:
