@@ -24,7 +24,7 @@ from analyses.signature import Settings
 if TYPE_CHECKING:
     from data import Sentence
     from probe import ImpactMatrix, Probe
-    from probe.options import Metric, Perturb, Pool
+    from probe.options import LayerChoice, Metric, Perturb, PoolChoice
 
 _CHUNK = 64
 """Matrices decoded at a time."""
@@ -42,8 +42,8 @@ class Method:
     decoder: DecoderName | BaselineName = "eisner"
     root: RootName = "predicted"
     metric: Metric = "dist"
-    layer: int = -1
-    pool: Pool = "mean"
+    layer: LayerChoice = "best"
+    pool: PoolChoice = "best"
     perturb: Perturb = "pair"
     batch_tokens: int = 4_096
     seed: int = 0
@@ -57,12 +57,13 @@ class Method:
         """What goes into the signature of a score."""
         if model is None:
             return Settings(decoder=self.decoder)
+        chosen = model.resolve(metric=self.metric, layer=self.layer, pool=self.pool, perturb=self.perturb)
         return Settings(
             decoder=self.decoder,
             model=model.name,
             metric=self.metric,
-            layer=self.layer % (model.n_layers + 1),
-            pool=self.pool,
+            layer=chosen.layers[0],
+            pool=chosen.pools[0],
             perturb=self.perturb,
             dtype=str(model.dtype).removeprefix("torch."),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from probe.errors import ModelError, OptionError
 from probe.model import Probe, placed
-from probe.options import check_name
+from probe.options import POOLS, Best, check_name
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +22,8 @@ EMBEDDED = "bert"
 """The name of the BERT that comes with this package."""
 
 _DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
+_BEST_FILE = "probe.json"
+"""Says which layer and pool served a model best; beside the files that transformers reads."""
 _UNBOUNDED = 1_000_000
 """Tokenizers without a maximum say so with a huge number."""
 
@@ -54,6 +57,7 @@ def load(name: str | os.PathLike[str], *, device: str = "auto", dtype: str = "au
         tokenizer=tokenizer,
         window=_window(model, tokenizer),
         has_head=has_head,
+        best=_best(Path(source), label, int(model.config.num_hidden_layers)),
     )
 
 
@@ -215,6 +219,25 @@ def _unavailable(source: str, name: str, error: Exception) -> ModelError:
         f"be had from the model hub or its local cache. Check the name and the connection, or download the model "
         f"elsewhere and give its directory ({first_line[:160]})"
     )
+
+
+def _best(folder: Path, name: str, n_layers: int) -> Best:
+    """The layer and pool that the model directory recommends.
+
+    Raises:
+        ModelError: they are no layer and pool of the model.
+    """
+    path = folder / _BEST_FILE
+    if not path.is_file():
+        return Best()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        best = Best(int(found["layer"]), check_name("pool", found["pool"], POOLS))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{name}: {_BEST_FILE} must give a layer and a pool ({error})") from error
+    if not -n_layers - 1 <= best.layer <= n_layers:
+        raise ModelError(f"{name}: {_BEST_FILE} gives layer {best.layer}, the model has 0 to {n_layers}")
+    return best
 
 
 def _window(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:

@@ -11,7 +11,17 @@ from probe.alignment import Alignment, align
 from probe.engine import Budget, Engine, Impacts, pool_pieces, windows
 from probe.errors import ModelError, SentenceError
 from probe.matrix import ImpactMatrix, ImpactSet
-from probe.options import HEAD_METRICS, Layers, Metric, Perturb, Pool, Settings, resolve
+from probe.options import (
+    HEAD_METRICS,
+    Best,
+    LayerChoice,
+    Layers,
+    Metric,
+    Perturb,
+    PoolChoice,
+    Settings,
+    resolve,
+)
 from probe.plan import Plan, make_plan
 
 if TYPE_CHECKING:
@@ -42,6 +52,7 @@ class Probe:
         name: what it was loaded as.
         window: the longest sequence it takes, in pieces, special tokens included.
         has_head: whether it can predict pieces, which metrics ``prob`` and ``kl`` need.
+        best: the layer and pool that "best", the default, stands for.
     """
 
     def __init__(
@@ -52,8 +63,9 @@ class Probe:
         tokenizer: PreTrainedTokenizerBase,
         window: int,
         has_head: bool,
+        best: Best,
     ) -> None:
-        self.name, self.window, self.has_head = name, window, has_head
+        self.name, self.window, self.has_head, self.best = name, window, has_head, best
         self.model, self.tokenizer = model, tokenizer
 
     def __repr__(self) -> str:
@@ -89,11 +101,30 @@ class Probe:
             tokenizer=self.tokenizer,
             window=self.window,
             has_head=self.has_head,
+            best=self.best,
         )
 
     def align(self, words: Words, spans: Sequence[tuple[int, int]] | None = None) -> Alignment:
         """The pieces of a sentence; raises SentenceError where it cannot be probed."""
         return align(self.tokenizer, words, window=self.window, spans=spans)
+
+    def resolve(
+        self,
+        *,
+        metric: Metric | Sequence[Metric] = "dist",
+        layer: Layers = "best",
+        pool: PoolChoice | Sequence[PoolChoice] = "best",
+        perturb: Perturb | Sequence[Perturb] = "pair",
+    ) -> Settings:
+        """What these options mean for this model; raises OptionError as ``impact`` does."""
+        return resolve(
+            metric=metric,
+            layer=layer,
+            pool=pool,
+            perturb=perturb,
+            n_layers=self.n_layers,
+            best=self.best,
+        )
 
     @overload
     def impact(
@@ -101,8 +132,8 @@ class Probe:
         words: Words,
         *,
         metric: Metric = ...,
-        layer: int = ...,
-        pool: Pool = ...,
+        layer: LayerChoice = ...,
+        pool: PoolChoice = ...,
         perturb: Perturb = ...,
     ) -> ImpactMatrix: ...
     @overload
@@ -112,7 +143,7 @@ class Probe:
         *,
         metric: Metric | Sequence[Metric] = ...,
         layer: Layers = ...,
-        pool: Pool | Sequence[Pool] = ...,
+        pool: PoolChoice | Sequence[PoolChoice] = ...,
         perturb: Perturb | Sequence[Perturb] = ...,
     ) -> ImpactMatrix | ImpactSet: ...
     def impact(
@@ -120,8 +151,8 @@ class Probe:
         words: Words,
         *,
         metric: Metric | Sequence[Metric] = "dist",
-        layer: Layers = -1,
-        pool: Pool | Sequence[Pool] = "mean",
+        layer: Layers = "best",
+        pool: PoolChoice | Sequence[PoolChoice] = "best",
         perturb: Perturb | Sequence[Perturb] = "pair",
     ) -> ImpactMatrix | ImpactSet:
         """Impact matrix of one sentence, given as its words.
@@ -142,8 +173,8 @@ class Probe:
         sentences: Iterable[Words],
         *,
         metric: Metric = ...,
-        layer: int = ...,
-        pool: Pool = ...,
+        layer: LayerChoice = ...,
+        pool: PoolChoice = ...,
         perturb: Perturb = ...,
         batch_tokens: int = ...,
         on_passes: Callable[[int], None] | None = ...,
@@ -155,7 +186,7 @@ class Probe:
         *,
         metric: Metric | Sequence[Metric] = ...,
         layer: Layers = ...,
-        pool: Pool | Sequence[Pool] = ...,
+        pool: PoolChoice | Sequence[PoolChoice] = ...,
         perturb: Perturb | Sequence[Perturb] = ...,
         batch_tokens: int = ...,
         on_passes: Callable[[int], None] | None = ...,
@@ -167,7 +198,7 @@ class Probe:
         *,
         metric: Metric | Sequence[Metric] = ...,
         layer: Layers = ...,
-        pool: Pool | Sequence[Pool] = ...,
+        pool: PoolChoice | Sequence[PoolChoice] = ...,
         perturb: Perturb | Sequence[Perturb] = ...,
         batch_tokens: int = ...,
         on_passes: Callable[[int], None] | None = ...,
@@ -178,8 +209,8 @@ class Probe:
         sentences: Iterable[Words],
         *,
         metric: Metric | Sequence[Metric] = "dist",
-        layer: Layers = -1,
-        pool: Pool | Sequence[Pool] = "mean",
+        layer: Layers = "best",
+        pool: PoolChoice | Sequence[PoolChoice] = "best",
         perturb: Perturb | Sequence[Perturb] = "pair",
         batch_tokens: int = 4_096,
         on_passes: Callable[[int], None] | None = None,
@@ -192,9 +223,10 @@ class Probe:
         Args:
             sentences: each a sequence of words.
             metric: one or several of "dist", "cos", "prob", "kl".
-            layer: an index (0 = embeddings, negative from the end), several, or "all". For ``prob`` and ``kl``
+            layer: an index (0 = embeddings, negative from the end), several, "all", or "best": what the model's
+                makers chose on development data, the last where nothing is known. For ``prob`` and ``kl``
                 below the last layer the model's own head reads the layer's state.
-            pool: one or several of "first", "mean", "max", "state".
+            pool: one or several of "first", "mean", "max", "state", or "best": as for ``layer``, else "mean".
             perturb: "pair", "single", or both.
             batch_tokens: pieces in one forward pass; halved by itself when memory runs out.
             on_passes: called with the number of sequences after each forward pass.
@@ -204,7 +236,7 @@ class Probe:
             SentenceError, OptionError, ModelError: as ``impact`` does.
         """
         requests = ((words, None) for words in sentences)
-        settings = resolve(metric=metric, layer=layer, pool=pool, perturb=perturb, n_layers=self.n_layers)
+        settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
         return self._stream(requests, settings, batch_tokens, on_passes, errors)
 
     def impact_spans(
@@ -213,8 +245,8 @@ class Probe:
         spans: Sequence[tuple[int, int]],
         *,
         metric: Metric = "dist",
-        layer: int = -1,
-        pool: Pool = "mean",
+        layer: LayerChoice = "best",
+        pool: PoolChoice = "best",
         perturb: Perturb = "pair",
     ) -> ImpactMatrix:
         """Impact matrix whose units are spans of words ``(start, end)``, end exclusive: EDUs, phrases.
@@ -224,7 +256,7 @@ class Probe:
         Raises:
             SentenceError: also for spans that are empty, overlapping or out of range.
         """
-        settings = resolve(metric=metric, layer=layer, pool=pool, perturb=perturb, n_layers=self.n_layers)
+        settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
         found = next(self._stream(iter([(words, spans)]), settings, 4_096, None, "raise"))
         assert isinstance(found, ImpactMatrix)
         return found

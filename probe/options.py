@@ -17,8 +17,12 @@ Pool: TypeAlias = Literal["first", "mean", "max", "state"]
 """How the pieces of a unit make one number: of the per-piece impacts, or (``state``) of their mean state."""
 Perturb: TypeAlias = Literal["pair", "single"]
 """Whether unit i is masked while the influence on it is measured (``pair``, the paper) or not (``single``)."""
-Layers: TypeAlias = int | Sequence[int] | Literal["all"]
-"""A layer index (0 = embeddings, -1 = last), several, or all of them."""
+PoolChoice: TypeAlias = Pool | Literal["best"]
+"""A pool, or the one that served the model best on development data (``Best``)."""
+LayerChoice: TypeAlias = int | Literal["best"]
+"""A layer index (0 = embeddings, -1 = last), or the one that served the model best on development data."""
+Layers: TypeAlias = LayerChoice | Sequence[int] | Literal["all"]
+"""One layer, several, or all of them."""
 
 Name = TypeVar("Name", bound=str)
 
@@ -27,6 +31,18 @@ POOLS: tuple[Pool, ...] = get_args(Pool)
 PERTURBS: tuple[Perturb, ...] = get_args(Perturb)
 HEAD_METRICS: frozenset[Metric] = frozenset({"prob", "kl"})
 """The metrics that read the masked-LM head."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """What "best" stands for: the layer and pool that a model's makers chose on development data, for ``dist``.
+
+    The last layer and ``mean`` stand for a model of which nothing is known, and for ``prob`` and ``kl``, since the
+    head is made for the last layer.
+    """
+
+    layer: int = -1
+    pool: Pool = "mean"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,20 +79,27 @@ def resolve(
     pool: str | Sequence[str],
     perturb: str | Sequence[str],
     n_layers: int,
+    best: Best = Best(),
 ) -> Settings:
     """Check the options of a call against a model of ``n_layers`` layers above the embeddings.
+
+    "best" is the model's own choice, for a layer and for a pool.
 
     Raises:
         OptionError: an unknown name (with the nearest known one), a layer the model does not have, an empty
             list, or a metric and a pool that do not go together.
     """
-    layers = _layers(layer, n_layers)
+    if HEAD_METRICS & set(_listed(metric)):
+        best = Best()
+    layers = _layers(best.layer if layer == "best" else layer, n_layers)
+    pools = [best.pool if name == "best" else check_name("pool", name, POOLS) for name in _listed(pool)]
+    single = isinstance(layer, int) or layer == "best"
     settings = Settings(
         metrics=tuple(check_name("metric", name, METRICS) for name in _listed(metric)),
         layers=layers,
-        pools=tuple(check_name("pool", name, POOLS) for name in _listed(pool)),
+        pools=tuple(dict.fromkeys(pools)),
         perturbs=tuple(check_name("perturb", name, PERTURBS) for name in _listed(perturb)),
-        several=not (isinstance(layer, int) and all(isinstance(o, str) for o in (metric, pool, perturb))),
+        several=not (single and all(isinstance(o, str) for o in (metric, pool, perturb))),
     )
     if not all((settings.metrics, settings.layers, settings.pools, settings.perturbs)):
         raise OptionError("metric, layer, pool and perturb must each name at least one value")
@@ -108,7 +131,7 @@ def _listed(option: str | Sequence[str]) -> list[str]:
 
 def _layers(layer: Layers, n_layers: int) -> tuple[int, ...]:
     if isinstance(layer, str):
-        check_name("layer", layer, ["all"])
+        check_name("layer", layer, ["all", "best"])
         return tuple(range(n_layers + 1))
     wanted = [layer] if isinstance(layer, int) else [index(found) for found in layer]
     for number in wanted:

@@ -82,8 +82,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="eisner, cle or a baseline: left-chain, ...",
     )
     add("--metric", type=_name("metric"), default="dist", help=", ".join(METRICS))
-    add("--layer", type=int, default=-1, help="0 = embeddings, -1 = last (default: %(default)s)")
-    add("--pool", type=_name("pool"), default="mean", help=", ".join(POOLS))
+    add("--layer", type=_name("layer"), default="best", help="0 = embeddings, -1 = last; best (default)")
+    add("--pool", type=_name("pool"), default="best", help=f"{', '.join(POOLS)}; best (default)")
     add("--perturb", type=_name("perturb"), default="pair", help=", ".join(PERTURBS))
     add("--protocol", type=_name("protocol"), default="fair", help="fair (default) or wu2020, as published")
     add("--root", type=_name("root"), help="infer, or gold: from the input's heads (always under wu2020)")
@@ -108,13 +108,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _name(option: str) -> Any:
-    def check(value: str) -> str:
+    def check(value: str) -> str | int:
         from analyses.protocols import BASELINES, DECODERS, PROTOCOLS
 
+        if option == "layer" and value.lstrip("-").isdecimal():
+            return int(value)
         known: dict[str, Sequence[str]] = {
+            "layer": ("best", "or an index"),
             "decoder": DECODERS + BASELINES,
             "metric": METRICS,
-            "pool": POOLS,
+            "pool": (*POOLS, "best"),
             "perturb": PERTURBS,
             "protocol": PROTOCOLS,
             "root": ("infer", "gold"),

@@ -19,6 +19,7 @@ import torch
 
 import probe
 from probe.loading import resolve_device, resolve_dtype
+from probe.options import Best
 from tests.conftest import ModelFolder
 from tests.tiny import MASKED_LMS, WINDOW
 
@@ -347,3 +348,29 @@ def test_a_model_that_cannot_be_had_is_one_line(name: str, environment: dict[str
     assert done.stderr.startswith(f"ModelError: cannot load '{name}'")
     assert "Check the name and the connection" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_directory_says_which_layer_and_pool_are_best(copied: Path) -> None:
+    assert probe.load(copied, device="cpu").best == Best()
+    (copied / "probe.json").write_text('{"layer": 1, "pool": "max"}', encoding="utf-8")
+    loaded = probe.load(copied, device="cpu")
+    assert loaded.best == Best(1, "max")
+    found = loaded.impact(["a", "cat"])
+    assert (found.layer, found.pool) == (1, "max")
+    assert loaded.with_random_weights().best == Best(1, "max")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"layer": 9, "pool": "max"}', "probe.json gives layer 9, the model has 0 to 3"),
+        ('{"layer": 1, "pool": "maxi"}', "probe.json must give a layer and a pool .*did you mean 'max'"),
+        ('{"layer": 1}', "probe.json must give a layer and a pool"),
+        ("[1]", "probe.json must give a layer and a pool"),
+        ("{", "probe.json must give a layer and a pool"),
+    ],
+)
+def test_a_bad_choice_of_layer_and_pool(copied: Path, content: str, message: str) -> None:
+    (copied / "probe.json").write_text(content, encoding="utf-8")
+    with pytest.raises(probe.ModelError, match=message):
+        probe.load(copied, device="cpu")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from probe import OptionError
-from probe.options import METRICS, PERTURBS, POOLS, Settings, check_name, is_defined, resolve
+from probe.options import METRICS, PERTURBS, POOLS, Best, Settings, check_name, is_defined, resolve
 
 
 def settings(**changes: Any) -> Settings:
@@ -54,6 +54,23 @@ def test_a_layer_the_model_does_not_have(layer: Any) -> None:
 )
 def test_a_list_asks_for_a_set_even_of_one(option: dict[str, Any]) -> None:
     assert settings(**option).several
+
+
+def test_best_is_the_models_own_choice() -> None:
+    found = settings(layer="best", pool="best", best=Best(2, "max"))
+    assert found.combinations() == [("dist", 2, "max", "pair")]
+    assert not found.several
+    assert settings(layer="best", pool="best").combinations() == [("dist", 4, "mean", "pair")]
+    assert settings(layer="best", pool=["best", "first", "max"], best=Best(2, "max")).pools == (
+        "max",
+        "first",
+    )
+
+
+@pytest.mark.parametrize("metric", ["prob", ["dist", "kl"]])
+def test_best_is_the_last_layer_where_the_head_is_read(metric: Any) -> None:
+    found = settings(metric=metric, layer="best", pool="best", best=Best(2, "state"))
+    assert (found.layers, found.pools) == ((4,), ("mean",))
 
 
 def test_names_given_twice_count_once() -> None:

@@ -234,7 +234,7 @@ def test_a_metric_that_needs_a_head(model_folder: ModelFolder, tmp_path: Path, c
         (["--decoder", "xyz"], "unknown decoder 'xyz': known are eisner, cle, left-chain"),
         (["--layer", "4"], "layer 4: the model has layers 0 (embeddings) to 3"),
         (["--layer", "-5"], "layer -5: the model has layers 0 (embeddings) to 3"),
-        (["--layer", "top"], "argument --layer: invalid int value: 'top'"),
+        (["--layer", "bset"], "unknown layer 'bset': did you mean 'best'? known are best, or an index"),
         (["--limit", "0"], "argument --limit: a whole number above 0 is expected, found '0'"),
         (["--batch-tokens", "-1"], "argument --batch-tokens: a whole number above 0 is expected"),
         (["--seed", "-1"], "argument --seed: a whole number from 0"),
