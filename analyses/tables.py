@@ -1,0 +1,216 @@
+"""One table, several forms: terminal, Markdown, LaTeX, CSV, JSON.
+
+A row is published (copied from a paper), a baseline, or a model's; every form says which, so that published and own
+figures are never confused.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+from analyses.intervals import Interval
+from analyses.protocols import check_name
+from probe.files import whole_file
+
+RowKind: TypeAlias = Literal["published", "baseline", "model"]
+TableFormat: TypeAlias = Literal["table", "json", "csv", "md", "latex"]
+FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
+SUFFIXES: dict[TableFormat, str] = {"table": "txt", "json": "json", "csv": "csv", "md": "md", "latex": "tex"}
+"""File-name suffix of each form."""
+
+_ABSENT = "-"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure, with its interval where it has one."""
+
+    value: float
+    interval: Interval | None = None
+
+    def __str__(self) -> str:
+        """One decimal: ``41.7 [40.9, 42.5]``."""
+        if self.interval is None:
+            return f"{self.value:.1f}"
+        return f"{self.value:.1f} [{self.interval.low:.1f}, {self.interval.high:.1f}]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A line of a table.
+
+    Attributes:
+        name: what was measured.
+        kind: ``published``, ``baseline`` or ``model``.
+        cells: one a column, None where there is no figure.
+        signatures: how to repeat the figures, one line each; empty for published rows.
+    """
+
+    name: str
+    kind: RowKind
+    cells: tuple[Cell | None, ...]
+    signatures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A titled table.
+
+    Raises:
+        ValueError: a row has another number of cells than there are columns.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row.cells) != len(self.columns):
+                raise ValueError(
+                    f"row {row.name}: expected {len(self.columns)} cells, one a column, found {len(row.cells)}"
+                )
+
+    def render(self, form: TableFormat) -> str:
+        """The table as text in this form, ending in a newline; raises ValueError for an unknown form."""
+        check_name(form, FORMATS, "format")
+        forms: dict[TableFormat, Callable[[Table], str]] = {
+            "table": _to_text,
+            "json": _to_json,
+            "csv": _to_csv,
+            "md": _to_markdown,
+            "latex": _to_latex,
+        }
+        return forms[form](self)
+
+    def write(self, folder: Path, stem: str) -> list[Path]:
+        """Write every form as ``folder/stem.*``, each whole or not at all; returns the paths."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for form in FORMATS:
+            path = folder / f"{stem}.{SUFFIXES[form]}"
+            with whole_file(path) as file:
+                file.write(self.render(form))
+            paths.append(path)
+        return paths
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as text with aligned columns, the first to the left, the others to the right."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _cells(row: Row) -> list[str]:
+    return [_ABSENT if cell is None else str(cell) for cell in row.cells]
+
+
+def _label(row: Row) -> str:
+    return f"{row.name} (published)" if row.kind == "published" else row.name
+
+
+def _to_text(table: Table) -> str:
+    lines = [["", *table.columns], *([_label(row), *_cells(row)] for row in table.rows)]
+    return "\n".join([table.title, "", aligned(lines), *([""] if table.notes else []), *table.notes]) + "\n"
+
+
+def _to_markdown(table: Table) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    lines = [
+        line(["", *table.columns]),
+        line(["---", *["---:"] * len(table.columns)]),
+        *(line([_label(row), *_cells(row)]) for row in table.rows),
+    ]
+    notes = [f"\n{note}" for note in table.notes]
+    return "\n".join([f"**{table.title}**", "", *lines, *notes]) + "\n"
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+}
+
+
+def _escape(text: str) -> str:
+    return "".join(_LATEX.get(letter, letter) for letter in text)
+
+
+def _to_latex(table: Table) -> str:
+    """With the rules of package booktabs."""
+
+    def line(cells: Sequence[str]) -> str:
+        return " & ".join(map(_escape, cells)) + r" \\"
+
+    groups = [[row for row in table.rows if row.kind == kind] for kind in get_args(RowKind)]
+    body = "\n\\midrule\n".join(
+        "\n".join(line([_label(row), *_cells(row)]) for row in group) for group in groups if group
+    )
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+        r"\toprule",
+        line(["", *table.columns]),
+        r"\midrule",
+        body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        rf"\caption{{{_escape(' '.join((table.title + '.', *table.notes)))}}}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _to_csv(table: Table) -> str:
+    """One line a figure, unrounded."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["row", "kind", "column", "value", "low", "high"])
+    for row in table.rows:
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            if cell is not None:
+                bounds = (cell.interval.low, cell.interval.high) if cell.interval else ("", "")
+                writer.writerow([row.name, row.kind, column, cell.value, *bounds])
+    return out.getvalue()
+
+
+def _to_json(table: Table) -> str:
+    def cell_dict(cell: Cell | None) -> dict[str, Any] | None:
+        if cell is None:
+            return None
+        interval = [cell.interval.low, cell.interval.high] if cell.interval else None
+        return {"value": cell.value, "interval": interval}
+
+    rows = [
+        {
+            "name": row.name,
+            "kind": row.kind,
+            "cells": {column: cell_dict(cell) for column, cell in zip(table.columns, row.cells, strict=True)},
+            "signatures": list(row.signatures),
+        }
+        for row in table.rows
+    ]
+    about = {
+        "title": table.title,
+        "columns": list(table.columns),
+        "rows": rows,
+        "notes": list(table.notes),
+    }
+    return json.dumps(about, indent=1, ensure_ascii=False) + "\n"
