@@ -1,7 +1,7 @@
 """One table, several forms: terminal, Markdown, LaTeX, CSV, JSON.
 
-A row is published (copied from a paper), a baseline, or a model's; every form says which, so that published and own
-figures are never confused.
+A row is published (copied from a paper), a baseline, or a model's; every form says which, so that published and
+own figures are never confused.
 """
 
 from __future__ import annotations

@@ -1,29 +1,54 @@
-"""Files in, typed records out: CoNLL-U, tokenised text and the bundled sample treebank."""
+"""Files in, typed records out: treebanks, discourse trees, tokenised text and the bundled sample."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from data.conllu import parse_conllu, read_conllu, to_conllu
+from data.dp import parse_dp, read_dp
 from data.errors import DataError, InputError
+from data.minimal_pairs import MinimalPair, read_minimal_pairs
+from data.ptb import (
+    ConstituencySentence,
+    PtbTree,
+    constituency_sentence,
+    constituency_sentences,
+    parse_ptb,
+    read_ptb,
+)
+from data.punctuation import without_punctuation
 from data.sample import load_sample, load_sample_trees
+from data.scidtb import Document, read_scidtb
 from data.sentence import Sentence, check_tree, root
 from data.text import decode_lines, parse_text, read_text
 
 __all__ = [
+    "ConstituencySentence",
     "DataError",
+    "Document",
     "InputError",
+    "MinimalPair",
+    "PtbTree",
     "Sentence",
     "check_tree",
+    "constituency_sentence",
+    "constituency_sentences",
     "decode_lines",
     "load_sample",
     "load_sample_trees",
     "parse_conllu",
+    "parse_dp",
+    "parse_ptb",
     "parse_text",
     "read_conllu",
+    "read_dp",
+    "read_minimal_pairs",
+    "read_ptb",
+    "read_scidtb",
     "read_sentences",
     "read_text",
     "root",
     "to_conllu",
+    "without_punctuation",
 ]
 
 

@@ -1,0 +1,88 @@
+"""Minimal pairs of an acceptable and an unacceptable sentence, in the layout of BLiMP."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.errors import DataError, InputError
+from data.text import check_input, number_lines, read_lines
+
+__all__ = ["MinimalPair", "read_minimal_pairs"]
+
+_KEYS = {
+    "good": "sentence_good",
+    "bad": "sentence_bad",
+    "phenomenon": "linguistics_term",
+    "paradigm": "UID",
+    "field": "field",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MinimalPair:
+    """Two sentences that differ as little as possible, of which speakers accept one (Warstadt et al. 2020).
+
+    Attributes:
+        good: The acceptable sentence, as plain text.
+        bad: The unacceptable one.
+        phenomenon: ``linguistics_term`` of the file, such as ``binding``.
+        paradigm: ``UID`` of the file, such as ``principle_A_case_1``: the pairs made from one template.
+        field: ``morphology``, ``syntax``, ...; spelled as in the file.
+        where: ``file:line`` of the pair, for messages.
+    """
+
+    good: str
+    bad: str
+    phenomenon: str
+    paradigm: str
+    field: str
+    where: str = "<memory>"
+
+
+def read_minimal_pairs(path: Path) -> Iterator[MinimalPair]:
+    """Read a BLiMP file, one JSON object a line, or the ``*.jsonl`` files of a folder, sorted by name.
+
+    Empty lines are passed over, and so are keys that BLiMP files have beside the five of `MinimalPair`.
+
+    Raises:
+        InputError: The path is missing or not readable, or the folder has no such file (at the call).
+        DataError: A line is no JSON object with these five texts, or a file has no pairs (while iterating).
+    """
+    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"{path}: a folder with .jsonl files is expected, found none in it")
+    for file in files:
+        check_input(file)
+    return (pair for file in files for pair in _read_file(file))
+
+
+def _read_file(path: Path) -> Iterator[MinimalPair]:
+    count = 0
+    for number, line in number_lines(read_lines(path), name=str(path)):
+        if line.strip():
+            yield _parse(line, where=f"{path}:{number}")
+            count += 1
+    if not count:
+        raise DataError(f"{path}: no minimal pairs; one JSON object a line is expected")
+
+
+def _parse(line: str, *, where: str) -> MinimalPair:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: a JSON object is expected, found text that is no JSON ({error})") from None
+    if not isinstance(record, dict):
+        raise DataError(f"{where}: a JSON object is expected, found {type(record).__name__}")
+    return MinimalPair(**{name: _text(record, key, where=where) for name, key in _KEYS.items()}, where=where)
+
+
+def _text(record: dict[str, object], key: str, *, where: str) -> str:
+    if key not in record:
+        raise DataError(f"{where}: key {key!r} is expected, found {', '.join(record) or 'no keys'}")
+    value = record[key]
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(f"{where}: a text that is not empty is expected as {key!r}, found {value!r}")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise DataError(f"{where}: Unicode text is expected as {key!r}, found half a surrogate pair")
+    return value
