@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from data import Sentence
     from probe import ImpactMatrix, Probe
     from probe.options import LayerChoice, Metric, Perturb, PoolChoice
+    from probe.source import ImpactSource
 
 _CHUNK = 64
 """Matrices decoded at a time."""
@@ -53,7 +54,7 @@ class Method:
         """Whether trees are made from impacts: baselines are not."""
         return self.decoder not in BASELINES
 
-    def settings(self, model: Probe | None) -> Settings:
+    def settings(self, model: ImpactSource | None) -> Settings:
         """What goes into the signature of a score."""
         if model is None:
             return Settings(decoder=self.decoder)
@@ -91,7 +92,7 @@ Outcome: TypeAlias = Induced | Skipped
 
 def induce(
     sentences: Sequence[Sentence],
-    model: Probe | None,
+    model: ImpactSource | None,
     method: Method,
     *,
     on_passes: Callable[[int], None] | None = None,
@@ -129,7 +130,7 @@ def induce(
 
 def evaluation_rows(
     induced: Sequence[tuple[Sentence, Heads]],
-    model: Probe | None,
+    model: ImpactSource | None,
     method: Method,
     *,
     data: str,
@@ -144,13 +145,14 @@ def evaluation_rows(
         method: how.
         data: name of the data, for the signature.
         version: of this project, for the signature.
-        rerun: induces trees for the same sentences with the model it is given; None leaves random weights out.
+        rerun: induces trees for the same sentences with the model it is given. None leaves random weights out,
+            and so does a run directory in the place of a model.
 
     Raises:
         ValueError, data.DataError: as ``analyses.evaluate``.
         probe.ProbeError: random weights could not parse a sentence that the model could.
     """
-    from probe import ProbeError
+    from probe import Probe, ProbeError
 
     sentences = [sentence for sentence, _ in induced]
     common: Any = {
@@ -161,7 +163,7 @@ def evaluation_rows(
         "seed": method.seed,
     }
     rows = list(baseline_rows(sentences, **common))
-    if model is not None and rerun is not None:
+    if rerun is not None and isinstance(model, Probe):
         blank = model.with_random_weights(seed=method.seed)
         trees = [outcome.heads for outcome in rerun(blank) if isinstance(outcome, Induced)]
         if len(trees) != len(sentences):

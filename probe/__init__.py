@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from probe.loading import load
     from probe.matrix import ImpactMatrix, ImpactSet
     from probe.model import Probe
+    from probe.store import Store, StoreError
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,8 @@ __all__ = [
     "Probe",
     "ProbeError",
     "SentenceError",
+    "Store",
+    "StoreError",
     "load",
 ]
 
@@ -40,6 +43,8 @@ _HOME = {
     "Probe": "probe.model",
     "ProbeError": "probe.errors",
     "SentenceError": "probe.errors",
+    "Store": "probe.store",
+    "StoreError": "probe.store",
     "load": "probe.loading",
 }
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -16,10 +14,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from probe import __version__
-from probe.errors import ModelError, OptionError, ProbeError
+from probe.commands import (
+    DONE,
+    SOME_FAILED,
+    Parser,
+    UsageError,
+    add_common_options,
+    exit_code,
+    load_model,
+    read_input,
+)
+from probe.errors import OptionError, ProbeError
 from probe.files import whole_file
 from probe.options import METRICS, PERTURBS, POOLS, check_name
 
@@ -28,13 +36,9 @@ if TYPE_CHECKING:
     from analyses.protocols import Heads
     from data import Sentence
     from probe.model import Probe
+    from probe.source import ImpactSource
 
-DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 FORMATS = ("conllu", "tree", "json")
-
-
-class UsageError(Exception):
-    """Wrong use of the command, found after the options were read."""
 
 
 @dataclass
@@ -57,14 +61,9 @@ class Run:
         }
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_USE, f"{self.prog}: error: {message} (see --help)\n")
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
-    parser = _Parser(
+    parser = Parser(
         prog="probe-parse",
         description="Induce dependency trees from a masked language model by perturbed masking (Wu et al. 2020).",
         epilog="Without TEXT and --input it parses the bundled sample treebank. "
@@ -72,9 +71,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("text", nargs="*", metavar="TEXT", help="a tokenised sentence: words separated by spaces")
-    add("--version", action="version", version=f"%(prog)s {__version__}")
-    add("--input", metavar="FILE", help=".conllu, .txt (a tokenised sentence a line) or - for standard input")
-    add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")
+    add_common_options(parser)
+    add("--matrices", type=Path, metavar="DIR", help="read impact matrices from a directory of probe.run")
     add(
         "--decoder",
         type=_name("decoder"),
@@ -89,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--root", type=_name("root"), help="infer, or gold: from the input's heads (always under wu2020)")
     add("--evaluate", action="store_true", help="score against the heads of the input, beside the baselines")
     switch = argparse.BooleanOptionalAction
-    add("--random-model", action=switch, default=True, help="score random weights, too")
+    add("--random-model", action=switch, default=True, help="score random weights, too; not with --matrices")
     add("--seed", type=_seed, default=0, help="of bootstrap, random trees and random weights")
     add(
         "--format",
@@ -98,12 +96,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--output", type=Path, metavar="FILE", help="write here, not to standard output")
     add("--save-matrices", type=Path, metavar="DIR", help="keep impact matrices as DIR/NUMBER.safetensors")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
-    add("--dtype", default="auto", help="auto, float32, bfloat16, float16, float64")
-    add("--batch-tokens", type=_positive, default=4_096, metavar="N", help="pieces in one forward pass")
-    add("--limit", type=_positive, metavar="N", help="only the first N sentences")
-    add("--strict", action="store_true", help="exit with 1 if a sentence cannot be probed")
-    add("--quiet", action="store_true", help="no progress bar and no summary")
     return parser
 
 
@@ -132,12 +124,6 @@ def _name(option: str) -> Any:
     return check
 
 
-def _positive(value: str) -> int:
-    if not value.isdecimal() or int(value) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number above 0 is expected, found {value!r}")
-    return int(value)
-
-
 def _seed(value: str) -> int:
     if not value.isdecimal() or int(value) >= 2**63:
         raise argparse.ArgumentTypeError(f"a whole number from 0 to 2**63 - 1 is expected, found {value!r}")
@@ -148,38 +134,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    from data import DataError, InputError
-
-    try:
-        return _parse(args)
-    except (UsageError, InputError, OptionError, ModelError) as error:
-        return _fail(parser, error, WRONG_USE)
-    except (DataError, ProbeError) as error:
-        return _fail(parser, error, SOME_FAILED)
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`); keep the interpreter from flushing into the void.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    except OSError as error:
-        return _fail(parser, error, WRONG_USE)
-    except KeyboardInterrupt:
-        return _fail(parser, "interrupted", INTERRUPTED)
-
-
-def _fail(parser: argparse.ArgumentParser, error: object, code: int) -> int:
-    print(f"{parser.prog}: error: {error}", file=sys.stderr)
-    return code
+    return exit_code(parser.prog, lambda: _parse(args))
 
 
 def _parse(args: argparse.Namespace) -> int:
     from analyses import table
 
-    sentences, name = _read(args)
+    sentences, name = read_input(args.text, args.input, args.limit)
     method = _method(args)
     _check_input(args, sentences, method)
     with _output(args.output) as out:
         started = time.monotonic()
-        model = _load(args) if method.needs_model else None
+        model = _source(args) if method.needs_model else None
         run = Run()
         for outcome in _induce(args, sentences, model, method, "parsing"):
             _take(args, run, outcome, out)
@@ -194,34 +160,6 @@ def _parse(args: argparse.Namespace) -> int:
     if not args.quiet:
         _summarise(run, time.monotonic() - started)
     return SOME_FAILED if args.strict and run.skipped else DONE
-
-
-def _read(args: argparse.Namespace) -> tuple[list[Sentence], str]:
-    """The sentences of the run, and what their source is called in a signature."""
-    import data
-
-    if args.text and args.input is not None:
-        raise UsageError("sentences are given both as text and with --input: choose one")
-    if args.text:
-        lines = [line for text in args.text for line in text.split("\n")]
-        found, name = data.parse_text(lines, name="text"), "text"
-    elif args.input == "-":
-        lines = list(data.decode_lines(sys.stdin.buffer, name="standard input"))
-        parse = data.parse_conllu if _looks_like_conllu(lines) else data.parse_text
-        found, name = parse(lines, name="standard input"), "stdin"
-    elif args.input is not None:
-        path = Path(args.input)
-        found, name = data.read_sentences(path), path.stem
-    else:
-        found, name = iter(data.load_sample()), "sample"
-    # All of it is read before anything runs: a fault in the last line should not cost a night.
-    sentences = list(found)
-    return sentences[: args.limit], name
-
-
-def _looks_like_conllu(lines: Sequence[str]) -> bool:
-    first = next((line for line in lines if line.strip()), "")
-    return re.match(r"\ufeff?(#|[0-9]+([-.][0-9]+)?\t)", first) is not None
 
 
 def _method(args: argparse.Namespace) -> Method:
@@ -245,6 +183,10 @@ def _method(args: argparse.Namespace) -> Method:
     )
     if args.save_matrices and not method.needs_model:
         raise UsageError(f"--decoder {args.decoder} makes no matrices to save")
+    if args.matrices and not method.needs_model:
+        raise UsageError(f"--decoder {args.decoder} reads no matrices")
+    if args.matrices and args.model is not None:
+        raise UsageError("--model does not go with --matrices, which come from a model already: choose one")
     return method
 
 
@@ -286,23 +228,33 @@ def _output(path: Path | None) -> Iterator[TextIO]:
             yield file
 
 
-def _load(args: argparse.Namespace) -> Probe:
-    from probe.loading import load
+def _source(args: argparse.Namespace) -> ImpactSource:
+    """The model, or in its place the matrices that it made."""
+    from probe.store import Store
 
-    return load(args.model, device=args.device, dtype=args.dtype)
+    if args.matrices is None:
+        return load_model(args)
+    store = Store.open(args.matrices)
+    if args.dtype not in ("auto", store.dtype):
+        raise UsageError(f"--dtype {args.dtype}: the matrices of {args.matrices} are of {store.dtype}")
+    return store
 
 
 def _induce(
-    args: argparse.Namespace, sentences: Sequence[Sentence], model: Probe | None, method: Method, label: str
+    args: argparse.Namespace,
+    sentences: Sequence[Sentence],
+    model: ImpactSource | None,
+    method: Method,
+    label: str,
 ) -> Iterator[Outcome]:
     """Trees with a progress bar."""
     from analyses import Induced, induce
     from probe.plan import n_variants
     from probe.progress import Progress
 
-    sizes = [n_variants(len(sentence.words), pairs=method.perturb == "pair") for sentence in sentences]
-    total = sum(sizes) if method.needs_model else 0
-    with Progress(sentences=len(sentences), passes=total, label=label, quiet=args.quiet) as progress:
+    runs, pairs = method.needs_model and args.matrices is None, method.perturb == "pair"
+    sizes = [n_variants(len(sentence.words), pairs=pairs) if runs else 0 for sentence in sentences]
+    with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         outcomes = induce(sentences, model, method, on_passes=progress.passes)
         for size, outcome in zip(sizes, _refusals_as_usage(outcomes), strict=True):
             progress.sentence(size, ran=isinstance(outcome, Induced))
@@ -355,7 +307,7 @@ def _format(args: argparse.Namespace) -> str | None:
 
 
 def _evaluate(
-    args: argparse.Namespace, run: Run, model: Probe | None, method: Method, name: str
+    args: argparse.Namespace, run: Run, model: ImpactSource | None, method: Method, name: str
 ) -> list[Evaluation]:
     """Baselines, random weights and the model on the sentences that could be parsed."""
     from analyses import evaluation_rows, scored_words
@@ -372,7 +324,7 @@ def _evaluate(
 
 
 def _write_json(
-    run: Run, model: Probe | None, method: Method, rows: Sequence[Evaluation], out: TextIO
+    run: Run, model: ImpactSource | None, method: Method, rows: Sequence[Evaluation], out: TextIO
 ) -> None:
     """Write the whole run as one JSON document."""
     from dataclasses import asdict

@@ -1,0 +1,52 @@
+"""Hashes that say which model, tokenizer and words a result comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# What the configuration of a model says about the file it came from, not about what the model computes.
+_NOT_COMPUTED = frozenset({"_name_or_path", "architectures", "dtype", "transformers_version"})
+
+
+def weights_sha256(model: PreTrainedModel) -> str:
+    """SHA-256 of a model: its class, its configuration, and every tensor in the dtype it computes in.
+
+    A pooler is left out: it plays no part, and where a file has none its weights are drawn at every load.
+    """
+    import torch
+
+    config: dict[str, Any] = json.loads(model.config.to_json_string(use_diff=False))
+    about = {key: value for key, value in config.items() if key not in _NOT_COMPUTED}
+    sha = hashlib.sha256(_line([type(model).__name__, about]))
+    for name, tensor in sorted(model.state_dict().items()):
+        if "pooler" in name:
+            continue
+        sha.update(_line([name, str(tensor.dtype), list(tensor.shape)]))
+        sha.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return sha.hexdigest()
+
+
+def tokenizer_sha256(tokenizer: PreTrainedTokenizerBase) -> str:
+    """SHA-256 of a fast tokenizer: its whole pipeline with the vocabulary, and its special tokens."""
+    pipeline: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
+    for changing in ("padding", "truncation"):  # every call of the tokenizer sets them anew
+        pipeline.pop(changing, None)
+    return hashlib.sha256(_line([pipeline, tokenizer.all_special_tokens, tokenizer.mask_token])).hexdigest()
+
+
+def words_sha256(sentences: Iterable[Sequence[str]]) -> str:
+    """SHA-256 of the words of sentences, in their order: one JSON array and a line end for each sentence."""
+    sha = hashlib.sha256()
+    for words in sentences:
+        sha.update(_line(list(words)))
+    return sha.hexdigest()
+
+
+def _line(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True).encode() + b"\n"

@@ -1,0 +1,175 @@
+"""Fill a run directory with impact matrices: ``python -m probe.run --input FILE --out DIR``.
+
+What a run directory is says ``probe.store``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from probe.commands import (
+    DONE,
+    SOME_FAILED,
+    Parser,
+    add_common_options,
+    exit_code,
+    load_model,
+    positive,
+    read_input,
+)
+from probe.errors import OptionError
+from probe.options import METRICS, PERTURBS, POOLS, Layers, check_name
+from probe.store import SHARD_SENTENCES, Store
+
+if TYPE_CHECKING:
+    from probe.model import Probe, Words
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    parser = Parser(
+        prog="probe-run",
+        description="Compute impact matrices into a run directory, once for all experiments that read them. "
+        "A run that was interrupted goes on when it is started again.",
+        epilog="Without --input it reads the bundled sample treebank. "
+        "Exit codes: 0 done, 1 some input failed, 2 wrong use, 130 interrupted.",
+    )
+    add = parser.add_argument
+    add("--out", type=Path, metavar="DIR", required=True, help="the run directory")
+    add("--metric", nargs="+", type=_name("metric", METRICS), default=["dist"], help=", ".join(METRICS))
+    add("--layer", nargs="+", type=_layer, default=["best"], help="indices, all or best (default)")
+    add(
+        "--pool",
+        nargs="+",
+        type=_name("pool", (*POOLS, "best")),
+        default=["best"],
+        help=f"{', '.join(POOLS)}; best (default)",
+    )
+    add("--perturb", nargs="+", type=_name("perturb", PERTURBS), default=["pair"], help=", ".join(PERTURBS))
+    add(
+        "--shard-sentences",
+        type=positive,
+        default=SHARD_SENTENCES,
+        metavar="N",
+        help="sentences in a file: what an interrupted run repeats at most (default: %(default)s)",
+    )
+    add_common_options(parser)
+    return parser
+
+
+def _name(option: str, known: Sequence[str]) -> Any:
+    def check(value: str) -> str:
+        try:
+            return check_name(option, value, known)
+        except OptionError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return check
+
+
+def _layer(value: str) -> str | int:
+    if value in ("all", "best"):
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"an index, all or best is expected, found {value!r}") from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    with _terminable():
+        return exit_code(parser.prog, lambda: _run(args))
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the run as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(args: argparse.Namespace) -> int:
+    layer = _layers(args.layer)
+    sentences, _ = read_input([], args.input, args.limit)
+    started = time.monotonic()
+    model = load_model(args)
+    made: list[bool] = []
+    try:
+        store = _fill(args, model, [sentence.words for sentence in sentences], layer, made)
+    except KeyboardInterrupt:
+        done = f"{len(made)} of {-(-len(sentences) // args.shard_sentences)} shards are done"
+        raise KeyboardInterrupt(f"{done}; the same command goes on from there") from None
+    failures = store.failures()
+    for place, reason in failures:
+        sentence = sentences[place]
+        print(f"{sentence.where}: sentence {sentence.id} skipped: {reason}", file=sys.stderr)
+    if not args.quiet:
+        _summarise(args.out, len(sentences), len(failures), made, time.monotonic() - started)
+    return SOME_FAILED if args.strict and failures else DONE
+
+
+def _layers(values: Sequence[int | str]) -> Layers:
+    """The layers of the command line, where all and best stand alone."""
+    indices = [value for value in values if isinstance(value, int)]
+    if len(indices) == len(values):
+        return indices
+    if len(values) > 1:
+        raise OptionError("--layer: all and best stand alone")
+    return "all" if values[0] == "all" else "best"
+
+
+def _fill(
+    args: argparse.Namespace,
+    model: Probe,
+    sentences: Sequence[Words],
+    layer: Layers,
+    made: list[bool],
+) -> Store:
+    """Fill the directory with a progress bar; notes of each whole shard whether it was made now."""
+    from probe.plan import n_variants
+    from probe.progress import Progress
+
+    sizes = [n_variants(len(words), pairs="pair" in args.perturb) for words in sentences]
+    with Progress(sentences=len(sizes), passes=sum(sizes), label="probing", quiet=args.quiet) as progress:
+
+        def on_shard(places: range, now: bool) -> None:
+            made.append(now)
+            for place in places:
+                progress.sentence(sizes[place], ran=now)
+
+        return Store.fill(
+            args.out,
+            model,
+            sentences,
+            metric=args.metric,
+            layer=layer,
+            pool=args.pool,
+            perturb=args.perturb,
+            batch_tokens=args.batch_tokens,
+            shard_sentences=args.shard_sentences,
+            on_passes=progress.passes,
+            on_shard=on_shard,
+        )
+
+
+def _summarise(out: Path, n: int, failed: int, made: Sequence[bool], seconds: float) -> None:
+    skipped = f", {failed} skipped" if failed else ""
+    shards = f"{sum(made)} shards made, {len(made) - sum(made)} kept"
+    print(f"{n} sentences in {out}{skipped}; {shards} in {seconds:.1f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

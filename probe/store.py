@@ -1,0 +1,344 @@
+"""Run directories: impact matrices are computed once, kept in shards, and read by every experiment.
+
+A run directory holds ``manifest.json`` and shards ``shard-000000.safetensors``, ... The manifest says what
+the matrices depend on and which shard has which checksum. It is replaced after every shard, so that a run
+killed at any moment goes on with the shard it was at, and ends with the bytes of an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from probe.errors import OptionError, SentenceError
+from probe.manifest import MANIFEST, Configuration, Manifest, StoreError, configure
+from probe.matrix import ImpactMatrix, ImpactSet
+from probe.options import Best, Layers, Metric, Perturb, PoolChoice, Settings, resolve
+from probe.shards import Arrays, StoredSentence, damaged, is_whole, read_arrays, read_sentences, write_shard
+
+if TYPE_CHECKING:
+    from probe.model import Errors, Probe, Words
+
+__all__ = ["Store", "StoreError"]
+
+SHARD_SENTENCES = 64
+"""Sentences in a shard, unless told otherwise: what a killed run has to repeat at most."""
+
+
+class Store:
+    """The impact matrices of a complete run directory; ``impact_many`` is that of the model that made them.
+
+    Made by ``Store.fill`` and ``Store.open``. One shard at a time is read, and its checksum is tested first.
+
+    Attributes:
+        folder: the run directory.
+        configuration: what its matrices depend on.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder, self.configuration = folder, manifest.configuration
+        self._checksums = manifest.shards
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.folder)!r}, model={self.name!r}, sentences={len(self)})"
+
+    def __len__(self) -> int:
+        return self.configuration.sentences
+
+    @property
+    def name(self) -> str:
+        """What the model was loaded as."""
+        return self.configuration.model
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers of the model above the embeddings."""
+        return self.configuration.n_layers
+
+    @property
+    def dtype(self) -> str:
+        """The type the model computed in, as ``probe.load`` takes it."""
+        return self.configuration.dtype
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Store:
+        """A complete run directory, to be read.
+
+        Raises:
+            StoreError: it is no run directory, or shards are missing.
+        """
+        folder = Path(folder)
+        manifest = Manifest.load(folder)
+        names = [name for name, _ in manifest.configuration.shards()]
+        if missing := [name for name in names if name not in manifest.shards]:
+            raise StoreError(
+                f"{folder}: {len(names) - len(missing)} of {len(names)} shards are there: start the run that "
+                "makes them again, which goes on from there"
+            )
+        return cls(folder, manifest)
+
+    @classmethod
+    def fill(
+        cls,
+        folder: str | os.PathLike[str],
+        probe: Probe,
+        sentences: Sequence[Words],
+        *,
+        metric: Metric | Sequence[Metric] = "dist",
+        layer: Layers = "best",
+        pool: PoolChoice | Sequence[PoolChoice] = "best",
+        perturb: Perturb | Sequence[Perturb] = "pair",
+        batch_tokens: int = 4_096,
+        shard_sentences: int = SHARD_SENTENCES,
+        on_passes: Callable[[int], None] | None = None,
+        on_shard: Callable[[range, bool], None] | None = None,
+    ) -> Store:
+        """Compute what a run directory lacks, shard by shard, and open it; it is made where there is none.
+
+        Shards that are there and match their checksums are kept. Sentences that cannot be probed are kept as
+        failures. On the same machine the same call makes the same bytes, however often it was interrupted,
+        unless memory runs out and batches are halved (see ``Probe.impact_many``).
+
+        Args:
+            folder: the run directory.
+            probe: the model.
+            sentences: each a sequence of words.
+            metric, layer, pool, perturb, batch_tokens, on_passes: as for ``Probe.impact_many``.
+            shard_sentences: how many sentences make a shard.
+            on_shard: called for each shard, once it is whole, with the places of its sentences in the input
+                and whether it was computed now.
+
+        Raises:
+            StoreError: the directory holds a run of another configuration (the message names what differs) or
+                something else, another process fills it, or it cannot be written to, as when the disk is
+                full; what was written before stays and is whole.
+            OptionError, ModelError: as ``Probe.impact_many``.
+        """
+        folder = Path(folder)
+        settings = probe.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
+        if shard_sentences < 1:
+            raise OptionError(f"shard_sentences: a whole number above 0 is expected, found {shard_sentences}")
+        configuration = configure(
+            probe, sentences, settings, batch_tokens=batch_tokens, shard_sentences=shard_sentences
+        )
+        # What the model cannot give is refused before anything is written.
+        _compute(probe, [], configuration, on_passes)
+        with _locked(folder):
+            manifest = _begin(folder, configuration)
+            for name, places in configuration.shards():
+                path = folder / name
+                make = not is_whole(path, manifest.shards.get(name, ""))
+                if make:
+                    part = sentences[places.start : places.stop]
+                    checksum = write_shard(
+                        path, places, part, _compute(probe, part, configuration, on_passes)
+                    )
+                    manifest = replace(manifest, shards={**manifest.shards, name: checksum})
+                    manifest.save(folder)
+                if on_shard is not None:
+                    on_shard(places, make)
+        return cls.open(folder)
+
+    def resolve(
+        self,
+        *,
+        metric: Metric | Sequence[Metric] = "dist",
+        layer: Layers = "best",
+        pool: PoolChoice | Sequence[PoolChoice] = "best",
+        perturb: Perturb | Sequence[Perturb] = "pair",
+    ) -> Settings:
+        """What these options mean for the directory's model; raises OptionError as ``Probe.resolve`` does."""
+        return resolve(
+            metric=metric,
+            layer=layer,
+            pool=pool,
+            perturb=perturb,
+            n_layers=self.n_layers,
+            best=Best(self.configuration.best_layer, self.configuration.best_pool),
+        )
+
+    def sentences(self) -> Iterator[StoredSentence]:
+        """Words of every sentence in input order, and why it could not be probed, if so."""
+        for name, _ in self.configuration.shards():
+            yield from read_sentences(self.folder / name)
+
+    def failures(self) -> list[tuple[int, str]]:
+        """Place in the input, from 0, of every sentence that could not be probed, and why."""
+        return [(at, one.failure) for at, one in enumerate(self.sentences()) if one.failure is not None]
+
+    def check_words(self, sentences: Sequence[Words]) -> None:
+        """Check that these are the sentences of the directory, or the first of them.
+
+        Raises:
+            StoreError: they are not; names the first difference.
+        """
+        if len(sentences) > len(self):
+            raise StoreError(f"{self.folder}: has {len(self)} sentences, the input has {len(sentences)}")
+        for number, (stored, words) in enumerate(zip(self.sentences(), sentences, strict=False), start=1):
+            if stored.words != tuple(words):
+                difference = _first_difference(stored.words, words)
+                raise StoreError(f"{self.folder}: sentence {number} differs from the input's: {difference}")
+
+    def matrices(
+        self,
+        *,
+        metric: Metric | Sequence[Metric] = "dist",
+        layer: Layers = "best",
+        pool: PoolChoice | Sequence[PoolChoice] = "best",
+        perturb: Perturb | Sequence[Perturb] = "pair",
+        errors: Errors = "raise",
+    ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
+        """The matrices of all sentences in input order, as ``Probe.impact_many`` yields them.
+
+        Raises:
+            OptionError: the directory has no matrices with these settings; names those it has.
+            StoreError: a shard is missing, cut short or altered (while iterating).
+            SentenceError: a sentence could not be probed, unless ``errors`` is "return" (while iterating).
+        """
+        settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
+        self._check_stored(settings)
+        return self._stream(settings, errors)
+
+    def impact_many(
+        self,
+        sentences: Iterable[Words],
+        *,
+        metric: Metric | Sequence[Metric] = "dist",
+        layer: Layers = "best",
+        pool: PoolChoice | Sequence[PoolChoice] = "best",
+        perturb: Perturb | Sequence[Perturb] = "pair",
+        batch_tokens: int = 4_096,
+        on_passes: Callable[[int], None] | None = None,
+        errors: Errors = "raise",
+    ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
+        """Stand in for ``Probe.impact_many`` on the sentences of the directory, or the first of them.
+
+        ``batch_tokens`` and ``on_passes`` are there for the likeness only: no model runs.
+
+        Raises:
+            StoreError: these are not the directory's sentences; and as ``matrices``.
+        """
+        asked = list(sentences)
+        self.check_words(asked)
+        found = self.matrices(metric=metric, layer=layer, pool=pool, perturb=perturb, errors=errors)
+        return islice(found, len(asked))
+
+    def _check_stored(self, settings: Settings) -> None:
+        there, named = self.configuration, ("metric", "layer", "pool", "perturb")
+        wanted = (settings.metrics, settings.layers, settings.pools, settings.perturbs)
+        for option, values in zip(named, wanted, strict=True):
+            stored: tuple[object, ...] = getattr(there, option)
+            if missing := [value for value in values if value not in stored]:
+                raise OptionError(
+                    f"{self.folder}: no matrices with {option} {missing[0]}; "
+                    f"there are {', '.join(map(str, stored))}"
+                )
+
+    def _stream(
+        self, settings: Settings, errors: Errors
+    ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
+        order = {combination: at for at, combination in enumerate(self.configuration.settings.combinations())}
+        picked = [order[combination] for combination in settings.combinations()]
+        for name, places in self.configuration.shards():
+            path = self.folder / name
+            if not is_whole(path, self._checksums[name]):
+                raise damaged(path)
+            pairs = zip(read_sentences(path), read_arrays(path, places, picked), strict=True)
+            for sentence, arrays in pairs:
+                if arrays is not None:
+                    yield self._matrices(sentence.words, arrays, settings)
+                elif errors == "return":
+                    yield SentenceError(sentence.failure)
+                else:
+                    raise SentenceError(sentence.failure)
+
+    def _matrices(
+        self, words: tuple[str, ...], arrays: list[Arrays], settings: Settings
+    ) -> ImpactMatrix | ImpactSet:
+        matrices = tuple(
+            ImpactMatrix(
+                values=values,
+                on_cls=on_cls,
+                units=words,
+                model=self.name,
+                metric=metric,
+                layer=layer,
+                pool=pool,
+                perturb=perturb,
+            )
+            for (values, on_cls), (metric, layer, pool, perturb) in zip(
+                arrays, settings.combinations(), strict=True
+            )
+        )
+        return ImpactSet(matrices) if settings.several else matrices[0]
+
+
+def _begin(folder: Path, configuration: Configuration) -> Manifest:
+    """The manifest of a directory that is to be filled; refuses that of another configuration."""
+    if not (folder / MANIFEST).exists():
+        manifest = Manifest(configuration, {})
+        manifest.save(folder)
+        return manifest
+    manifest = Manifest.load(folder)
+    if difference := manifest.configuration.difference(configuration):
+        raise StoreError(f"{folder}: holds a run of another configuration: {difference}")
+    return manifest
+
+
+def _compute(
+    probe: Probe,
+    sentences: Sequence[Words],
+    configuration: Configuration,
+    on_passes: Callable[[int], None] | None,
+) -> list[ImpactMatrix | ImpactSet | SentenceError]:
+    """Results for the sentences of one shard, whose batches hold no other shard's sentences."""
+    return list(
+        probe.impact_many(
+            sentences,
+            metric=configuration.metric,
+            layer=configuration.layer,
+            pool=configuration.pool,
+            perturb=configuration.perturb,
+            batch_tokens=configuration.batch_tokens,
+            on_passes=on_passes,
+            errors="return",
+        )
+    )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Make the directory and lock it against other processes; the lock of a dead process does not last."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / MANIFEST).exists() and any(not p.name.startswith(".") for p in folder.iterdir()):
+            raise StoreError(f"{folder}: neither empty nor a run directory: it has no {MANIFEST}")
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made a run directory ({error.strerror})") from error
+    with lock:
+        try:
+            _lock(lock.fileno())
+        except BlockingIOError:
+            raise StoreError(f"{folder}: another process is filling this directory") from None
+        yield
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows: two processes that fill one directory are not noticed
+        return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _first_difference(stored: Sequence[str], words: Sequence[str]) -> str:
+    if len(stored) != len(words):
+        return f"it has {len(stored)} words, the input's has {len(words)}"
+    at, mine, its = next((i, a, b) for i, (a, b) in enumerate(zip(stored, words, strict=True), 1) if a != b)
+    return f"word {at} is {mine!r}, the input's is {its!r}"
