@@ -102,11 +102,51 @@ def evaluate(
         ValueError: for an unknown name, trees that do not fit the sentences, missing gold heads, missing UPOS
             under ``fair``, or if no arc at all is scored.
     """
+    return evaluate_runs(
+        sentences,
+        [predicted],
+        name=name,
+        data=data,
+        version=version,
+        protocol=protocol,
+        root=root,
+        settings=settings,
+        seed=seed,
+        resamples=resamples,
+    )
+
+
+def evaluate_runs(
+    sentences: Sequence[Sentence],
+    runs: Sequence[Sequence[ArrayLike]],
+    *,
+    name: str,
+    data: str,
+    version: str,
+    protocol: ProtocolName,
+    root: RootName,
+    settings: Settings | None = None,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Evaluation:
+    """Mean scores of several runs on the same sentences, as :func:`evaluate` scores one.
+
+    The counts are summed over the runs, sentence by sentence; the bootstrap draws sentences, not runs.
+
+    Args:
+        runs: predicted trees of each run; at least one run.
+        sentences, name, data, version, protocol, root, settings, seed, resamples: as :func:`evaluate`.
+
+    Raises:
+        ValueError: as :func:`evaluate`, or if there is no run.
+    """
+    if not runs:
+        raise ValueError("expected at least one run, found none")
     signature = _signature(
         sentences, data=data, version=version, protocol=protocol, root=root, seed=seed, resamples=resamples
     )
     signature = replace(signature, settings=settings or Settings())
-    counts = [_counts(sentences, predicted, protocol)]
+    counts = [_counts(sentences, predicted, protocol) for predicted in runs]
     return _evaluation(name, counts, signature, seed=seed, resamples=resamples)
 
 

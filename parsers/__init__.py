@@ -1,13 +1,26 @@
 """Decoders and baselines: NumPy score matrices in, trees out."""
 
-from parsers import baselines
+from parsers import baselines, branching, span_scores
+from parsers._chart import chart, chart_many, top_down, top_down_many
 from parsers._chu_liu_edmonds import chu_liu_edmonds, chu_liu_edmonds_many
 from parsers._eisner import eisner, eisner_many
+from parsers._mart import mart, mart_many, wu2020_distances
+from parsers.bracketing import Bracketing
 
 __all__ = [
+    "Bracketing",
     "baselines",
+    "branching",
+    "chart",
+    "chart_many",
     "chu_liu_edmonds",
     "chu_liu_edmonds_many",
     "eisner",
     "eisner_many",
+    "mart",
+    "mart_many",
+    "span_scores",
+    "top_down",
+    "top_down_many",
+    "wu2020_distances",
 ]

@@ -1,7 +1,9 @@
-"""Evaluate a model as the model card reports it: ``python -m pretraining.evaluate --heldout SHARD --dev FILE``.
+"""Evaluate a model as the model card reports it; prints JSON.
 
-Held-out masked-word prediction, and on a development treebank the attachment scores of every layer and pool.
-Layer and pool are chosen there, never on the test treebank.
+    python -m pretraining.evaluate --heldout WIKIPEDIA.txt.xz BOOKS.txt.xz --ratios .15 .3 .5 .7 --positions \
+        --dev ewt-dev.conllu --test pud.conllu --blimp blimp
+
+Layer and pool are chosen on the development treebank, never on the test treebank.
 """
 
 from __future__ import annotations
@@ -9,119 +11,157 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 import probe
-from analyses import decode, evaluate, gold_roots
-from analyses.protocols import PROTOCOLS
-from data import Sentence, read_conllu
-from pretraining.batches import Specials, assemble, mask_words, pack
-from pretraining.corpus import read_sentences
-from pretraining.prepare import tokenize
-from pretraining.train import evaluate as predict
+from analyses import evaluate_pairs, score_pairs
+from analyses.acceptability import first_pairs
+from data import read_conllu, read_minimal_pairs
+from pretraining.card_heldout import position_rows, ratio_rows, read_shard
+from pretraining.card_treebank import best_setting, scores_on_test, treebank_scores
+from probe.commands import positive
+from probe.options import POOLS
 
-if TYPE_CHECKING:
-    from probe.options import Pool
-
-_POOLS: tuple[Pool, ...] = ("first", "mean", "max", "state")
+_PLAIN_RATIO = 0.15
 
 
-def treebank_scores(p: probe.Probe, sentences: Sequence[Sentence], *, name: str) -> list[dict[str, Any]]:
-    """UAS and UUAS of every layer and pool under both protocols (Eisner, ``dist``, ``pair``).
-
-    One pass over the model serves all of them.
-    """
-    sets = list(p.impact_many([s.words for s in sentences], layer="all", pool=_POOLS, errors="return"))
-    kept = [
-        (s, found) for s, found in zip(sentences, sets, strict=True) if isinstance(found, probe.ImpactSet)
-    ]
-    gold = [sentence for sentence, _ in kept]
-    rows = []
-    for layer in range(p.n_layers + 1):
-        for pool in _POOLS:
-            matrices = [found.select(layer=layer, pool=pool) for _, found in kept]
-            row: dict[str, Any] = {"layer": layer, "pool": pool}
-            for protocol in PROTOCOLS:
-                roots = gold_roots(gold) if protocol == "wu2020" else None
-                trees = decode(matrices, protocol=protocol, decoder="eisner", roots=roots)
-                scored = evaluate(
-                    gold,
-                    trees,
-                    name=p.name,
-                    data=name,
-                    version=probe.__version__,
-                    protocol=protocol,
-                    root="gold" if roots else "predicted",
-                )
-                row[protocol] = {s.name: round(s.value, 2) for s in scored.scores}
-            rows.append(row)
-    return rows
-
-
-def heldout_scores(p: probe.Probe, shard: Path, *, documents: int, seed: int) -> list[dict[str, Any]]:
-    """Accuracy and perplexity on masked words of a held-out shard, at the model's training and full length."""
-    tokenizer = p.tokenizer.backend_tokenizer
-    specials = Specials.of(tokenizer)
-    pieces = tokenize(islice(read_sentences(shard), documents), tokenizer)
-    rows = []
-    for length in sorted({min(64, p.window), p.window}):
-        rng = np.random.default_rng(seed)
-        spans = pack(pieces, length)
-        parts = np.array_split(spans, max(1, len(spans) * length // 4_096))
-        batches = [
-            mask_words(assemble(pieces, part, specials), specials, low=0.15, high=0.15, rng=rng)
-            for part in parts
-        ]
-        loss, accuracy = predict(p.model, batches, p.device)  # type: ignore[arg-type]
-        rows.append(
-            {
-                "shard": shard.name,
-                "documents": documents,
-                "length": length,
-                "masked": 0.15,
-                "accuracy": round(100 * accuracy, 2),
-                "perplexity": round(float(np.exp(loss)), 2),
-            }
-        )
-    return rows
+def build_parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pretraining.evaluate", description=__doc__.partition("\n")[0]
+    )
+    add = parser.add_argument
+    switch = argparse.BooleanOptionalAction
+    add("--model", default="bert", help="bert (the embedded model) or a directory")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
+    add("--dtype", default="float32", help="float32 (default), auto, bfloat16, float16, float64")
+    add("--heldout", type=Path, nargs="+", default=[], metavar="SHARD", help="held-out shards, .txt.xz")
+    add("--documents", type=positive, metavar="N", help="only the first N documents of each shard")
+    add(
+        "--pieces",
+        type=positive,
+        default=200_000,
+        metavar="N",
+        help="run of each shard (default: %(default)s)",
+    )
+    add(
+        "--ratios",
+        type=_ratio,
+        nargs="+",
+        default=[_PLAIN_RATIO],
+        metavar="R",
+        help="shares of words to mask",
+    )
+    add("--positions", action="store_true", help="of the shards, too: accuracy by position in the window")
+    add("--dev", type=Path, metavar="FILE", help="development treebank, CoNLL-U: every layer and pool")
+    add("--test", type=Path, metavar="FILE", help="test treebank, CoNLL-U: one layer and pool")
+    add("--layer", type=int, help="for the test treebank (default: the best on --dev)")
+    add("--pool", choices=POOLS, help="for the test treebank (default: the best on --dev)")
+    add("--limit", type=positive, metavar="N", help="only the first N sentences of each treebank")
+    add("--blimp", type=Path, metavar="DIR", help="minimal pairs, .jsonl files")
+    add("--pairs", type=positive, metavar="N", help="only the first N pairs of each paradigm")
+    add("--random-model", action=switch, default=True, help="random weights on --test and --blimp, too")
+    add("--seed", type=int, default=0, help="of masks, random weights, random trees and bootstrap")
+    return parser
 
 
-def best_setting(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The row with the highest UAS under ``wu2020``."""
-    return max(rows, key=lambda row: float(row["wu2020"]["UAS"]))
+def _ratio(value: str) -> float:
+    try:
+        ratio = float(value)
+    except ValueError:
+        ratio = 0.0
+    if not 0 < ratio < 1:
+        raise argparse.ArgumentTypeError(f"a share between 0 and 1 is expected, found {value!r}")
+    return ratio
 
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m pretraining.evaluate", description=__doc__)
-    parser.add_argument("--model", default="bert", help="bert (the embedded model) or a directory")
-    parser.add_argument("--dev", type=Path, help="development treebank, CoNLL-U")
-    parser.add_argument("--limit", type=int, help="only the first N sentences of the treebank")
-    parser.add_argument("--heldout", type=Path, help="held-out shard, .txt.xz")
-    parser.add_argument("--documents", type=int, default=300, help="of the shard (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the masks")
+    parser = build_parser()
     args = parser.parse_args(argv)
+    if (args.layer is None) != (args.pool is None):
+        parser.error("--layer and --pool go together")
+    if args.test and not args.dev and args.layer is None:
+        parser.error("--test needs a layer and a pool: give --dev, or --layer and --pool")
+    if args.positions and not args.heldout:
+        parser.error("--positions needs a shard: give --heldout")
     try:
-        p = probe.load(args.model)
-        result: dict[str, Any] = {"model": p.name}
-        if args.heldout:
-            result["heldout"] = heldout_scores(p, args.heldout, documents=args.documents, seed=args.seed)
-        if args.dev:
-            sentences = list(islice(read_conllu(args.dev), args.limit))
-            rows = treebank_scores(p, sentences, name=args.dev.stem)
-            result |= {"treebank": args.dev.stem, "sentences": len(sentences), "rows": rows}
-            result["best"] = best_setting(rows)
+        result = _run(args)
     except (OSError, ValueError, probe.ProbeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     json.dump(result, sys.stdout, indent=1)
     print()
     return 0
+
+
+def _run(args: argparse.Namespace) -> dict[str, Any]:
+    p = probe.load(args.model, device=args.device, dtype=args.dtype)
+    result: dict[str, Any] = {
+        "model": p.name,
+        "version": probe.__version__,
+        "dtype": str(p.dtype).removeprefix("torch."),
+        "seed": args.seed,
+    }
+    result |= _heldout(args, p) if args.heldout else {}
+    result |= _treebanks(args, p)
+    if args.blimp:
+        result["blimp"] = _minimal_pairs(args, p)
+    return result
+
+
+def _heldout(args: argparse.Namespace, p: probe.Probe) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = []
+    positions: list[dict[str, Any]] = []
+    for path in args.heldout:
+        shard = read_shard(path, p, documents=args.documents)
+        rows += ratio_rows(p, shard, ratios=args.ratios, pieces=args.pieces, seed=args.seed)
+        if args.positions:
+            positions += position_rows(p, shard, ratio=_PLAIN_RATIO, pieces=args.pieces, seed=args.seed)
+    return {"heldout": rows, "positions": positions} if args.positions else {"heldout": rows}
+
+
+def _treebanks(args: argparse.Namespace, p: probe.Probe) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    layer, pool = args.layer, args.pool
+    if args.dev:
+        sentences = list(islice(read_conllu(args.dev), args.limit))
+        rows = treebank_scores(p, sentences, name=args.dev.stem)
+        best = best_setting(rows)
+        result |= {"treebank": args.dev.stem, "sentences": len(sentences), "rows": rows, "best": best}
+        if layer is None:
+            layer, pool = best["layer"], best["pool"]
+    if args.test:
+        result["test"] = scores_on_test(
+            p,
+            list(islice(read_conllu(args.test), args.limit)),
+            layer=layer,
+            pool=pool,
+            name=args.test.stem,
+            random_model=args.random_model,
+            seed=args.seed,
+        )
+    return result
+
+
+def _minimal_pairs(args: argparse.Namespace, p: probe.Probe) -> list[dict[str, Any]]:
+    pairs = first_pairs(read_minimal_pairs(args.blimp), args.pairs)
+    models = [p.with_random_weights(seed=args.seed), p] if args.random_model else [p]
+    evaluations = []
+    for model in models:
+        evaluation = evaluate_pairs(
+            list(score_pairs(model, pairs)),
+            model=model.name,
+            data=args.blimp.resolve().stem,
+            version=probe.__version__,
+            score="original",
+            dtype=str(model.dtype).removeprefix("torch."),
+            seed=args.seed,
+        )
+        evaluations.append(evaluation.as_dict())
+    return evaluations
 
 
 if __name__ == "__main__":

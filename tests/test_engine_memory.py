@@ -1,5 +1,7 @@
-"""When memory runs out, the budget is halved and the results stay the same."""
+"""When memory runs out, the budget is halved and the results stay the same; freed memory is given back."""
 
+import platform
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,3 +101,29 @@ def test_other_errors_pass(tiny: probe.Probe, monkeypatch: pytest.MonkeyPatch) -
     fail_above(monkeypatch, 0, message="a fault of another kind")
     with pytest.raises(RuntimeError, match="another kind"):
         tiny.impact(SENTENCES[0])
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in use or held by the C library."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return 1_024 * int(status.split("VmRSS:")[1].split()[0])
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_holes_in_the_heap_are_given_back() -> None:
+    arrays = [np.ones(8_000) for _ in range(1_500)]  # 64 kB each: below the size that glibc maps apart
+    held = resident_bytes()
+    arrays = arrays[::50]
+    engine._return_freed_memory()
+    assert held - resident_bytes() > 0.7 * 1_500 * 64_000
+    assert all((array == 1).all() for array in arrays)
+
+
+def test_freed_memory_is_given_back_after_every_length(
+    tiny: probe.Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr(engine, "_return_freed_memory", lambda: calls.append(1))
+    sentences = [SENTENCES[0], SENTENCES[2], SENTENCES[0][::-1]]
+    assert len(list(tiny.impact_many(sentences))) == 3
+    assert len(calls) == len({len(tiny.align(words).ids) for words in sentences}) == 2

@@ -1,5 +1,6 @@
 """The last layer at the positions that are read equals the whole last layer."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from tests import tiny
 from tests.conftest import ModelFolder
 
 BERT_LIKE = ("bert", "electra", "ernie", "roberta", "xlm_roberta")
+KNOWN = (*BERT_LIKE, "modernbert", "modernbert_split")
 WORDS = "Nobody remembered the violinists .".split()
 
 
-@pytest.mark.parametrize("name", BERT_LIKE)
+@pytest.mark.parametrize("name", KNOWN)
 def test_impacts_are_those_of_the_whole_layer(name: str, model_folder: ModelFolder) -> None:
     p = probe.load(model_folder(name), device="cpu", dtype="float64")
     assert LastLayer.of(p.model.base_model) is not None
@@ -30,15 +32,48 @@ def test_impacts_are_those_of_the_whole_layer(name: str, model_folder: ModelFold
             np.testing.assert_allclose(matrix.on_cls, other.on_cls, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", sorted(set(tiny.MASKED_LMS) - set(BERT_LIKE)))
+@pytest.mark.parametrize("name", sorted(set(tiny.MASKED_LMS) - set(KNOWN)))
 def test_other_architectures_run_the_whole_layer(name: str, model_folder: ModelFolder) -> None:
     p = probe.load(model_folder(name), device="cpu", dtype="float64")
     assert LastLayer.of(p.model.base_model) is None
 
 
+def test_local_attention_runs_the_whole_layer(model_folder: ModelFolder) -> None:
+    base: Any = probe.load(model_folder("modernbert"), device="cpu", dtype="float64").model.base_model
+    assert base.layers[1].attention_type == "sliding_attention"
+    base.layers = base.layers[:2]
+    assert LastLayer.of(base) is None
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-10)])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("layers", [1, 3])
+def test_modernbert_states(
+    model_folder: ModelFolder, dtype: str, tolerance: float, bias: bool, layers: int
+) -> None:
+    """With and without biases, and where the only layer is the first one, which has no norm before it."""
+    p = probe.load(model_folder("modernbert"), device="cpu", dtype=dtype)
+    config: Any = copy.deepcopy(p.model.config)
+    config.attention_bias = config.mlp_bias = config.norm_bias = bias
+    config.num_hidden_layers, config.layer_types = layers, ["full_attention"] * layers
+    torch.manual_seed(1)
+    model: Any = type(p.model)(config)
+    base = model.to(p.dtype).eval().base_model
+    for parameter in base.parameters():  # as in tests.tiny: fresh biases are 0 and fresh norms are 1
+        torch.nn.init.normal_(parameter, std=tiny.INITIALIZER_RANGE)
+    reader = LastLayer.of(base)
+    assert reader is not None
+    inputs = torch.randint(5, 300, (4, 9))
+    wanted = np.random.default_rng(1).random((4, 9)) < 0.3
+    wanted[0], wanted[1] = True, False
+    with torch.inference_mode():
+        whole, states = base(input_ids=inputs).last_hidden_state, reader(inputs, wanted)
+    torch.testing.assert_close(states[wanted], whole[torch.from_numpy(wanted)], atol=tolerance, rtol=0)
+
+
 def test_the_model_is_left_as_it_was(model_folder: ModelFolder) -> None:
     p = probe.load(model_folder("bert"), device="cpu", dtype="float64")
-    base = p.model.base_model
+    base: Any = p.model.base_model
     inputs = torch.tensor([[2, 7, 8, 9, 3], [2, 9, 8, 7, 3]])
     before = base(input_ids=inputs).last_hidden_state
     reader = LastLayer.of(base)

@@ -20,9 +20,9 @@ from analyses.acceptability import first_pairs
 from tests.conftest import ModelFolder
 
 TEXTS = (
-    "The gardener watered seventeen yellow tulips yesterday.",
-    "The gardener watered seventeen yellow tulip yesterday.",
-    "Nobody remembered who painted the houses.",
+    "The gardener watered tulips.",
+    "The gardener watered tulip.",
+    "Nobody remembered who slept.",
     "Rivers carry sand.",
     "Rivers carry.",
 )
@@ -98,11 +98,11 @@ class TestReader:
     def test_not_utf8(self, tmp_path: Path) -> None:
         path = tmp_path / "p.jsonl"
         path.write_bytes(b'{"sentence_good": "\xff"}\n')
-        with pytest.raises(data.DataError, match="p.jsonl:1: UTF-8 text is expected"):
+        with pytest.raises(data.DataError, match=r"p\.jsonl:1: UTF-8 text is expected"):
             list(data.read_minimal_pairs(path))
 
     def test_nothing_to_read(self, tmp_path: Path) -> None:
-        with pytest.raises(data.InputError, match="a folder with .jsonl files is expected"):
+        with pytest.raises(data.InputError, match=r"a folder with \.jsonl files is expected"):
             data.read_minimal_pairs(tmp_path)
         with pytest.raises(data.InputError, match="a file is expected, there is none"):
             data.read_minimal_pairs(tmp_path / "p.jsonl")

@@ -1,0 +1,173 @@
+"""Tables, files and the figure of ``analyses.bias``."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from probe.commands import UsageError
+from probe.files import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from analyses.bias import Bias, Estimate, Reach
+
+FORMATS = ("table", "json", "csv")
+
+# Blue and vermilion of Okabe and Ito's palette, which all kinds of colour vision tell apart.
+_RIGHT, _LEFT = {"color": "#0072B2", "marker": "o"}, {"color": "#D55E00", "marker": "^"}
+_SPANS = {"fair": "sentence span not counted", "wu2020": "sentence span counted"}
+
+
+def text(rows: Sequence[Bias], reaches: Sequence[Reach], *, form: str, settings: Mapping[str, object]) -> str:
+    """The report in one of the ``FORMATS``; as CSV, the biases alone."""
+    if form == "csv":
+        return _csv([_flat(row) for row in rows])
+    if form == "json":
+        biases = [dataclasses.asdict(row) for row in rows]
+        reached = [dataclasses.asdict(reach) for reach in reaches]
+        return json.dumps({"settings": dict(settings), "bias": biases, "reach": reached}, indent=2) + "\n"
+    return _tables(rows, reaches, settings)
+
+
+def check_folder(folder: Path) -> None:
+    """Make the folder, and see that there is something to draw with, before anything is computed.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+        OSError: the folder cannot be made.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise UsageError("--out: figures need matplotlib: pip install matplotlib") from error
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def write(rows: Sequence[Bias], reaches: Sequence[Reach], folder: Path) -> None:
+    """Write bias.csv, bias.pdf, bias.png, bias.svg and, unless there is none, reach.csv into a folder.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    tables = {"bias.csv": [_flat(row) for row in rows], "reach.csv": [_flat(reach) for reach in reaches]}
+    for name, table in tables.items():
+        if table:
+            with whole_file(folder / name) as file:
+                file.write(_csv(table))
+    for kind, content in _drawn(rows).items():
+        (folder / f"bias.{kind}").write_bytes(content)
+
+
+def figure(rows: Sequence[Bias]) -> Figure:
+    """Draw right- and left-branching F1 of every decoder, one panel a length, the sentence span not counted."""
+    from matplotlib.figure import Figure
+
+    fair = [row for row in rows if row.protocol == "fair"]
+    lengths = sorted({row.n for row in fair})
+    decoders = list(dict.fromkeys(row.decoder for row in fair))
+    drawing = Figure(figsize=(1.6 + 1.5 * len(lengths), 0.9 + 0.28 * len(decoders)), layout="constrained")
+    panels = drawing.subplots(1, len(lengths), sharey=True, squeeze=False)[0]
+    for panel, n in zip(panels, lengths, strict=True):
+        own = {row.decoder: row for row in fair if row.n == n}
+        _points(panel, [own[decoder].right for decoder in decoders], "right-branching", _RIGHT, -0.12)
+        _points(panel, [own[decoder].left for decoder in decoders], "left-branching", _LEFT, 0.12)
+        panel.set(title=f"{n} words", xlim=(-0.03, 1.03), xticks=[0, 0.5, 1], xlabel="F1")
+        panel.grid(axis="y", color="0.9", linewidth=0.6)
+    panels[0].set_yticks(range(len(decoders)), labels=decoders)
+    panels[0].invert_yaxis()
+    handles, labels = panels[0].get_legend_handles_labels()
+    drawing.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False)
+    return drawing
+
+
+def _points(
+    panel: Axes, estimates: Sequence[Estimate], label: str, look: dict[str, Any], shift: float
+) -> None:
+    """Draw one estimate a row with its interval."""
+    values = [estimate.value for estimate in estimates]
+    # A percentile interval need not hold the mean, and a bar has no negative length.
+    below = [max(e.value - e.interval.low, 0.0) for e in estimates]
+    above = [max(e.interval.high - e.value, 0.0) for e in estimates]
+    places = [place + shift for place in range(len(values))]
+    panel.errorbar(values, places, xerr=[below, above], linestyle="", markersize=4, label=label, **look)
+
+
+def _drawn(rows: Sequence[Bias]) -> dict[str, bytes]:
+    """The figure as the bytes of a PDF, PNG and SVG file; the same for the same rows."""
+    import matplotlib
+
+    # TrueType fonts in the PDF: publishers refuse Type 3. A fixed salt and no date keep files reproducible.
+    look = {"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "bias", "font.size": 8}
+    files = {}
+    with matplotlib.rc_context(look):
+        drawing = figure(rows)
+        for kind, metadata in {"pdf": {"CreationDate": None}, "png": {}, "svg": {"Date": None}}.items():
+            content = io.BytesIO()
+            drawing.savefig(content, format=kind, dpi=300, metadata=metadata)
+            files[kind] = content.getvalue()
+    return files
+
+
+def _flat(row: Bias | Reach) -> dict[str, object]:
+    """One level of columns: an estimate gives ``right``, ``right_low`` and ``right_high``."""
+    columns: dict[str, object] = {}
+    for name, value in dataclasses.asdict(row).items():
+        if isinstance(value, dict):
+            columns[name] = value["value"]
+            columns |= {f"{name}_{end}": bound for end, bound in value["interval"].items()}
+        else:
+            columns[name] = value
+    return columns
+
+
+def _csv(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows with the same columns as CSV with a header."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def _tables(rows: Sequence[Bias], reaches: Sequence[Reach], settings: Mapping[str, object]) -> str:
+    """The report for a terminal."""
+    drawn = " ".join(f"{name}:{value}" for name, value in settings.items())
+    parts = [f"Random impact matrices | {drawn} | 95% bootstrap intervals, bs:1000"]
+    for protocol, spans in _SPANS.items():
+        header = ["n", "decoder", "right-branching F1", "left-branching F1", "right - left"]
+        lines = [
+            [str(row.n), row.decoder, _cell(row.right), _cell(row.left), _cell(row.difference)]
+            for row in rows
+            if row.protocol == protocol
+        ]
+        parts.append(f"Sentence-level F1, {spans}\n{_aligned([header, *lines])}")
+    if reaches:
+        header = ["n", "decoder", "found", "allowed", "all trees"]
+        lines = [[str(r.n), r.decoder, str(r.found), str(r.allowed), str(r.trees)] for r in reaches]
+        title = "Binary trees given in a search (at least so many can be), of the decoder's form, and all"
+        parts.append(f"{title}\n{_aligned([header, *lines])}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(estimate: Estimate) -> str:
+    return f"{estimate.value:.2f} [{estimate.interval.low:.2f}, {estimate.interval.high:.2f}]"
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Columns of equal width: names to the left, numbers to the right."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column == 1 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )
