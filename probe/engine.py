@@ -1,11 +1,13 @@
 """Batches of masked forward passes, reduced to impacts on the device.
 
-Sentences of one length share batches, so nothing is padded. What leaves the device is one number per piece and
-masked unit (and per unit, for pool ``state``), from which the pools are taken.
+Sentences of one length share batches, so nothing is padded. What leaves the device is one number per piece
+and masked unit (and per unit, for pool ``state``), from which the pools are taken.
 """
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -79,6 +81,9 @@ class Engine:
             return list(self._run_group(_Group(plans, self._settings, self._mask_id), budget))
         except _OutOfMemoryError:
             pass  # leave the handler before going on: the exception holds on to the memory
+        finally:
+            if self._device.type == "cpu":
+                _return_freed_memory()
         if len(plans) == 1:
             return [SentenceError(f"a sequence of {plans[0].length} pieces does not fit into memory")]
         return [result for plan in plans for result in self.run([plan], budget)]
@@ -141,6 +146,17 @@ class Engine:
                 f"{kind} does not give one state a layer and piece, so its layers cannot be probed"
             )
         return [states[layer] for layer in self._settings.layers]
+
+
+def _return_freed_memory() -> None:
+    """Give the system back what was freed, where the C library can (glibc).
+
+    oneDNN keeps a small object for every new shape of a batch. On glibc's heap these come to lie where large
+    tensors of the passes were freed, and the holes are too small for the next tensors: without this, memory
+    grows with the number of shapes, by up to a tensor of the feed-forward block each.
+    """
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
 
 
 class _OutOfMemoryError(Exception):

@@ -1,44 +1,63 @@
-"""The last layer of BERT-like encoders, computed only where its states are read.
+"""The last layer of BERT-like and ModernBERT encoders, computed only where its states are read.
 
-Of a sentence with one or two masked words, only the states at the masked pieces are compared. Keys and values need
-every position; queries, the attention output and the feed-forward block do not.
+Of a sentence with one or two masked words, only the states at the masked pieces are compared. Keys and
+values need every position; queries, the attention output and the feed-forward block do not. There is never
+any padding.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import linear, scaled_dot_product_attention
 
-_LAYERS = frozenset(
+_BERT_LAYERS = frozenset(
     {"BertLayer", "CamembertLayer", "ElectraLayer", "ErnieLayer", "RobertaLayer", "XLMRobertaLayer"}
 )
 """Layers known to be post-norm, with the submodules of BERT and full self-attention."""
+
+_Read = Callable[[Tensor, Tensor], Tensor]
+"""All states below the layer [sequences, length, hidden] and positions int64 [sequences, read] -> the layer's
+states at the positions [sequences, read, hidden]."""
 
 
 class LastLayer:
     """Runs an encoder with its last layer reduced to chosen positions; see ``LastLayer.of``."""
 
-    def __init__(self, lower: torch.nn.Module, layer: Any) -> None:
-        self._lower, self._layer = lower, layer
+    def __init__(self, lower: torch.nn.Module, read: _Read) -> None:
+        self._lower, self._read = lower, read
 
     @classmethod
     def of(cls, base: torch.nn.Module) -> LastLayer | None:
-        """For this base model, or None where its last layer is not known to be like BERT's."""
+        """For this base model, or None where its last layer is of no kind that is known here."""
+        return cls._of_bert(base) or cls._of_modernbert(base)
+
+    @classmethod
+    def _of_bert(cls, base: Any) -> LastLayer | None:
         encoder: Any = getattr(base, "encoder", None)
         layers = getattr(encoder, "layer", None)
-        if not layers or type(layers[-1]).__name__ not in _LAYERS or base.config.is_decoder:  # type: ignore[union-attr]
+        if not layers or type(layers[-1]).__name__ not in _BERT_LAYERS or base.config.is_decoder:
             return None
-        # Shallow copies: the weights are shared and the model is left as it was.
-        lower_encoder = copy.copy(encoder)
-        lower_encoder._modules = {**encoder._modules, "layer": torch.nn.ModuleList(layers[:-1])}
-        lower = copy.copy(base)
-        lower._modules = {**base._modules, "encoder": lower_encoder, "pooler": None}
-        return cls(lower, layers[-1])
+        lower_encoder = _with(encoder, layer=torch.nn.ModuleList(layers[:-1]))
+        return cls(_with(base, encoder=lower_encoder, pooler=None), partial(_read_bert, layers[-1]))
+
+    @classmethod
+    def _of_modernbert(cls, base: Any) -> LastLayer | None:
+        layers = getattr(base, "layers", None)
+        if not layers or type(layers[-1]).__name__ != "ModernBertEncoderLayer":
+            return None
+        if layers[-1].attention_type != "full_attention":
+            return None
+        # The norm at the end is that of the last layer's states.
+        lower = _with(base, layers=torch.nn.ModuleList(layers[:-1]), final_norm=torch.nn.Identity())
+        return cls(lower, partial(_read_modernbert, base))
 
     def __call__(self, inputs: Tensor, wanted: NDArray[np.bool_]) -> Tensor:
         """Last-layer states where wanted, 0 elsewhere.
@@ -50,25 +69,73 @@ class LastLayer:
         positions = torch.from_numpy(np.argsort(~wanted, axis=1, kind="stable")[:, :most].copy()).to(
             below.device
         )
-        rows = torch.arange(len(inputs), device=below.device)[:, None]
         states = below.new_zeros(below.shape)
-        states[rows, positions] = self._read(below, below[rows, positions])
+        states[_sequences(positions), positions] = self._read(below, positions)
         return states
 
-    def _read(self, below: Tensor, reading: Tensor) -> Tensor:
-        """The layer at some positions.
 
-        Shapes: below [sequences, length, hidden], reading [sequences, positions, hidden] -> that of reading
-        """
-        attention = self._layer.attention
-        own = attention.self
+def _with(module: torch.nn.Module, **submodules: torch.nn.Module | None) -> Any:
+    """A shallow copy with other submodules: the weights are shared and the module is left as it was."""
+    changed = copy.copy(module)
+    changed._modules = {**module._modules, **submodules}
+    return changed
 
-        def heads(projected: Tensor) -> Tensor:
-            return projected.reshape(*projected.shape[:2], own.num_attention_heads, -1).transpose(1, 2)
 
-        mixed = torch.nn.functional.scaled_dot_product_attention(
-            heads(own.query(reading)), heads(own.key(below)), heads(own.value(below)), scale=own.scaling
-        )
-        attended = attention.output(mixed.transpose(1, 2).flatten(2), reading)
-        states: Tensor = self._layer.output(self._layer.intermediate(attended), attended)
-        return states
+def _sequences(positions: Tensor) -> Tensor:
+    """Index of the sequences that goes with positions in them: int64 [sequences, 1]."""
+    return torch.arange(len(positions), device=positions.device)[:, None]
+
+
+def _heads(projected: Tensor, size: int) -> Tensor:
+    """Shapes: [sequences, positions, heads * size] -> [sequences, heads, positions, size]."""
+    return projected.reshape(*projected.shape[:2], -1, size).transpose(1, 2)
+
+
+def _read_bert(layer: Any, below: Tensor, positions: Tensor) -> Tensor:
+    """BERT's layer: attention and feed-forward block, each normalised after its residual."""
+    attention = layer.attention
+    own = attention.self
+    reading = below[_sequences(positions), positions]
+    query, key, value = (
+        _heads(projected, own.attention_head_size)
+        for projected in (own.query(reading), own.key(below), own.value(below))
+    )
+    mixed = scaled_dot_product_attention(query, key, value, scale=own.scaling)
+    attended = attention.output(mixed.transpose(1, 2).flatten(2), reading)
+    states: Tensor = layer.output(layer.intermediate(attended), attended)
+    return states
+
+
+def _read_modernbert(base: Any, below: Tensor, positions: Tensor) -> Tensor:
+    """ModernBERT's layer: attention and gated feed-forward block, each normalised before; final norm."""
+    layer = base.layers[-1]
+    own, sequences = layer.attn, _sequences(positions)
+    normed = layer.attn_norm(below)
+    # The rows of Wqkv are those of the queries, then those of the keys and the values.
+    weight, bias, size = own.Wqkv.weight, own.Wqkv.bias, below.shape[-1]
+    of_queries, of_others = (None, None) if bias is None else (bias[:size], bias[size:])
+    query = linear(normed[sequences, positions], weight[:size], of_queries)
+    key, value = linear(normed, weight[size:], of_others).chunk(2, dim=-1)
+    query, key, value = (_heads(projected, own.head_dim) for projected in (query, key, value))
+    everywhere = torch.arange(below.shape[1], device=below.device)[None]
+    cos, sin = base.rotary_emb(below, everywhere, layer.attention_type)
+    mixed = scaled_dot_product_attention(
+        _rotated(query, cos[0, positions], sin[0, positions]),
+        _rotated(key, cos, sin),
+        value,
+        scale=own.head_dim**-0.5,
+    )
+    attended = below[sequences, positions] + own.Wo(mixed.transpose(1, 2).flatten(2))
+    states: Tensor = base.final_norm(attended + layer.mlp(layer.mlp_norm(attended)))
+    return states
+
+
+def _rotated(projected: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary positions (Su et al. 2021), in float32 as the model's own code.
+
+    Shapes: [sequences, heads, positions, size], cos and sin [sequences or 1, positions, size] -> the first
+    """
+    exact = projected.float()
+    low, high = exact.chunk(2, dim=-1)
+    turned = exact * cos[:, None] + torch.cat((-high, low), dim=-1) * sin[:, None]
+    return turned.to(projected.dtype)
