@@ -15,9 +15,9 @@ from analyses.attachment import NO_HEAD, ArcCounts, count_arcs
 from analyses.bracket_scores import (
     BracketCounts,
     LabelRecall,
-    bracket_scores,
     count_brackets,
     label_recall,
+    score_brackets,
 )
 from analyses.discourse_protocols import (
     DiscourseCounts,
@@ -76,7 +76,6 @@ __all__ = [
     "baseline_rows",
     "baseline_trees",
     "bootstrap",
-    "bracket_scores",
     "count_arcs",
     "count_brackets",
     "count_documents",
@@ -97,6 +96,7 @@ __all__ = [
     "paired_bootstrap",
     "pseudo_log_likelihoods",
     "recall_table",
+    "score_brackets",
     "score_line",
     "score_pairs",
     "scored_words",

@@ -1,8 +1,8 @@
 """How far constituency decoders prefer a side: ``python -m analyses.bias``.
 
-A decoder that is given random impacts knows nothing of the sentence, so what its trees have in common with the
-right- and the left-branching tree is its own. Dyer et al. (2019, "A critical analysis of biased parsers in
-unsupervised parsing", arXiv:1909.09428) show how much of a published F1 such a preference can make.
+A decoder that is given random impacts knows nothing of the sentence, so what its trees have in common with
+the right- and the left-branching tree is its own. Dyer et al. (2019, "A critical analysis of biased parsers
+in unsupervised parsing", arXiv:1909.09428) show how much of a published F1 such a preference can make.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from analyses.bracket_scores import count_brackets
 from analyses.intervals import Interval, bootstrap
 from analyses.protocols import PROTOCOLS, ProtocolName
 from parsers import Bracketing, branching, span_scores
-from probe.commands import DONE, Parser, UsageError, exit_code, positive
+from probe.commands import DONE, Parser, exit_code, positive
 
 Floats = NDArray[np.float64]
 Decoder = Callable[[Sequence[Floats]], list[Bracketing]]
@@ -106,8 +106,8 @@ def measure_bias(
 ) -> tuple[Bias, ...]:
     """Measure the bias of a decoder on random matrices, once under each protocol.
 
-    Impacts are independent and uniform between 0 and `scale`; only ``mart-released``, which applies a softmax,
-    depends on the scale. Matrices depend on n, their number, scale and seed alone.
+    Impacts are independent and uniform between 0 and `scale`; only ``mart-released``, which applies a
+    softmax, depends on the scale. Matrices depend on n, their number, scale and seed alone.
 
     Args:
         decoder: a name in ``DECODERS``.
@@ -148,7 +148,8 @@ def measure_bias(
 def measure_reach(decoder: str, n: int, *, matrices: int = 1000, seed: int = 0) -> Reach:
     """Count the trees that a decoder gives on random matrices of very different scales and spreads.
 
-    Impacts are log-normal; each matrix has its own scale, from .1 to 100, and its own spread (sigma), from 0 to 4.
+    Impacts are log-normal; each matrix has its own scale, from .1 to 100, and its own spread (sigma), from 0
+    to 4.
 
     Raises:
         ValueError: the decoder is unknown or n is below 3.
@@ -183,8 +184,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
         prog="python -m analyses.bias",
-        description="Right- and left-branching F1 of constituency decoders on random impact matrices, and how many "
-        "of the binary trees each can give.",
+        description="Right- and left-branching F1 of constituency decoders on random impact matrices, "
+        "and how many of the binary trees each can give.",
     )
     add = parser.add_argument
     add("--decoder", nargs="+", choices=DECODERS, default=list(DECODERS), metavar="NAME", help="default: all")
@@ -192,7 +193,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--matrices", type=positive, default=1000, metavar="N", help="random matrices a length")
     add("--scale", type=_scale, default=1.0, help="impacts are uniform between 0 and this (default: 1)")
     add("--reach", type=int, default=6, metavar="N", help="count trees up to N words (below 3: do not)")
-    add("--seed", type=int, choices=range(2**32), default=0, metavar="N", help="of matrices and bootstrap")
+    add("--seed", type=_seed, default=0, metavar="N", help="of matrices and bootstrap")
     add("--format", choices=bias_report.FORMATS, default="table", help=", ".join(bias_report.FORMATS))
     add(
         "--out",
@@ -232,6 +233,12 @@ def _length(value: str) -> int:
     if n < 3:
         raise argparse.ArgumentTypeError(f"at least 3 words are expected, found {n}")
     return n
+
+
+def _seed(value: str) -> int:
+    if not value.isdecimal() or int(value) >= 2**63:
+        raise argparse.ArgumentTypeError(f"a whole number from 0 to 2**63 - 1 is expected, found {value!r}")
+    return int(value)
 
 
 def _scale(value: str) -> float:

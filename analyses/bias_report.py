@@ -105,7 +105,12 @@ def _drawn(rows: Sequence[Bias]) -> dict[str, bytes]:
     import matplotlib
 
     # TrueType fonts in the PDF: publishers refuse Type 3. A fixed salt and no date keep files reproducible.
-    look = {"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "bias", "font.size": 8}
+    look: dict[Any, Any] = {
+        "pdf.fonttype": 42,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "bias",
+        "font.size": 8,
+    }
     files = {}
     with matplotlib.rc_context(look):
         drawing = figure(rows)

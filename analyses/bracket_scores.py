@@ -115,7 +115,7 @@ def count_brackets(
     )
 
 
-def bracket_scores(counts: BracketCounts, *, seed: int = 0, resamples: int = 1000) -> tuple[Score, Score]:
+def score_brackets(counts: BracketCounts, *, seed: int = 0, resamples: int = 1000) -> tuple[Score, Score]:
     """Sentence-level and corpus-level F1 in percent, with 95% bootstrap intervals over sentences.
 
     Raises:

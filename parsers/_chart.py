@@ -25,9 +25,9 @@ def chart(span_scores: ArrayLike) -> Bracketing:
     span-based neural constituency parser", ACL, section 3). Sums are float64. A constant added to all scores
     or a positive factor does not change the best tree, since all binary trees have n - 1 spans.
 
-    No side is preferred: the mirrored scores give the mirrored tree. Ties go to the split nearest the middle
-    of its span; of two equally near ones a bit of the CRC-32 of the scores takes one: as good as a coin, but
-    always the same for the same scores.
+    No side is preferred: where no coin falls, the mirrored scores give the mirrored tree. Ties go to the
+    split nearest the middle of its span; of two equally near ones a bit of the CRC-32 of the scores takes
+    one: as good as a coin, but always the same for the same scores.
 
     Shape: span_scores [n, n + 1], span (i, j) at [i, j], the end exclusive.
 

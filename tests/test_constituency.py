@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import data
-from analyses import bracket_scores, count_brackets, label_recall
+from analyses import count_brackets, label_recall, score_brackets
 from analyses.bias import DECODERS
 from analyses.constituency import main
 from analyses.constituency_scores import LABELS, Columns, Gold, baseline_hits, count_hits, is_biased
@@ -119,7 +119,7 @@ def test_columns_are_the_scores_of_the_library(protocol: ProtocolName) -> None:
             lengths=[len(sentences[place].words) for place in chosen],
             protocol=protocol,
         )
-        for header, score in zip(("F1", "corpus F1"), bracket_scores(counts, seed=3), strict=True):
+        for header, score in zip(("F1", "corpus F1"), score_brackets(counts, seed=3), strict=True):
             cell = cells.get(header + suffix)
             assert (cell is None) == (header == "corpus F1" and protocol == "wu2020")
             assert cell is None or cell.value == pytest.approx(score.value)
