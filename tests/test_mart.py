@@ -80,7 +80,7 @@ def naive_paper(impact: Floats, start: int, end: int) -> Spans:
     return frozenset({(start, end)}) | naive_paper(impact, start, k) | naive_paper(impact, k, end)
 
 
-@pytest.mark.parametrize("kind", set(DRAWS) - {"tied", "large"})
+@pytest.mark.parametrize("kind", sorted(set(DRAWS) - {"tied", "large"}))
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 8, 13])
 def test_both_variants_are_their_formulas(kind: str, n: int) -> None:
     matrices = draw(kind, n, 60, n)

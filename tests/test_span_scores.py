@@ -135,7 +135,7 @@ def test_bad_input(score: Score) -> None:
     with pytest.raises(ValueError, match=r"impact: expected shape \[n, n\] with n >= 1 words, got \[2, 3\]"):
         score(np.zeros((2, 3)))
     with pytest.raises(ValueError, match=r"impact\[0, 1\]: expected a finite impact, got nan"):
-        score([[0, np.nan], [1, 0]])
+        score([[0.0, np.nan], [1.0, 0.0]])
     with pytest.raises(ValueError, match="expected impacts below 1e150"):
         score(np.repeat([1.7e308, -1.7e308], 4)[:, np.newaxis] * np.ones(8))
 
