@@ -64,7 +64,8 @@ class OptimConfig:
     """Muon for the matrices of the layers, AdamW for the rest; linear warm-up, a constant stretch, linear decay.
 
     The decay takes the last part, ``decay`` of it, of the steps after the warm-up. ``weight_decay`` is that of the
-    matrices, ``betas`` are those of AdamW.
+    matrices, ``betas`` are those of AdamW. After ``neighbour_steps`` steps (0: never) only the first layer keeps
+    the query and key biases that turn its heads to the neighbours.
     """
 
     steps: int
@@ -72,6 +73,7 @@ class OptimConfig:
     matrix_learning_rate: float = 0.01
     muon_iterations: int = 5
     warmup_steps: int = 100
+    neighbour_steps: int = 0
     decay: float = 1.0
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.98)
@@ -144,7 +146,7 @@ def _is_of_type(value: object, kind: Any) -> bool:
 
 def _check_counts(config: TrainConfig) -> None:
     data, optim, model = config.data, config.optim, config.model
-    least = {"seed": 0, "warmup_steps": 0, "first_steps": 0}
+    least = {"seed": 0, "warmup_steps": 0, "first_steps": 0, "neighbour_steps": 0}
     for section, values in (("", config), ("model.", model), ("data.", data), ("optim.", optim)):
         for key, field_ in inspect.signature(type(values), eval_str=True).parameters.items():
             if field_.annotation is int and getattr(values, key) < least.get(key, 1):

@@ -72,6 +72,17 @@ def neighbour_bias(config: ModelConfig) -> torch.Tensor:
     return bias.flatten()
 
 
+def release_neighbours(model: ModernBertForMaskedLM) -> None:
+    """Set the query and key biases of every layer but the first to zero.
+
+    They are a scaffold: they end the plateau early, but later they only keep the upper layers at the neighbours.
+    """
+    with torch.no_grad():
+        for layer in model.model.layers[1:]:
+            bias = layer.attn.Wqkv.bias
+            bias[: 2 * len(bias) // 3] = 0.0
+
+
 def set_unigram_bias(model: ModernBertForMaskedLM, ids: NDArray[np.uint16]) -> None:
     """Let the output begin at the frequencies of pieces.
 

@@ -23,7 +23,7 @@ from transformers import ModernBertForMaskedLM
 from pretraining import checkpoint
 from pretraining.batches import Batch, Batches, Specials, assemble, mask_words, pack
 from pretraining.config import TrainConfig, as_table, read_config
-from pretraining.model import build_model, masked_logits, set_unigram_bias
+from pretraining.model import build_model, masked_logits, release_neighbours, set_unigram_bias
 from pretraining.optimizers import build_optimizers, schedule, set_rate
 from pretraining.prepare import join, prepare_shard, prepare_tokenizer, shard_path
 
@@ -165,6 +165,8 @@ def _loop(
     recent: list[torch.Tensor] = []
     for step in range(progress.step, config.optim.steps):
         batch = batches[step]
+        if step and step == config.optim.neighbour_steps:
+            release_neighbours(model)
         set_rate(optimizers, schedule(step, config.optim))
         recent.append(_step(model, optimizers, batch, config.optim.clip, device))
         pieces += int(batch.attention.sum())

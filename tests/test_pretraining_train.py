@@ -14,7 +14,7 @@ import torch
 from pretraining import checkpoint, train
 from pretraining.checkpoint import Progress
 from pretraining.config import DataConfig, ModelConfig, OptimConfig, TrainConfig, read_config
-from pretraining.model import build_model
+from pretraining.model import build_model, release_neighbours
 from pretraining.optimizers import Muon, build_optimizers, orthogonal, schedule, set_rate
 from pretraining.prepare import prepare_tokenizer
 from tests.tiny_run import STEPS, TOML, Run
@@ -124,6 +124,20 @@ def test_attention_begins_at_the_neighbours(theta: float) -> None:
         assert torch.diagonal(weights[head], offset).mean() > 0.75, offset
     for head in range(4, 8):
         assert weights[head].max() < 0.2
+
+
+def test_only_the_first_layer_keeps_its_neighbours() -> None:
+    model = build_model(ModelConfig(vocab_size=80, hidden_size=32, num_hidden_layers=3), seed=0)
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.attn.Wqkv.bias += 1.0
+    before = [layer.attn.Wqkv.bias.detach().clone() for layer in model.model.layers]
+    release_neighbours(model)
+    after = [layer.attn.Wqkv.bias for layer in model.model.layers]
+    assert torch.equal(after[0], before[0])
+    for old, new in zip(before[1:], after[1:], strict=True):
+        assert not new[:64].any()
+        assert torch.equal(new[64:], old[64:])
 
 
 # Checkpoints

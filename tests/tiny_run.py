@@ -33,6 +33,7 @@ long_every = 3
 steps = {STEPS}
 learning_rate = 1e-2
 warmup_steps = 2
+neighbour_steps = 3
 decay = 0.5
 """
 
