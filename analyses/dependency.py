@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyses import published
+from analyses.adjust import ADJUSTMENTS
 from analyses.dependency_tables import Corpus, Runs, Trees, Way, root_of, tables
 from analyses.evaluation import gold_roots
 from analyses.experiment import (
@@ -50,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--data", type=Path, metavar="FILE", help="treebank in CoNLL-U; of PUD if its name has en_pud in it")
     add("--wsj", type=Path, metavar="DIR", help="dependencies/*.dp of NLTK's Penn Treebank sample, for WSJ10")
     add("--decoders", nargs="+", choices=DECODERS, default=DECODERS, help="default: both")
+    add("--adjust", nargs="+", choices=ADJUSTMENTS, default=["none"], help="of the impacts (default: none)")
     add("--by", nargs="+", choices=GROUPS, default=[], help="recall by these, too, in a table each")
     add_options(parser, metrics=("dist", "prob"))
     return parser
@@ -65,7 +68,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     corpora = _corpora(args)
     models = load_models(args)
-    chosen = [variants(model, args) for model in models]
+    chosen = [
+        tuple(
+            replace(one, adjust=name) for one in variants(model, args) for name in dict.fromkeys(args.adjust)
+        )
+        for model in models
+    ]
     found, failed = [], 0
     for corpus in corpora:
         skipped: dict[int, str] = {}
@@ -175,8 +183,9 @@ def _all_runs(
 
 
 def _is_defined(protocol: ProtocolName, decoder: DecoderName, variant: Variant) -> bool:
-    """Whether the decoder takes the impacts: the published CLE multiplies them, ``prob`` can be negative."""
-    return (protocol, decoder, variant.metric) != ("wu2020", "cle", "prob")
+    """Whether the decoder takes the impacts: the published CLE multiplies them, and these can be negative."""
+    negative = variant.metric == "prob" or variant.adjust == "offset"
+    return not (protocol == "wu2020" and decoder == "cle" and negative)
 
 
 def _induce(

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
+from analyses.adjust import Adjustment, adjust
 from analyses.intervals import paired_bootstrap
 from analyses.protocols import PROTOCOLS
 from analyses.signature import Settings
@@ -38,11 +39,13 @@ class Variant:
     layer: int
     pool: Pool
     perturb: Perturb
+    adjust: Adjustment = "none"
 
     def __str__(self) -> str:
-        """``dist, layer 12, mean``; the perturbation only where it is not the paper's."""
+        """``dist, layer 12, mean``; perturbation and adjustment only where they are not the paper's."""
         parts = [self.metric, f"layer {self.layer}", self.pool]
-        return ", ".join([*parts, self.perturb] if self.perturb != "pair" else parts)
+        parts += [self.perturb] if self.perturb != "pair" else []
+        return ", ".join(parts + ([self.adjust] if self.adjust != "none" else []))
 
     def settings(self, model: Probe, *, decoder: str, name: str | None = None) -> Settings:
         """What goes into the signature of a score; ``name`` is that of the model where it has another."""
@@ -53,6 +56,7 @@ class Variant:
             layer=self.layer,
             pool=self.pool,
             perturb=self.perturb,
+            adjust=self.adjust if self.adjust != "none" else None,
             dtype=str(model.dtype).removeprefix("torch."),
         )
 
@@ -213,7 +217,7 @@ def matrices(
 def _pick(found: ImpactSet, chosen: Sequence[Variant]) -> Matrices | SentenceError:
     """The matrices of the variants; half precision can overflow, and then there are none."""
     by_variant = {Variant(m.metric, m.layer, m.pool, m.perturb): m for m in found}
-    picked = tuple(by_variant[variant] for variant in chosen)
+    picked = tuple(adjust(by_variant[replace(variant, adjust="none")], variant.adjust) for variant in chosen)
     if all(np.isfinite(matrix.values).all() for matrix in picked):
         return picked
     return SentenceError("its impacts are not finite: try dtype float32")

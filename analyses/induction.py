@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from analyses.adjust import Adjustment, adjust
 from analyses.evaluation import Evaluation, RootName, baseline_rows, evaluate, gold_roots
 from analyses.protocols import (
     BASELINES,
@@ -36,7 +37,8 @@ class Method:
     """How trees are made: protocol and decoder, and what the decoder is given.
 
     ``root`` is "gold" where the decoder is given the gold root (always under ``wu2020``), else "predicted".
-    The impact settings are those of ``probe.Probe.impact_many``; ``seed`` is that of random trees.
+    The impact settings are those of ``probe.Probe.impact_many``, ``adjust`` that of ``analyses.adjust``, ``seed`` that
+    of random trees.
     """
 
     protocol: ProtocolName = "fair"
@@ -46,6 +48,7 @@ class Method:
     layer: LayerChoice = "best"
     pool: PoolChoice = "best"
     perturb: Perturb = "pair"
+    adjust: Adjustment = "none"
     batch_tokens: int = 4_096
     seed: int = 0
 
@@ -66,6 +69,7 @@ class Method:
             layer=chosen.layers[0],
             pool=chosen.pools[0],
             perturb=self.perturb,
+            adjust=self.adjust if self.adjust != "none" else None,
             dtype=str(model.dtype).removeprefix("torch."),
         )
 
@@ -200,7 +204,7 @@ def _decoded(
         probed = [(sentence, found) for sentence, found in chunk if isinstance(found, ImpactMatrix)]
         trees = iter(
             decode(
-                [matrix for _, matrix in probed],
+                [adjust(matrix, method.adjust) for _, matrix in probed],
                 protocol=method.protocol,
                 decoder=decoder,
                 roots=gold_roots([sentence for sentence, _ in probed]) if method.root == "gold" else None,

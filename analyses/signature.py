@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import html
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,6 +35,14 @@ class Score:
         """Value and interval with one decimal: ``41.7 [40.9, 42.5]``."""
         return f"{self.value:.1f} [{self.interval.low:.1f}, {self.interval.high:.1f}]"
 
+    def _repr_html_(self) -> str:
+        """The line for a notebook."""
+        return f"<code>{html.escape(str(self))}</code>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """The same where a notebook shows plain text."""
+        printer.text(str(self))
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-able form, unrounded; the interval is a list of two."""
         interval = [self.interval.low, self.interval.high]
@@ -50,6 +59,7 @@ class Settings:
     layer: int | None = None
     pool: str | None = None
     perturb: str | None = None
+    adjust: str | None = None
     dtype: str | None = None
 
 
@@ -85,7 +95,7 @@ class Signature:
         """Fields in a fixed order, absent ones left out.
 
         Data with the first digits of the digest, root, punct, n and version; then protocol, decoder, model,
-        metric, layer, pool, perturb, dtype, and the bootstrap (bs) with its seed.
+        metric, layer, pool, perturb, adjust, dtype, and the bootstrap (bs) with its seed.
         """
         parts = [f"{self.data}@{self.digest[:_SHOWN_DIGITS]}…"]
         parts += _pairs({"root": self.root, "punct": self.punct, "n": self.n})

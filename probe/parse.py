@@ -83,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--layer", type=_name("layer"), default="best", help="0 = embeddings, -1 = last; best (default)")
     add("--pool", type=_name("pool"), default="best", help=f"{', '.join(POOLS)}; best (default)")
     add("--perturb", type=_name("perturb"), default="pair", help=", ".join(PERTURBS))
+    add("--adjust", type=_name("adjustment"), default="none", help="none (default), offset or symmetric")
     add("--protocol", type=_name("protocol"), default="fair", help="fair (default) or wu2020, as published")
     add("--root", type=_name("root"), help="infer, or gold: from the input's heads (always under wu2020)")
     add("--evaluate", action="store_true", help="score against the heads of the input, beside the baselines")
@@ -101,6 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _name(option: str) -> Any:
     def check(value: str) -> str | int:
+        from analyses.adjust import ADJUSTMENTS
         from analyses.protocols import BASELINES, DECODERS, PROTOCOLS
 
         if option == "layer" and value.lstrip("-").isdecimal():
@@ -111,6 +113,7 @@ def _name(option: str) -> Any:
             "metric": METRICS,
             "pool": (*POOLS, "best"),
             "perturb": PERTURBS,
+            "adjustment": ADJUSTMENTS,
             "protocol": PROTOCOLS,
             "root": ("infer", "gold"),
             "format": FORMATS,
@@ -178,6 +181,7 @@ def _method(args: argparse.Namespace) -> Method:
         layer=args.layer,
         pool=args.pool,
         perturb=args.perturb,
+        adjust=args.adjust,
         batch_tokens=args.batch_tokens,
         seed=args.seed,
     )
