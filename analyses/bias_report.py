@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analyses.figure_style import TEXT_WIDTH, look, save, sign, style
 from probe.commands import UsageError
 from probe.files import whole_file
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "json", "csv")
 
-# Blue and vermilion of Okabe and Ito's palette, which all kinds of colour vision tell apart.
-_RIGHT, _LEFT = {"color": "#0072B2", "marker": "o"}, {"color": "#D55E00", "marker": "^"}
 _SPANS = {"fair": "sentence span not counted", "wu2020": "sentence span counted"}
 
 
@@ -62,34 +61,43 @@ def write(rows: Sequence[Bias], reaches: Sequence[Reach], folder: Path) -> None:
         if table:
             with whole_file(folder / name) as file:
                 file.write(_csv(table))
-    for kind, content in _drawn(rows).items():
-        (folder / f"bias.{kind}").write_bytes(content)
+    with style():
+        save(figure(rows), folder / "bias")
 
 
-def figure(rows: Sequence[Bias]) -> Figure:
-    """Draw right- and left-branching F1 of every decoder, one panel a length, the sentence span not counted."""
+def figure(rows: Sequence[Bias], *, signature: str | None = None) -> Figure:
+    """Draw right- and left-branching F1 of every decoder, one panel a length, the sentence span not counted.
+
+    Args:
+        rows: as ``analyses.bias.measure_bias`` gives them.
+        signature: small print below.
+    """
     from matplotlib.figure import Figure
 
     fair = [row for row in rows if row.protocol == "fair"]
     lengths = sorted({row.n for row in fair})
     decoders = list(dict.fromkeys(row.decoder for row in fair))
-    drawing = Figure(figsize=(1.6 + 1.5 * len(lengths), 0.9 + 0.28 * len(decoders)), layout="constrained")
+    width = min(TEXT_WIDTH, 1.8 + 1.3 * len(lengths))
+    drawing = Figure(figsize=(width, 1.0 + 0.25 * len(decoders)), layout="constrained")
     panels = drawing.subplots(1, len(lengths), sharey=True, squeeze=False)[0]
     for panel, n in zip(panels, lengths, strict=True):
         own = {row.decoder: row for row in fair if row.n == n}
-        _points(panel, [own[decoder].right for decoder in decoders], "right-branching", _RIGHT, -0.12)
-        _points(panel, [own[decoder].left for decoder in decoders], "left-branching", _LEFT, 0.12)
+        _points(panel, [own[decoder].right for decoder in decoders], "right-branching", look(0), -0.12)
+        _points(panel, [own[decoder].left for decoder in decoders], "left-branching", look(1), 0.12)
         panel.set(title=f"{n} words", xlim=(-0.03, 1.03), xticks=[0, 0.5, 1], xlabel="F1")
-        panel.grid(axis="y", color="0.9", linewidth=0.6)
+        panel.grid(axis="y")
+        panel.set_axisbelow(True)
     panels[0].set_yticks(range(len(decoders)), labels=decoders)
     panels[0].invert_yaxis()
     handles, labels = panels[0].get_legend_handles_labels()
-    drawing.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False)
+    drawing.legend(handles, labels, loc="outside upper center", ncols=2)
+    if signature is not None:
+        sign(drawing, signature)
     return drawing
 
 
 def _points(
-    panel: Axes, estimates: Sequence[Estimate], label: str, look: dict[str, Any], shift: float
+    panel: Axes, estimates: Sequence[Estimate], label: str, own: dict[str, Any], shift: float
 ) -> None:
     """Draw one estimate a row with its interval."""
     values = [estimate.value for estimate in estimates]
@@ -97,28 +105,7 @@ def _points(
     below = [max(e.value - e.interval.low, 0.0) for e in estimates]
     above = [max(e.interval.high - e.value, 0.0) for e in estimates]
     places = [place + shift for place in range(len(values))]
-    panel.errorbar(values, places, xerr=[below, above], linestyle="", markersize=4, label=label, **look)
-
-
-def _drawn(rows: Sequence[Bias]) -> dict[str, bytes]:
-    """The figure as the bytes of a PDF, PNG and SVG file; the same for the same rows."""
-    import matplotlib
-
-    # TrueType fonts in the PDF: publishers refuse Type 3. A fixed salt and no date keep files reproducible.
-    look: dict[Any, Any] = {
-        "pdf.fonttype": 42,
-        "svg.fonttype": "path",
-        "svg.hashsalt": "bias",
-        "font.size": 8,
-    }
-    files = {}
-    with matplotlib.rc_context(look):
-        drawing = figure(rows)
-        for kind, metadata in {"pdf": {"CreationDate": None}, "png": {}, "svg": {"Date": None}}.items():
-            content = io.BytesIO()
-            drawing.savefig(content, format=kind, dpi=300, metadata=metadata)
-            files[kind] = content.getvalue()
-    return files
+    panel.errorbar(values, places, xerr=[below, above], label=label, **own | {"linestyle": ""})
 
 
 def _flat(row: Bias | Reach) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
@@ -52,6 +53,14 @@ class Evaluation:
     def __str__(self) -> str:
         """One line a score, each with the signature."""
         return "\n".join(score_line(score, self.signature) for score in self.scores)
+
+    def _repr_html_(self) -> str:
+        """The lines for a notebook."""
+        return f"<pre>{html.escape(self.name)}\n{html.escape(str(self))}</pre>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """The same where a notebook shows plain text."""
+        printer.text(f"{self.name}\n{self}")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able form: name, scores and signature, without the counts per sentence."""

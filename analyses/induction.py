@@ -37,8 +37,8 @@ class Method:
     """How trees are made: protocol and decoder, and what the decoder is given.
 
     ``root`` is "gold" where the decoder is given the gold root (always under ``wu2020``), else "predicted".
-    The impact settings are those of ``probe.Probe.impact_many``, ``adjust`` that of ``analyses.adjust``, ``seed`` that
-    of random trees.
+    The impact settings are those of ``probe.Probe.impact_many``, ``adjust`` is that of ``analyses.adjust``,
+    ``seed`` that of random trees.
     """
 
     protocol: ProtocolName = "fair"

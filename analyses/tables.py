@@ -90,6 +90,20 @@ class Table:
         }
         return forms[form](self)
 
+    def __str__(self) -> str:
+        """The table for a terminal."""
+        return self.render("table")
+
+    def _repr_html_(self) -> str:
+        """The table for a notebook."""
+        from analyses.html_table import table_html
+
+        return table_html(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """The same where a notebook shows plain text."""
+        printer.text(str(self))
+
     def write(self, folder: Path, stem: str) -> list[Path]:
         """Write every form as ``folder/stem.*``, each whole or not at all; returns the paths."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -143,6 +143,17 @@ class Bracketing:
         lines = self.fold(([f" {word}"] for word in words), join)
         return "\n".join(lines).removeprefix(" ")
 
+    def _repr_html_(self) -> str:
+        """The drawing with numbers for the words, for a notebook."""
+        return f'<pre style="line-height:1.2">{self.draw(self._numbers())}</pre>'
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """The same where a notebook shows plain text."""
+        printer.text(self.draw(self._numbers()))
+
+    def _numbers(self) -> list[str]:
+        return [str(place) for place in range(self.n)]
+
     def _merges(self) -> Iterator[tuple[int, int]]:
         """Yield start and split of every span whose two parts were there before it, small spans first."""
         ends: list[int | None] = list(range(1, self.n + 1))  # of the largest part so far that starts here

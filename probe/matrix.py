@@ -42,6 +42,17 @@ class ImpactMatrix:
     def __len__(self) -> int:
         return len(self.units)
 
+    def __repr__(self) -> str:
+        """One line: what it is the matrix of, without the values."""
+        about = f"{self.metric}, layer {self.layer}, {self.pool}, {self.perturb}"
+        return f"ImpactMatrix({len(self)} units, {self.model}: {about})"
+
+    def _repr_html_(self) -> str:
+        """The heatmap, for a notebook."""
+        from probe.display import impact_html
+
+        return impact_html(self)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one safetensors file; it appears whole or not at all."""
         from safetensors.numpy import save
