@@ -1,8 +1,9 @@
-"""Files in, typed records out: treebanks, discourse trees, tokenised text and the bundled sample."""
+"""Files in, typed records out: treebanks, discourse trees, text, word vectors, probes and the bundled sample."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
+from data.absa import AspectItem, read_aspects, read_distances
 from data.conllu import parse_conllu, read_conllu, to_conllu
 from data.dp import parse_dp, read_dp
 from data.errors import DataError, InputError
@@ -19,9 +20,12 @@ from data.punctuation import without_punctuation
 from data.sample import load_sample, load_sample_trees
 from data.scidtb import Document, read_scidtb
 from data.sentence import Sentence, check_tree, root
+from data.sts import read_sts
 from data.text import decode_lines, parse_text, read_text
+from data.vectors import WordVectors, read_vectors, write_vectors
 
 __all__ = [
+    "AspectItem",
     "ConstituencySentence",
     "DataError",
     "Document",
@@ -29,6 +33,7 @@ __all__ = [
     "MinimalPair",
     "PtbTree",
     "Sentence",
+    "WordVectors",
     "check_tree",
     "constituency_sentence",
     "constituency_sentences",
@@ -39,16 +44,21 @@ __all__ = [
     "parse_dp",
     "parse_ptb",
     "parse_text",
+    "read_aspects",
     "read_conllu",
+    "read_distances",
     "read_dp",
     "read_minimal_pairs",
     "read_ptb",
     "read_scidtb",
     "read_sentences",
+    "read_sts",
     "read_text",
+    "read_vectors",
     "root",
     "to_conllu",
     "without_punctuation",
+    "write_vectors",
 ]
 
 

@@ -1,0 +1,182 @@
+"""Figures of result tables: scores by layer, by distance of the head, by relation.
+
+Published figures have hollow marks or thin dotted lines and say so; all others are this project's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from analyses.figure_results import settings, shared_signature
+from analyses.figure_style import BLACK, COLUMN_WIDTH, GREY, look, sign
+from analyses.tables import Cell, Row, Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LEVELS: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
+"""Lines of the rows that have no layer."""
+
+_BELOW_ZERO = -2
+"""Lower end of a scale in percent, so that a mark at 0 is whole."""
+
+
+def by_layer(table: Table, *, column: str = "UAS") -> Figure:
+    """Draw a score by layer with its 95% intervals: a line for each model and way of making trees.
+
+    Rows without a layer (chains, random trees, published figures) are level lines.
+
+    Args:
+        table: as ``analyses.dependency --layers all`` and its like make it.
+        column: the score.
+
+    Raises:
+        ValueError: no row has a layer, or there is no such column.
+    """
+    from matplotlib.figure import Figure
+
+    place = _column(table, column)
+    series: dict[str, list[tuple[int, Cell]]] = {}
+    level: list[tuple[Row, Cell]] = []
+    for row in table.rows:
+        cell = row.cells[place]
+        if cell is None:
+            continue
+        if layer := settings(row).get("layer"):
+            series.setdefault(_without_layer(row, layer), []).append((int(layer), cell))
+        else:
+            level.append((row, cell))
+    if not series:
+        raise ValueError(f"{table.title}: expected rows with a layer, found none")
+    figure = Figure(figsize=(COLUMN_WIDTH, 2.5 + 0.07 * (len(series) + len(level))), layout="constrained")
+    axes = figure.subplots()
+    for index, (name, points) in enumerate(series.items()):
+        points.sort(key=lambda point: point[0])
+        _line(axes, [x for x, _ in points], [cell for _, cell in points], name, look(index))
+    _level_lines(axes, level)
+    layers = sorted({x for points in series.values() for x, _ in points})
+    axes.set(xlabel="layer (0: embeddings)", ylabel=f"{column} (%)", xticks=layers)
+    axes.set_ylim(bottom=_BELOW_ZERO)
+    _finish(figure, axes, table)
+    return figure
+
+
+def by_distance(table: Table, *, signature: str = "") -> Figure:
+    """Draw the recall of gold arcs by their length: a line for each column of a recall table.
+
+    Args:
+        table: as ``analyses.recall_table`` makes it with ``by="length"``; the group of root arcs is left out.
+        signature: small print below the title of the table.
+
+    Raises:
+        ValueError: the table has no rows.
+    """
+    from matplotlib.figure import Figure
+
+    rows = [row for row in table.rows if not row.name.startswith("root ")]
+    if not rows:
+        raise ValueError(f"{table.title}: expected rows, found none")
+    figure = Figure(figsize=(COLUMN_WIDTH, 2.5 + 0.1 * len(table.columns)), layout="constrained")
+    axes = figure.subplots()
+    width = 0.36 / max(1, len(table.columns) - 1)
+    for index, name in enumerate(table.columns):
+        points = [(x, cell) for x, row in enumerate(rows) if (cell := row.cells[index]) is not None]
+        shift = width * (index - (len(table.columns) - 1) / 2)
+        _line(axes, [x + shift for x, _ in points], [cell for _, cell in points], name, look(index))
+    labels = [row.name.replace(" (", "\n(") for row in rows]
+    axes.set_xticks(range(len(rows)), labels=labels)
+    axes.set(xlabel="words from dependent to head (number of arcs)", ylabel="head found (%)")
+    axes.set_ylim(bottom=_BELOW_ZERO)
+    _finish(figure, axes, table, signature)
+    return figure
+
+
+def by_relation(table: Table, *, most: int = 20, signature: str = "") -> Figure:
+    """Draw the recall of gold arcs by relation, a line each, the most frequent first.
+
+    Args:
+        table: as ``analyses.recall_table`` makes it with ``by="relation"``.
+        most: so many relations are shown.
+        signature: small print below the title of the table.
+
+    Raises:
+        ValueError: the table has no rows.
+    """
+    from matplotlib.figure import Figure
+
+    rows = table.rows[:most]
+    if not rows:
+        raise ValueError(f"{table.title}: expected rows, found none")
+    figure = Figure(
+        figsize=(COLUMN_WIDTH, 1.1 + 0.17 * len(rows) + 0.1 * len(table.columns)), layout="constrained"
+    )
+    axes = figure.subplots()
+    for index, name in enumerate(table.columns):
+        shift = 0.5 * ((index + 0.5) / len(table.columns) - 0.5)
+        points = [(y + shift, cell) for y, row in enumerate(rows) if (cell := row.cells[index]) is not None]
+        own = look(index) | {"linestyle": ""}
+        cells = [cell for _, cell in points]
+        axes.errorbar(
+            [cell.value for cell in cells], [y for y, _ in points], xerr=bars(cells), label=name,
+            elinewidth=0.7, **own,
+        )  # fmt: skip
+    axes.set_yticks(range(len(rows)), labels=[row.name for row in rows])
+    axes.set(xlabel="head found (%)", xlim=(-2, 102))
+    axes.invert_yaxis()
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    left = (
+        "" if len(rows) == len(table.rows) else f" | the {most} most frequent of {len(table.rows)} relations"
+    )
+    _finish(figure, axes, table, signature, left)
+    return figure
+
+
+def _column(table: Table, column: str) -> int:
+    if column not in table.columns:
+        raise ValueError(
+            f"{table.title}: expected a column out of {', '.join(table.columns)}, found {column!r}"
+        )
+    return table.columns.index(column)
+
+
+def _without_layer(row: Row, layer: str) -> str:
+    """The name of a row, the layer left out: ``bert eisner+dist, mean``."""
+    return row.name.replace(f", layer {layer}", "")
+
+
+def bars(cells: Sequence[Cell]) -> list[list[float]]:
+    """Lengths of error bars below and above; a percentile interval need not hold the value itself."""
+    below = [max(cell.value - cell.interval.low, 0.0) if cell.interval else 0.0 for cell in cells]
+    above = [max(cell.interval.high - cell.value, 0.0) if cell.interval else 0.0 for cell in cells]
+    return [below, above]
+
+
+def _line(axes: Axes, xs: Sequence[float], cells: Sequence[Cell], name: str, own: Mapping[str, Any]) -> None:
+    values = [cell.value for cell in cells]
+    axes.errorbar(xs, values, yerr=bars(cells), label=name, elinewidth=0.7, **own)
+
+
+def _level_lines(axes: Axes, rows: Sequence[tuple[Row, Cell]]) -> None:
+    """Rows that no layer belongs to: own baselines grey, published figures thin and black."""
+    own = [(row, cell) for row, cell in rows if row.kind != "published"]
+    for index, (row, cell) in enumerate(own):
+        line = _LEVELS[index % len(_LEVELS)]
+        axes.axhline(cell.value, color=GREY, linestyle=line, linewidth=0.8, label=row.name)
+    published = [(row, cell) for row, cell in rows if row.kind == "published"]
+    for row, cell in published:
+        axes.axhline(cell.value, color=BLACK, linestyle=(0, (1, 2)), linewidth=0.6)
+        axes.text(
+            1.0, cell.value, f"{row.name} (published)", fontsize=5, va="bottom", ha="right",
+            transform=axes.get_yaxis_transform(),
+        )  # fmt: skip
+
+
+def _finish(figure: Figure, axes: Axes, table: Table, *more: str) -> None:
+    """Legend above, what was measured below."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 1 if max(map(len, labels)) > 30 else 2
+    figure.legend(handles, labels, loc="outside upper left", ncols=columns)
+    sign(figure, " | ".join(filter(None, [table.title, shared_signature(table), *more])))

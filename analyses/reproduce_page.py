@@ -1,0 +1,175 @@
+"""The page of ``analyses.reproduce``: published beside measured, every table and figure, what is missing."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analyses.figure_results import read_table, settings
+from analyses.html_table import table_html
+from analyses.tables import Cell, Row, Table
+from data import InputError
+from probe.display import escape
+
+if TYPE_CHECKING:
+    from analyses.reproduce import Outcome
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A published figure and the one measured for it, both in percent."""
+
+    published: str
+    measured: str
+    column: str
+    theirs: Cell
+    ours: Cell
+
+
+def compare(table: Table) -> list[Comparison]:
+    """Every published figure of a table that one of its own rows answers, in the order of the table."""
+    own = [row for row in table.rows if row.kind != "published"]
+    found = []
+    for row in table.rows:
+        answer = next((each for each in own if row.kind == "published" and _answers(each, row.name)), None)
+        if answer is None:
+            continue
+        for column, theirs, ours in zip(table.columns, row.cells, answer.cells, strict=True):
+            if theirs is not None and ours is not None:
+                found.append(Comparison(row.name, answer.name, column, theirs, ours))
+    return found
+
+
+def _answers(own: Row, published: str) -> bool:
+    """Whether a row of ours is what the paper calls by this name: ``Eisner+Dist``, ``MART``, ``Random BERT``."""
+    name, about = published.lower(), settings(own)
+    if own.name.lower() == name:
+        return True
+    of_dist = about.get("decoder") == "eisner" and about.get("metric") == "dist"
+    if name == "random bert":
+        return own.kind == "baseline" and "random weights" in own.name and of_dist
+    if own.kind != "model":
+        return False
+    if name == "mart":
+        return about.get("decoder") == "mart-released"
+    return name == f"{about.get('decoder')}+{about.get('metric')}"
+
+
+def page(outcomes: Sequence[Outcome], configuration: Mapping[str, Any], *, out: Path, data: Path) -> str:
+    """One HTML file without references to others.
+
+    Args:
+        outcomes: of the steps, in their order.
+        configuration: what the run depended on.
+        out: folder of the steps' files.
+        data: folder of the data sets, for what is missing.
+    """
+    about = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in configuration.items()
+    )
+    ran = [outcome for outcome in outcomes if outcome.state in ("done", "kept")]
+    tables = {outcome.step.name: list(_tables(out / outcome.step.name)) for outcome in ran}
+    parts = [
+        "<h1>Perturbed Masking, published and measured</h1>",
+        "<p>Published: Wu et al., Perturbed Masking, ACL 2020, with bert-base-uncased, unless a table says "
+        f"otherwise. Measured: this run.</p><dl>{about}</dl>",
+        _overview([(outcome, tables[outcome.step.name]) for outcome in ran]),
+        _missing(outcomes, data),
+        *(_section(outcome, tables[outcome.step.name], out / outcome.step.name) for outcome in ran),
+    ]
+    return _PAGE.format(body="\n".join(filter(None, parts)))
+
+
+def _tables(folder: Path) -> Iterator[Table]:
+    """The tables of a step; other JSON files are passed over."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            yield read_table(path)
+        except InputError:
+            continue
+
+
+def _overview(found: Sequence[tuple[Outcome, Sequence[Table]]]) -> str:
+    rows = [
+        (outcome.step.title, each) for outcome, tables in found for table in tables for each in compare(table)
+    ]
+    if not rows:
+        return "<p>No published figure has a measured one beside it.</p>"
+    lines = "".join(
+        f'<tr><th scope="row">{escape(title)}</th><td class="text">{escape(each.published)}</td>'
+        f'<td class="text">{escape(each.column)}</td><td>{each.theirs.value:.1f}</td>'
+        f"<td>{escape(str(each.ours))}</td><td>{each.ours.value - each.theirs.value:+.1f}</td>"
+        f'<td class="text">{escape(each.measured)}</td></tr>'
+        for title, each in rows
+    )
+    head = "".join(
+        f'<th scope="col">{name}</th>'
+        for name in ("", "row", "column", "published", "measured [95%]", "difference", "measured row")
+    )
+    return (
+        '<h2>Published and measured</h2><div class="scroll" tabindex="0" role="region" '
+        f'aria-label="Published and measured"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _missing(outcomes: Sequence[Outcome], data: Path) -> str:
+    lines = []
+    for outcome in outcomes:
+        title = escape(outcome.step.title)
+        if outcome.state == "failed":
+            lines.append(f"<li>{title}: failed; run <code>{escape(outcome.command)}</code> to see why</li>")
+        for source in outcome.missing:
+            how = escape(source.get.format(data=data))
+            lines.append(f"<li>{title}: {escape(source.name)} is missing: {how}</li>")
+        if outcome.state == "missing" and not outcome.missing:
+            lines.append(f"<li>{title}: needs the step {escape(', '.join(outcome.step.after))}</li>")
+        if outcome.state in ("done", "kept") and not outcome.complete:
+            lines.append(f"<li>{title}: some of the input could not be probed; the notes say how much</li>")
+    return f"<h2>Missing or incomplete</h2><ul>{''.join(lines)}</ul>" if lines else ""
+
+
+def _section(outcome: Outcome, tables: Sequence[Table], folder: Path) -> str:
+    figures = "".join(map(_figure, sorted(folder.glob("*.svg"))))
+    shown = "".join(map(table_html, tables))
+    if not figures and not shown:
+        return ""
+    return (
+        f"<h2>{escape(outcome.step.title)}</h2><p><code>{escape(outcome.command)}</code></p>{figures}{shown}"
+    )
+
+
+def _figure(path: Path) -> str:
+    content = base64.b64encode(path.read_bytes()).decode("ascii")
+    name = escape(path.stem.replace("-", " "))
+    return f'<figure><img alt="{name}" src="data:image/svg+xml;base64,{content}"></figure>'
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<title>Perturbed Masking, published and measured</title>
+<style>
+:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
+body {{ max-width: 70rem; margin: auto; padding: 1rem }}
+.scroll {{ overflow-x: auto; margin: 1rem 0 }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem }}
+caption {{ text-align: left; font-weight: 600; padding: .3rem 0 }}
+th, td {{ padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #8884; white-space: nowrap }}
+tbody th, td.text {{ text-align: left; font-weight: normal }}
+tr.published {{ font-style: italic }}
+tr.model th {{ font-weight: 600 }}
+dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; font-size: .9rem }}
+dt {{ font-weight: 600 }} dd {{ margin: 0; overflow-wrap: anywhere }}
+code {{ overflow-wrap: anywhere; font-size: .85rem }}
+.notes, details {{ font-size: .85rem }}
+figure {{ margin: 1rem 0; display: inline-block; background: #fff; padding: .5rem; max-width: 100% }}
+img {{ max-width: 100%; height: auto }}
+</style></head><body>
+{body}
+</body></html>
+"""

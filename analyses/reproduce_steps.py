@@ -1,0 +1,264 @@
+"""The steps of ``analyses.reproduce``: which command makes what, from which data, and where to get these."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A data set.
+
+    Attributes:
+        name: what it is called in messages.
+        places: where it may be in the folder of ``--data``; the first that is there is read.
+        get: how to get it, with its licence; ``{data}`` stands for the folder.
+    """
+
+    name: str
+    places: tuple[str, ...]
+    get: str
+
+    def find(self, data: Path) -> Path | None:
+        """Where it is; None if it is not there."""
+        return next((data / place for place in self.places if (data / place).exists()), None)
+
+
+PUD = Source(
+    name="PUD",
+    places=("ud/en_pud-wu2020.conllu", "ud/en_pud-ud-test.conllu", "ud-english-pud/en_pud-ud-test.conllu"),
+    get="python -m data.fetch ud-english-pud --cache {data} (CC BY-SA 3.0; the paper's file has other heads "
+    "for 412 words)",
+)
+WSJ_HEADS = Source(
+    name="WSJ sample, dependencies",
+    places=("wsj-sample/dependencies", "dependency_treebank"),
+    get="python -m nltk.downloader -d {data} dependency_treebank, unpacked (LDC, non-commercial use)",
+)
+WSJ_TREES = Source(
+    name="WSJ sample, trees",
+    places=("wsj-sample", "treebank/combined"),
+    get="python -m nltk.downloader -d {data} treebank, unpacked (LDC, non-commercial use); all of the "
+    "treebank: https://catalog.ldc.upenn.edu/LDC99T42",
+)
+SCIDTB = Source(
+    name="SciDTB, test part",
+    places=("scidtb/test", "scidtb/dataset/test/gold"),
+    get="python -m data.fetch scidtb --cache {data} (no licence stated)",
+)
+SCIDTB_HUMAN = Source(
+    name="SciDTB, second annotation",
+    places=("scidtb/test-second-annotator", "scidtb/dataset/test/second_annotate"),
+    get="python -m data.fetch scidtb --cache {data} (no licence stated)",
+)
+STS = Source(
+    name="SemEval STS 2012-2016",
+    places=("geometry/sts",),
+    get="the yearly archives of https://ixa2.si.ehu.eus/stswiki as geometry/sts/YEAR/*.tsv, lines of score, "
+    "sentence, sentence (licence per data set)",
+)
+LAMA = Source(
+    name="LAMA",
+    places=("lama",),
+    get="https://github.com/facebookresearch/LAMA: its data folder as lama (CC BY-NC 4.0)",
+)
+ABSA = Source(
+    name="SemEval-2014 task 4",
+    places=("absa",),
+    get="https://github.com/GeneZC/PWCN: its datasets/*.seg as absa (SemEval-2014, for research)",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What all steps share.
+
+    ``limit`` is that of the commands: the first N sentences, documents, facts, items; ``seeds`` the number of
+    random-weight models, ``networks`` that of the sentiment networks of a row.
+    """
+
+    model: str
+    limit: int | None = None
+    seeds: int = 3
+    networks: int = 5
+    device: str = "auto"
+    dtype: str = "auto"
+    quiet: bool = False
+
+    def options(self, *, limit: bool = True) -> list[str]:
+        """Options that most commands have."""
+        given = ["--model", self.model, "--device", self.device]
+        given += ["--limit", str(self.limit)] if limit and self.limit is not None else []
+        given += ["--quiet"] if self.quiet else []
+        # Each command has a dtype of its own by default.
+        return given + (["--dtype", self.dtype] if self.dtype != "auto" else [])
+
+
+Found: TypeAlias = Mapping[str, Path]
+"""Where the data sets are, by name."""
+Options: TypeAlias = Callable[[Settings, Found, Path], Sequence[object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A command and what it needs.
+
+    Attributes:
+        name: of the folder of its files.
+        title: for the page.
+        module: whose ``main`` runs it.
+        needs: data sets without which it cannot run.
+        uses: data sets that it takes if they are there.
+        after: steps whose files it reads; without them it does not run.
+        options: its options, from the settings, the data sets and the folder of all steps.
+    """
+
+    name: str
+    title: str
+    module: str
+    options: Options
+    needs: tuple[Source, ...] = ()
+    uses: tuple[Source, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+def steps() -> tuple[Step, ...]:
+    """The steps in their order."""
+    return (
+        Step(
+            name="figures",
+            title="Figures 1 and 2: one sentence",
+            module="analyses.figures",
+            options=lambda run, found, out: [
+                *("heatmap", "tree", "arcs", *run.options(limit=False), "--out", out / "figures")
+            ],
+        ),
+        Step(
+            name="dependency-pud",
+            title="Tables 1 and 2: dependency trees, PUD",
+            module="analyses.dependency",
+            needs=(PUD,),
+            options=lambda run, found, out: [
+                *("--data", found[PUD.name], "--by", "relation", "length", "sentence-length"),
+                *(*run.options(), "--seeds", run.seeds, "--out", out / "dependency-pud"),
+            ],
+        ),
+        Step(
+            name="dependency-wsj10",
+            title="Table 1: dependency trees, WSJ10",
+            module="analyses.dependency",
+            needs=(WSJ_HEADS,),
+            options=lambda run, found, out: [
+                *("--wsj", found[WSJ_HEADS.name], *run.options(), "--seeds", run.seeds),
+                *("--out", out / "dependency-wsj10"),
+            ],
+        ),
+        Step(
+            name="matrices",
+            title="Impact matrices of all layers, PUD",
+            module="probe.run",
+            needs=(PUD,),
+            options=lambda run, found, out: [
+                *("--input", found[PUD.name], "--layer", "all", "--metric", "dist", *run.options()),
+                *("--out", out / "matrices"),
+            ],
+        ),
+        Step(
+            name="layers",
+            title="Dependency trees by layer, PUD",
+            module="analyses.dependency",
+            needs=(PUD,),
+            after=("matrices",),
+            options=lambda run, found, out: [
+                *("--data", found[PUD.name], "--matrices", out / "matrices", "--layers", "all"),
+                *("--protocol", "fair", "--decoders", "eisner", "--by", "length", "relation"),
+                *(
+                    *([] if run.limit is None else ["--limit", run.limit]),
+                    *(["--quiet"] if run.quiet else []),
+                ),
+                *("--out", out / "layers"),
+            ],
+        ),
+        Step(
+            name="curves",
+            title="Scores by layer, distance and relation, PUD",
+            module="analyses.figures",
+            after=("layers",),
+            options=lambda run, found, out: [
+                *("uas-by-layer", "accuracy-by-distance", "recall-by-relation"),
+                *("--results", out / "layers", *run.options(limit=False), "--out", out / "curves"),
+            ],
+        ),
+        Step(
+            name="constituency",
+            title="Table 3: constituency trees, WSJ sample",
+            module="analyses.constituency",
+            needs=(WSJ_TREES,),
+            options=lambda run, found, out: [
+                *("--data", found[WSJ_TREES.name], *run.options(), "--seeds", run.seeds),
+                *("--out", out / "constituency"),
+            ],
+        ),
+        Step(
+            name="bias",
+            title="What MART's trees owe to MART",
+            module="analyses.bias",
+            options=lambda run, found, out: ["--out", out / "bias"],
+        ),
+        Step(
+            name="discourse",
+            title="Table 4: discourse trees, SciDTB",
+            module="analyses.discourse",
+            needs=(SCIDTB,),
+            uses=(SCIDTB_HUMAN,),
+            options=lambda run, found, out: [
+                *("--data", found[SCIDTB.name], *run.options(), "--seeds", run.seeds),
+                *(["--human", found[SCIDTB_HUMAN.name]] if SCIDTB_HUMAN.name in found else []),
+                *("--out", out / "discourse"),
+            ],
+        ),
+        Step(
+            name="sentiment",
+            title="Table 5: aspect sentiment",
+            module="analyses.sentiment",
+            needs=(ABSA,),
+            options=lambda run, found, out: [
+                *("--table", "--data", found[ABSA.name], *run.options(), "--seeds", run.networks),
+                *("--run", out / "sentiment" / "run", "--out", out / "sentiment"),
+            ],
+        ),
+        Step(
+            name="geometry",
+            title="Geometry of the states (Ethayarajh 2019)",
+            module="analyses.geometry",
+            needs=(STS,),
+            options=lambda run, found, out: [
+                *("--corpus", found[STS.name], *run.options(), "--figures", "--out", out / "geometry")
+            ],
+        ),
+        Step(
+            name="knowledge",
+            title="Knowledge (LAMA, Petroni et al. 2019)",
+            module="analyses.knowledge",
+            needs=(LAMA,),
+            options=lambda run, found, out: [
+                *("--data", found[LAMA.name], *run.options(), "--out", out / "knowledge")
+            ],
+        ),
+    )
+
+
+def path_sha256(path: Path) -> str:
+    """SHA-256, in hexadecimal, over a file, or over the names and bytes of the files in a folder, sorted."""
+    if path.is_file():
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    sha = hashlib.sha256()
+    for file in sorted(each for each in path.rglob("*") if each.is_file()):
+        name = file.relative_to(path).as_posix()
+        sha.update(f"{name} {path_sha256(file)}\n".encode())
+    return sha.hexdigest()

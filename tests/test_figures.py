@@ -1,0 +1,529 @@
+"""``python -m analyses.figures``, and the figures it draws."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from analyses import figure_style, figures
+from analyses.figure_arcs import _levels, arcs
+from analyses.figure_curves import by_distance, by_layer, by_relation
+from analyses.figure_heatmap import heatmap
+from analyses.figure_probes import facts_by_relation, measures_by_layer
+from analyses.figure_results import of_layers, read_table, settings, shared_signature
+from analyses.figure_sentence import own_example, published_example, treebank_example
+from analyses.figure_style import look, missing, render, save, style, wrapped
+from analyses.figure_tree import _children, _depths, trees
+from analyses.intervals import Interval
+from analyses.sentiment_figure import SeedScore, write_scores
+from analyses.tables import Cell, Row, Table
+from data import DataError, InputError, check_tree, load_sample
+from tests.command import GOLD, Done, conllu
+from tests.conftest import ModelFolder
+
+Run = Callable[..., Done]
+WORDS = ["Owls", "see", "very", "well", "."]
+
+
+def texts(figure: Figure) -> list[str]:
+    """All that is written on a figure."""
+    return [
+        found.get_text() for found in figure.findobj(Text) if isinstance(found, Text) and found.get_text()
+    ]
+
+
+def own_row(name: str, layer: int | None, value: float) -> Row:
+    part = "" if layer is None else f"layer:{layer} | "
+    return Row(
+        name=name,
+        kind="baseline" if layer is None else "model",
+        cells=(Cell(value, Interval(value - 1, value + 2)),),
+        signatures=(f"toy@12… | n:3 | v1 | {part}bs:1000 seed:0",),
+    )
+
+
+LAYERS = Table(
+    title="Toy",
+    columns=("UAS",),
+    rows=(
+        Row(name="Eisner+Dist", kind="published", cells=(Cell(41.7),)),
+        own_row("left-chain", None, 10.0),
+        own_row("m eisner+dist, layer 10, mean", 10, 30.0),
+        own_row("m eisner+dist, layer 2, mean", 2, 20.0),
+    ),
+)
+RECALL = Table(
+    title="Toy",
+    columns=("left-chain", "m eisner+dist, layer 0, mean", "m eisner+dist, layer 1, mean"),
+    rows=tuple(
+        Row(name=f"{name} ({5 - at})", kind="model", cells=(Cell(10.0 * at), None, Cell(20.0 * at)))
+        for at, name in enumerate(("root", "1", "2", "3"))
+    ),
+)
+
+
+# --- style
+
+
+def test_the_same_bytes_in_every_process() -> None:
+    code = (
+        "import hashlib, sys\n"
+        "from analyses.figure_arcs import arcs\n"
+        "from analyses.figure_style import FORMATS, render, style\n"
+        "with style():\n    figure = arcs(['Owls', 'see', 'Łódź'], [2, 0, 2], gold=[0, 1, 2])\n"
+        "for form in FORMATS:\n    print(hashlib.sha256(render(figure, form)).hexdigest())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"PYTHONHASHSEED": "1", "SOURCE_DATE_EPOCH": "1"},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    with style():
+        figure = arcs(["Owls", "see", "Łódź"], [2, 0, 2], gold=[0, 1, 2])
+    here = [hashlib.sha256(render(figure, form)).hexdigest() for form in figure_style.FORMATS]
+    assert done.stdout.split() == here
+
+
+def test_files_are_print_ready_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with style():
+        figure = heatmap(WORDS, np.ones((5, 5)))
+    paths = save(figure, tmp_path / "new" / "toy.v1")
+    assert [path.name for path in paths] == ["toy.v1.pdf", "toy.v1.svg", "toy.v1.png"]
+    pdf, svg, png = (path.read_bytes() for path in paths)
+    assert b"/FontFile2" in pdf and b"/Type3" not in pdf and b"CreationDate" not in pdf
+    assert b"<text" not in svg and b"<dc:date>" not in svg
+    assert png.startswith(b"\x89PNG")
+
+    def fail(*args: object, **options: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save(figure, tmp_path / "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_style_leaves_nothing_behind() -> None:
+    before = dict(matplotlib.rcParams)
+    with style():
+        assert matplotlib.rcParams["text.parse_math"] is False
+        assert matplotlib.rcParams["font.family"][0] == "DejaVu Sans"
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_series_differ_in_colour_line_and_marker() -> None:
+    looks = [look(index) for index in range(7)]
+    for key in ("color", "linestyle", "marker"):
+        assert len({str(each[key]) for each in looks}) == 7
+    assert look(7) == look(0)
+
+
+def test_characters_without_a_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert missing("naïve שלום 𝔸\n\u200d") == []
+    nobody = "\U000e0fff"  # not assigned
+    monkeypatch.setattr(figure_style, "_known", lambda: frozenset(map(ord, "Owls se<U+>0123456789ABCDEF")))
+    assert missing(f"Owls{nobody}") == [nobody]
+    with style():
+        figure = Figure()
+        figure.text(0, 0, f"Owls {nobody}")
+    with pytest.warns(UserWarning, match="no installed font has U\\+E0FFF: drawn as code points") as caught:
+        save(figure, Path(os.devnull).parent / "unused", formats=())
+        render(figure, "svg")
+    assert texts(figure) == ["Owls <U+E0FFF>"] and len(caught) == 1
+
+
+def test_fallback_fonts_are_those_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figure_style, "FALLBACKS", ("No Such Font", "STIXGeneral"))
+    figure_style._families.cache_clear()
+    figure_style._known.cache_clear()
+    try:
+        assert figure_style._families() == ("DejaVu Sans", "STIXGeneral")
+        with style():
+            figure = Figure()
+            figure.text(0, 0, "a \u1d81")  # which DejaVu Sans lacks
+        assert missing("a \u1d81") == []
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            render(figure, "svg")
+    finally:
+        figure_style._families.cache_clear()
+        figure_style._known.cache_clear()
+
+
+def test_signatures_break_between_their_parts() -> None:
+    text = " | ".join(["alpha", "beta:1", "gamma:22", "d" * 70])
+    lines = wrapped(text, 1.0).split("\n")
+    assert lines[:2] == ["alpha | beta:1", "gamma:22"]
+    assert "".join(lines[2:]) == "d" * 70
+    assert wrapped("", 1.0) == ""
+
+
+# --- pictures of a sentence
+
+
+def test_heatmap_shows_the_matrix() -> None:
+    values = np.arange(25.0).reshape(5, 5)
+    figure = heatmap(WORDS, values, signature="sig | n:1")
+    axes = figure.axes[0]
+    shown = axes.images[0].get_array()
+    assert shown is not None
+    off = ~np.eye(5, dtype=bool)
+    assert np.array_equal(np.ma.getdata(shown)[off], values[off])
+    assert np.array_equal(np.ma.getmaskarray(shown), np.eye(5, dtype=bool))
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == WORDS
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == WORDS
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("impact of", "impact on")
+    assert "sig | n:1" in texts(figure)
+    for wrong in (np.ones((5, 4)), np.ones(5)):
+        with pytest.raises(ValueError, match="expected a matrix"):
+            heatmap(WORDS, wrong)
+
+
+def test_arcs_tell_right_from_wrong_without_colour() -> None:
+    gold, predicted = [2, 0, 4, 2, 2], [2, 0, 2, 3, 4]
+    figure = arcs(WORDS, predicted, gold=gold, scored=[True] * 4 + [False], signature="sig")
+    patches = figure.axes[0].patches
+    assert len(patches) == 8  # four arcs above, four below; roots are lines
+    styles = [patch.get_linestyle() for patch in patches[4:]]
+    assert styles[0] == "-" and styles[1] == styles[2] != "-" and styles[3] not in styles[:3]
+    crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
+    assert len(crosses) == 2 + 1  # two wrong arcs and the legend
+    assert {"gold (above)", "predicted, right", "predicted, wrong", "sig", *WORDS} <= set(texts(figure))
+    alone = arcs(WORDS, [2, 0, -1, 2, 2])
+    assert len(alone.axes[0].patches) == 3 and "gold (above)" not in texts(alone)
+    for heads in ([1, 2], [6, 0, 1, 1, 1], [-2, 0, 1, 1, 1]):
+        with pytest.raises(ValueError, match="predicted: expected 5 heads from -1 to 5"):
+            arcs(WORDS, heads)
+    with pytest.raises(ValueError, match="expected 5 flags for 5 words, found 1"):
+        arcs(WORDS, predicted, scored=[True])
+
+
+def test_arcs_that_overlap_have_different_levels() -> None:
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 9):
+        for _ in range(50):
+            heads = [int(head) for head in rng.integers(0, n + 1, n)]
+            levels = _levels(heads)
+            assert set(levels) == {d for d in range(n) if heads[d] > 0}
+            ends = {d: sorted((d, heads[d] - 1)) for d in levels}
+            for a in levels:
+                for b in levels:
+                    inside = max(ends[a][0], ends[b][0]) < min(ends[a][1], ends[b][1])
+                    assert not (a != b and inside and levels[a] == levels[b])
+
+
+def test_long_sentences_shrink_then_widen() -> None:
+    short, long = arcs(WORDS, [2, 0, 4, 2, 2]), arcs(["lighthouse"] * 60, [0, *range(1, 60)])
+    assert short.get_figwidth() == pytest.approx(figure_style.COLUMN_WIDTH)
+    assert long.get_figwidth() > figure_style.TEXT_WIDTH
+    size = {text.get_fontsize() for text in long.findobj(Text) if text.get_text() == "lighthouse"}  # type: ignore[attr-defined]
+    assert size == {5.5}
+
+
+def test_trees_side_by_side() -> None:
+    gold = {(0, 4): "S", (2, 4): "ADVP", (1, 4): "VP"}
+    figure = trees(WORDS[:4], {(0, 4), (0, 2), (2, 4)}, gold=gold, signature="sig")
+    shown = texts(figure)
+    assert {"gold", "induced", "ADVP", "VP", "sig", *WORDS[:4]} <= set(shown) and "S" not in shown
+    crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
+    assert len(crosses) == 1 + 1  # (0, 2) and the legend
+    alone = trees(WORDS[:4], {(0, 2)})
+    assert not [line for line in alone.axes[0].lines if line.get_marker() == "x"]
+    with pytest.raises(ValueError, match="expected brackets that do not cross"):
+        trees(WORDS, {(0, 2), (1, 3)})
+    with pytest.raises(ValueError, match="expected brackets of 1 to 5 words"):
+        trees(WORDS, {(0, 6)})
+
+
+def test_depths_and_parts_of_brackets() -> None:
+    spans = {(1, 4), (2, 4), (0, 1)}
+    depths = _depths(spans, 5)
+    assert depths == {(2, 4): 1, (1, 4): 2, (0, 5): 3}
+    assert _children((0, 5), depths) == [(0, 1), (1, 4), (4, 5)]
+    assert _children((1, 4), depths) == [(1, 2), (2, 4)]
+
+
+def test_examples() -> None:
+    example = published_example()
+    check_tree(example.sentence)
+    assert " ".join(example.sentence.words).startswith("For those who follow social media")
+    assert example.constituents == tuple(word for word in example.sentence.words if word not in ",.")
+    assert example.brackets is not None and example.brackets[4, 7] == "NP" and (0, 16) not in example.brackets
+    assert sum(example.scored) == 16
+    own = own_example("Owls see .")
+    assert (own.constituents, own.brackets, own.sentence.heads) == (("Owls", "see", "."), None, None)
+    assert own.scored == [True] * 3
+    sample = treebank_example(load_sample(), "sample", "sample-04")
+    assert sample.brackets is not None and sample.brackets[0, 3] == "NP"
+    assert treebank_example(load_sample(), "x", "sample-02").constituents == ("Snow", "fell")
+    with pytest.raises(InputError, match="found no 'nope'"):
+        treebank_example(load_sample(), "sample", "nope")
+    for text in ("", "Two\nlines"):
+        with pytest.raises(DataError):
+            own_example(text)
+
+
+# --- figures of tables
+
+
+def test_scores_by_layer() -> None:
+    figure = by_layer(LAYERS)
+    (container,) = figure.axes[0].containers
+    assert list(container[0].get_xdata()) == [2, 10] and list(container[0].get_ydata()) == [20.0, 30.0]
+    assert list(figure.axes[0].get_xticks()) == [2, 10]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert set(labels) == {"left-chain", "m eisner+dist, mean"}
+    assert "Eisner+Dist (published)" in texts(figure)
+    assert any(text.startswith("Toy | toy@12… | n:3 | v1") for text in texts(figure))
+    with pytest.raises(ValueError, match="expected rows with a layer"):
+        by_layer(Table(title="T", columns=("UAS",), rows=LAYERS.rows[:2]))
+    with pytest.raises(ValueError, match="expected a column out of UAS, found 'NED'"):
+        by_layer(LAYERS, column="NED")
+
+
+def test_recall_by_distance_and_relation() -> None:
+    table = of_layers(RECALL, [1])
+    assert table.columns == (RECALL.columns[0], RECALL.columns[2])
+    figure = by_distance(table, signature="toy@1… | n:3")
+    chain, model = figure.axes[0].containers
+    assert list(chain[0].get_ydata()) == [10.0, 20.0, 30.0] and list(model[0].get_ydata()) == [
+        20.0,
+        40.0,
+        60.0,
+    ]
+    assert any("toy@1… | n:3" in text for text in texts(figure))
+    relations = by_relation(RECALL, most=2)
+    assert [tick.get_text() for tick in relations.axes[0].get_yticklabels()] == ["root (5)", "1 (4)"]
+    assert any("the 2 most frequent of 4 relations" in text for text in texts(relations))
+    with pytest.raises(InputError, match="columns of layer 7 are expected"):
+        of_layers(RECALL, [7])
+    empty = Table(title="T", columns=("a",), rows=())
+    for draw in (by_distance, by_relation):
+        with pytest.raises(ValueError, match="expected rows"):
+            draw(empty)
+
+
+def test_tables_come_back_from_their_files(tmp_path: Path) -> None:
+    for stem, table in (("a", LAYERS), ("b", RECALL)):
+        table.write(tmp_path, stem)
+        assert read_table(tmp_path / f"{stem}.json") == table
+    assert settings(LAYERS.rows[2])["layer"] == "10" and settings(LAYERS.rows[0]) == {}
+    assert shared_signature(LAYERS) == "toy@12… | n:3 | v1 | bs:1000 seed:0"
+    (tmp_path / "c.json").write_text('{"columns": []}', encoding="utf-8")
+    with pytest.raises(InputError, match=r"c\.json: a table as the analyses write it \(JSON\) is expected"):
+        read_table(tmp_path / "c.json")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_table(tmp_path / "none.json")
+
+
+def test_geometry_by_layer() -> None:
+    def row(name: str, kind: Any, *values: float | None) -> Row:
+        return Row(name=name, kind=kind, cells=tuple(None if v is None else Cell(v) for v in values))
+
+    own = Table(
+        title="G",
+        columns=("anisotropy", "other"),
+        rows=tuple(row(f"{name} layer {at}", "model", 0.1 * at, 1.0) for name in "ab" for at in range(3)),
+    )
+    released = Table(
+        title="R",
+        columns=("anisotropy",),
+        rows=(row("elmo layer 0", "published", None), row("elmo layer 1", "published", 0.5)),
+    )
+    figure = measures_by_layer([released, own], ["anisotropy", "absent"])
+    assert [axes.get_title() for axes in figure.axes] == ["anisotropy"]
+    first, second = (container[0].get_ydata() for container in figure.axes[0].containers)
+    assert list(first) == list(second) == pytest.approx([0.0, 0.1, 0.2])
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["a", "b", "elmo (published)"]
+    with pytest.raises(ValueError, match="expected tables with columns out of x, found none"):
+        measures_by_layer([own], ["x"])
+
+
+FACTS = Table(
+    title="Facts",
+    columns=("P@1", "P@10", "P@1 filtered", "P@1 random weights"),
+    rows=(
+        Row(name="P2, BERT-base", kind="published", cells=(Cell(60.0), None, None, None)),
+        Row(name="P1 capital (9)", kind="model", cells=(Cell(10.0), Cell(20.0), None, Cell(0.0))),
+        Row(name="P2 border (5)", kind="model", cells=(Cell(30.0), Cell(40.0), None, Cell(1.0))),
+        Row(name="P3 empty (0)", kind="model", cells=(None, None, None, None)),
+    ),
+    notes=("Said.", "toy@1… | n:14"),
+)
+
+
+def test_facts_by_relation() -> None:
+    figure = facts_by_relation(FACTS)
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == [
+        "P2 border (5)",
+        "P1 capital (9)",
+    ]
+    model, random = figure.axes[0].containers
+    assert list(model[0].get_xdata()) == [30.0, 10.0] and list(random[0].get_xdata()) == [1.0, 0.0]
+    published = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "none"]
+    assert [(list(line.get_xdata()), list(line.get_ydata())) for line in published] == [([60.0], [0.0])]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert set(labels) == {"model", "random weights", "BERT-base (published)"}
+    assert any("toy@1… | n:14" in text for text in texts(figure))
+    with pytest.raises(ValueError, match="expected a column MRR"):
+        facts_by_relation(FACTS, column="MRR")
+    with pytest.raises(ValueError, match="expected a row a relation"):
+        facts_by_relation(Table(title="F", columns=FACTS.columns, rows=FACTS.rows[:1]))
+
+
+# --- the command
+
+
+@pytest.fixture
+def run(model_folder: ModelFolder, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run the command with a tiny BERT."""
+
+    def command(*args: object) -> Done:
+        model = model_folder("bert")
+        capsys.readouterr()
+        given = [
+            "--model",
+            str(model),
+            "--device",
+            "cpu",
+            "--dtype",
+            "float32",
+            "--out",
+            str(tmp_path / "out"),
+        ]
+        try:
+            code: object = figures.main([*map(str, args), *given])
+        except SystemExit as ended:
+            code = ended.code
+        written = capsys.readouterr()
+        return Done(code, written.out, written.err)
+
+    return command
+
+
+def test_pictures_of_a_sentence(run: Run, tmp_path: Path) -> None:
+    given = ["--text", "Rivers carry <b> $and$ sand", "--layers", "1", "3", "--formats", "svg"]
+    done = run("heatmap", "tree", "arcs", *given)
+    assert (done.code, done.err) == (0, "")
+    names = [
+        "heatmap-layer-1",
+        "heatmap-layer-3",
+        "tree-layer-1",
+        "tree-layer-3",
+        "arcs-layer-1",
+        "arcs-layer-3",
+    ]
+    paths = [tmp_path / "out" / f"{name}.svg" for name in names]
+    assert done.out.split() == list(map(str, paths))
+    first = {path: path.read_bytes() for path in paths}
+    assert run("arcs", *given, "--quiet").out == ""
+    assert {path: path.read_bytes() for path in paths} == first
+
+
+def test_figures_of_scores(run: Run, tmp_path: Path) -> None:
+    gold = tmp_path / "data" / "ud" / "en_pud-ud-test.conllu"
+    gold.parent.mkdir(parents=True)
+    gold.write_text(GOLD, encoding="utf-8")
+    done = run(
+        *("uas-by-layer", "accuracy-by-distance", "recall-by-relation", "--data", tmp_path / "data"),
+        *("--formats", "svg"),
+    )
+    assert (done.code, done.err) == (0, "")
+    corpus = "en_pud-ud-test"
+    names = [
+        f"{name}-{corpus}.svg" for name in ("uas-by-layer", "accuracy-by-distance", "recall-by-relation")
+    ]
+    assert [Path(line).name for line in done.out.split()] == names
+    too_long = conllu((" ".join(["owls"] * 40), [0, *range(1, 40)]))
+    gold.write_text(GOLD + too_long, encoding="utf-8")
+    done = run("heatmap", "uas-by-layer", "--data", gold, "--sentence", "3", "--formats", "svg")
+    assert done.code == 1 and "sentence 4 skipped" in done.err
+
+
+def test_figures_of_result_files(run: Run, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    LAYERS.write(results, "dependency-toy-fair")
+    RECALL.write(results, "dependency-toy-fair-by-length")
+    assert (
+        run(
+            "uas-by-layer", "accuracy-by-distance", "--results", results, "--layers", "1", "--formats", "svg"
+        ).code
+        == 0
+    )
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    FACTS.write(results, "knowledge-t-rex-by-relation")
+    LAYERS.write(results, "sentiment-laptop-fair")
+    score = SeedScore(data="laptop", protocol="fair", row="lstm", seed=0, accuracy=70.0, macro_f1=60.0)
+    write_scores(results / "sentiment-laptop-fair-seeds.csv", [score])
+    Table(
+        title="G", columns=("anisotropy",), rows=(Row(name="m layer 0", kind="model", cells=(Cell(0.5),)),)
+    ).write(results, "geometry-m")
+    LAYERS.write(results, "mev-m")
+    done = run("geometry", "lama", "sentiment", "--results", results, "--formats", "svg")
+    names = ["geometry.svg", "lama-t-rex-by-relation.svg", "sentiment-laptop-fair-seeds.svg"]
+    assert (done.code, [Path(line).name for line in done.out.split()]) == (0, names)
+    (results / "sentiment-laptop-fair-seeds.csv").write_text("data,row\nlaptop,lstm\n", encoding="utf-8")
+    done = run("sentiment", "--results", results)
+    assert done.code == 2 and "seeds.csv:2: columns data, protocol" in done.err
+    done = run("lama")
+    assert done.code == 2 and "--results is not given; python -m analyses.knowledge --out DIR" in done.err
+    done = run("recall-by-relation", "--results", results)
+    assert done.code == 2 and done.err.count("\n") == 1
+    assert "no dependency-*-fair-by-relation.json there, which python -m analyses.dependency" in done.err
+
+
+def test_all_leaves_out_what_has_no_results(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = {name: figures.FIGURES[name] for name in ("heatmap", "uas-by-layer")}
+    monkeypatch.setattr(figures, "FIGURES", kept)
+    done = run("all", "--results", tmp_path, "--text", "Owls see", "--formats", "svg")
+    assert done.code == 0 and len(done.out.split()) == 1
+    assert done.err.startswith("figures: uas-by-layer left out: ") and done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["picture"], "invalid choice: 'picture'"),
+        (["heatmap", "--layers", "x"], "an index, all or best is expected, found 'x'"),
+        (["heatmap", "--text", "a", "--layers", "all", "1"], "--layers: all and best stand alone"),
+        (["heatmap", "--text", "a", "--layers", "9"], "layer"),
+        (["heatmap", "--sentence", "nope"], "found no 'nope'"),
+        (["heatmap", "--text", "a", "--sentence", "b"], "not allowed with"),
+        (["uas-by-layer", "--data", "/nowhere/x.conllu"], "/nowhere/x.conllu"),
+    ],
+)
+def test_wrong_use(run: Run, args: list[str], message: str) -> None:
+    done = run(*args)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err and done.err.count("\n") == 1
+
+
+def test_wrong_folders(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("", encoding="utf-8")
+    done = run("heatmap", "--text", "Owls see")
+    assert done.code == 2 and done.err.count("\n") == 1
+    (tmp_path / "out").unlink()
+    done = run("uas-by-layer", "--data", tmp_path)
+    assert done.code == 2 and "a folder with ud/en_pud-wu2020.conllu or" in done.err
+
+
+def test_bias(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from analyses.bias import DECODERS
+
+    monkeypatch.setattr(figures, "TREE_DECODERS", {"chart-row": DECODERS["chart-row"]})
+    assert run("bias", "--matrices", "4", "--formats", "svg", "--quiet").code == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["bias.svg"]
