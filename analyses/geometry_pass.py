@@ -20,12 +20,13 @@ from torch.nn.functional import normalize
 from analyses.geometry_measures import Floats, explained, mean_pairwise_cosine
 from analyses.geometry_occurrences import Occurrences, Store
 from analyses.geometry_states import Encoder, Pieces, WordStates, word_states
+from probe.engine import _return_freed_memory
 from probe.errors import ProbeError, SentenceError
 
 BLOCKS = 200
 """Blocks of sentences that the bootstrap of the anisotropy draws from."""
 
-MOMENTS = 100_000
+MOMENTS = 50_000
 """Occurrences, drawn at random where there are more, that mean and covariance are taken of."""
 
 SAMPLE = 1_000
@@ -175,6 +176,8 @@ def measure(
                 skipped.append((begin + batch[0], batch[1]))
                 on_sentences(1)
         sums.complete(window)
+        if encoder.device.type == "cpu":
+            _return_freed_memory()
     return sums.result(encoder, tuple(sorted(skipped, key=lambda skip: skip[0])), min_count)
 
 
@@ -282,13 +285,14 @@ class _Sums:
         blocks = Blocks(sums=self._block_sums, squares=self._block_squares, sizes=sizes)
         moved = self._first / self._n_moments
         second = _numpy(self._second).astype(np.float64) / self._n_moments
-        totals = _numpy(self._word_sums[:, torch.from_numpy(kept).to(self._word_sums.device)])
+        counts = self._counts[kept]
+        similarity = [mean_pairwise_cosine(_numpy(sums)[kept], counts) for sums in self._word_sums]
         return Geometry(
             model=encoder.name,
             dtype=encoder.dtype,
             words=tuple(self._occurrences.words[word] for word in kept),
-            counts=self._counts[kept],
-            self_similarity=mean_pairwise_cosine(totals, self._counts[kept]).T,
+            counts=counts,
+            self_similarity=np.stack(similarity, axis=1),
             mev=self._mev[kept],
             mev_released=self._released[kept],
             drawn=self._drawn[kept],

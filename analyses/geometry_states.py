@@ -197,22 +197,52 @@ def _align_all(encoder: Encoder, sentences: Sequence[Sequence[str]]) -> Iterator
     """What ``probe.alignment.align`` gives for each sentence; one call of the tokenizer for all is faster."""
     tokenizer: Any = encoder.tokenizer
     byte_level = _is_byte_level(tokenizer)
-    reserved = sorted(set(tokenizer.all_special_ids) - {tokenizer.unk_token_id})
     texts = [_spaced(list(words)) if byte_level else list(words) for words in sentences]
+    if not texts:
+        return
     found = tokenizer(
         texts, is_split_into_words=True, split_special_tokens=True, truncation=False, verbose=False
-    )
-    for words, encoding in zip(sentences, found.encodings if texts else (), strict=True):
-        ids = np.array(encoding.ids, dtype=np.int64)
-        word_ids = np.array([-1 if word is None else word for word in encoding.word_ids], dtype=np.int64)
-        positions = np.flatnonzero(word_ids >= 0)
-        unit_of = word_ids[positions]
-        whole = len(np.unique(unit_of)) == len(words) > 0 and (np.diff(unit_of) >= 0).all()
-        if whole and len(ids) <= encoder.window and not np.isin(ids[positions], reserved).any():
-            cls = None if word_ids[0] >= 0 else 0
-            yield Alignment(ids=ids, positions=positions, unit_of=unit_of, units=tuple(words), cls=cls)
-        else:
+    ).encodings
+    ids = [np.array(encoding.ids, dtype=np.int64) for encoding in found]
+    word_ids = [
+        np.array([-1 if word is None else word for word in encoding.word_ids], dtype=np.int64)
+        for encoding in found
+    ]
+    usable = _usable(encoder, sentences, ids, word_ids)
+    for words, pieces, word_of, is_usable in zip(sentences, ids, word_ids, usable, strict=True):
+        if not is_usable:
             yield _aligned(encoder, words)
+            continue
+        positions = (word_of >= 0).nonzero()[0]
+        cls = None if word_of[0] >= 0 else 0
+        unit_of = word_of[positions]
+        yield Alignment(ids=pieces, positions=positions, unit_of=unit_of, units=tuple(words), cls=cls)
+
+
+def _usable(
+    encoder: Encoder,
+    sentences: Sequence[Sequence[str]],
+    ids: Sequence[NDArray[np.int64]],
+    word_ids: Sequence[NDArray[np.int64]],
+) -> NDArray[np.bool_]:
+    """Whether each sentence fits the window, every word has pieces and none is a special token: [sentences]."""
+    tokenizer: Any = encoder.tokenizer
+    lengths = np.array([len(pieces) for pieces in ids])
+    sizes = np.array([len(words) for words in sentences])
+    words, sentence_of = np.concatenate(word_ids), np.repeat(np.arange(len(ids)), lengths)
+    special = np.zeros(len(tokenizer), dtype=bool)
+    special[sorted(set(tokenizer.all_special_ids) - {tokenizer.unk_token_id})] = True
+    of_word = words >= 0
+    reserved = np.bincount(sentence_of[of_word & special[np.concatenate(ids)]], minlength=len(ids))
+    # Every word has a piece where the words of the pieces go up by one at a time, from the first to the last.
+    words, sentence_of = words[of_word], sentence_of[of_word]
+    first = np.append(True, sentence_of[1:] != sentence_of[:-1])
+    step = np.diff(words, prepend=0)
+    begins = first | (step == 1)
+    wrong = np.where(first, words != 0, (step < 0) | (step > 1))
+    n_begun = np.bincount(sentence_of[begins], minlength=len(ids))
+    n_wrong = np.bincount(sentence_of[wrong], minlength=len(ids))
+    return (sizes > 0) & (lengths <= encoder.window) & (reserved == 0) & (n_wrong == 0) & (n_begun == sizes)
 
 
 def _aligned(encoder: Encoder, words: Sequence[str]) -> Alignment | SentenceError:

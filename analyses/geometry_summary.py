@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from data import Sentence
 
 RESAMPLES = 1_000
-DRAWS = 50
+DRAWS = 20
 """Random sets of states of each size that a matched baseline is the mean over."""
 
 Group: TypeAlias = Literal["frequency", "pos"]
@@ -135,7 +135,7 @@ class _RandomSets:
 
         Args:
             sizes: int64 [items]; a size above the whole sample counts as the whole sample.
-            measure: states float32 [layers, size of the set, dimensions] -> [layers].
+            measure: states float32 [sets, layers, size of a set, dimensions] -> [sets, layers].
         """
         import torch
 
@@ -145,8 +145,8 @@ class _RandomSets:
         means = np.full((len(distinct), self._sample.shape[1]), np.nan)
         for row, size in enumerate(distinct):
             if size:
-                draws = [torch.from_numpy(self._rng.permutation(n)[:size]) for _ in range(DRAWS)]
-                means[row] = np.mean([measure(self._sample[rows].transpose(0, 1)) for rows in draws], axis=0)
+                draws = np.stack([self._rng.permutation(n)[:size] for _ in range(DRAWS)])
+                means[row] = measure(self._sample[torch.from_numpy(draws)].transpose(1, 2)).mean(axis=0)
         return np.asarray(means[which])
 
 

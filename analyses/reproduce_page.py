@@ -76,6 +76,7 @@ def page(outcomes: Sequence[Outcome], configuration: Mapping[str, Any], *, out: 
         "<h1>Perturbed Masking, published and measured</h1>",
         "<p>Published: Wu et al., Perturbed Masking, ACL 2020, with bert-base-uncased, unless a table says "
         f"otherwise. Measured: this run.</p><dl>{about}</dl>",
+        _LIMITED if configuration.get("limit") is not None else "",
         _overview([(outcome, tables[outcome.step.name]) for outcome in ran]),
         _missing(outcomes, data),
         *(_section(outcome, tables[outcome.step.name], out / outcome.step.name) for outcome in ran),
@@ -85,7 +86,7 @@ def page(outcomes: Sequence[Outcome], configuration: Mapping[str, Any], *, out: 
 
 def _tables(folder: Path) -> Iterator[Table]:
     """The tables of a step; other JSON files are passed over."""
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
         try:
             yield read_table(path)
         except InputError:
@@ -99,15 +100,15 @@ def _overview(found: Sequence[tuple[Outcome, Sequence[Table]]]) -> str:
     if not rows:
         return "<p>No published figure has a measured one beside it.</p>"
     lines = "".join(
-        f'<tr><th scope="row">{escape(title)}</th><td class="text">{escape(each.published)}</td>'
+        f'<tr><th scope="row">{escape(title.partition(":")[0])}</th><td class="text">{escape(each.published)}</td>'
         f'<td class="text">{escape(each.column)}</td><td>{each.theirs.value:.1f}</td>'
         f"<td>{escape(str(each.ours))}</td><td>{each.ours.value - each.theirs.value:+.1f}</td>"
         f'<td class="text">{escape(each.measured)}</td></tr>'
         for title, each in rows
     )
+    names = ("", "row", "column", "published", "measured [95%]", "difference", "measured row")
     head = "".join(
-        f'<th scope="col">{name}</th>'
-        for name in ("", "row", "column", "published", "measured [95%]", "difference", "measured row")
+        f'<th scope="col"{"" if 3 <= at <= 5 else " class=text"}>{name}</th>' for at, name in enumerate(names)
     )
     return (
         '<h2>Published and measured</h2><div class="scroll" tabindex="0" role="region" '
@@ -148,6 +149,8 @@ def _figure(path: Path) -> str:
     return f'<figure><img alt="{name}" src="data:image/svg+xml;base64,{content}"></figure>'
 
 
+_LIMITED = "<p><strong>A run with a limit: its figures are no results.</strong></p>"
+
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -160,7 +163,8 @@ body {{ max-width: 70rem; margin: auto; padding: 1rem }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem }}
 caption {{ text-align: left; font-weight: 600; padding: .3rem 0 }}
 th, td {{ padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #8884; white-space: nowrap }}
-tbody th, td.text {{ text-align: left; font-weight: normal }}
+tbody th, .text {{ text-align: left }}
+tbody th {{ font-weight: normal }}
 tr.published {{ font-style: italic }}
 tr.model th {{ font-weight: 600 }}
 dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; font-size: .9rem }}

@@ -7,6 +7,7 @@ from data.absa import AspectItem, read_aspects, read_distances
 from data.conllu import parse_conllu, read_conllu, to_conllu
 from data.dp import parse_dp, read_dp
 from data.errors import DataError, InputError
+from data.lama import Fact, Relation, list_relations, read_facts, read_patterns, read_word_list
 from data.minimal_pairs import MinimalPair, read_minimal_pairs
 from data.ptb import (
     ConstituencySentence,
@@ -29,15 +30,18 @@ __all__ = [
     "ConstituencySentence",
     "DataError",
     "Document",
+    "Fact",
     "InputError",
     "MinimalPair",
     "PtbTree",
+    "Relation",
     "Sentence",
     "WordVectors",
     "check_tree",
     "constituency_sentence",
     "constituency_sentences",
     "decode_lines",
+    "list_relations",
     "load_sample",
     "load_sample_trees",
     "parse_conllu",
@@ -48,13 +52,16 @@ __all__ = [
     "read_conllu",
     "read_distances",
     "read_dp",
+    "read_facts",
     "read_minimal_pairs",
+    "read_patterns",
     "read_ptb",
     "read_scidtb",
     "read_sentences",
     "read_sts",
     "read_text",
     "read_vectors",
+    "read_word_list",
     "root",
     "to_conllu",
     "without_punctuation",
