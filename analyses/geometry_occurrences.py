@@ -153,7 +153,7 @@ class Store:
             self._filled[rows] = False
 
 
-_GATHERED = 2**23
+_GATHERED = 2**22
 """Numbers taken out of the store at a time."""
 
 

@@ -242,7 +242,8 @@ def _usable(
     wrong = np.where(first, words != 0, (step < 0) | (step > 1))
     n_begun = np.bincount(sentence_of[begins], minlength=len(ids))
     n_wrong = np.bincount(sentence_of[wrong], minlength=len(ids))
-    return (sizes > 0) & (lengths <= encoder.window) & (reserved == 0) & (n_wrong == 0) & (n_begun == sizes)
+    fits = (sizes > 0) & (lengths <= encoder.window)
+    return np.asarray(fits & (reserved == 0) & (n_wrong == 0) & (n_begun == sizes))
 
 
 def _aligned(encoder: Encoder, words: Sequence[str]) -> Alignment | SentenceError:

@@ -11,13 +11,14 @@ from data.text import number_lines, read_lines
 
 __all__ = ["read_sts", "split_words"]
 
-_WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s\x00-\x1f\x7f-\x9f]")
+_INVISIBLE = r"\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ufffd"
+_WORD = re.compile(rf"\w+(?:['’]\w+)*|[^\w\s{_INVISIBLE}]")
 
 
 def split_words(text: str) -> tuple[str, ...]:
     """Split raw text into runs of letters and digits, with apostrophes inside, and single other characters.
 
-    White space and control characters separate words and are none.
+    White space, control and format characters and the replacement character separate words and are none.
     """
     return tuple(_WORD.findall(text))
 

@@ -3,6 +3,7 @@
 import json
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -178,7 +179,7 @@ class _Noise(torch.nn.Module):
     def __init__(self, size: int) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(1))
-        self.config = type("Config", (), {"num_hidden_layers": 1, "hidden_size": size})
+        self.config = SimpleNamespace(num_hidden_layers=1, hidden_size=size)
         self._random, self._size = torch.Generator().manual_seed(0), size
 
     @property
@@ -187,7 +188,7 @@ class _Noise(torch.nn.Module):
 
     def forward(self, input_ids: torch.Tensor, output_hidden_states: bool) -> object:
         states = [torch.randn(*input_ids.shape, self._size, generator=self._random) for _ in range(2)]
-        return type("Output", (), {"hidden_states": tuple(states), "last_hidden_state": states[-1]})
+        return SimpleNamespace(hidden_states=tuple(states), last_hidden_state=states[-1])
 
 
 def test_adjusted_values_of_isotropic_noise_are_near_0(model_folder: ModelFolder) -> None:

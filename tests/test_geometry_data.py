@@ -19,7 +19,16 @@ def write(path: Path, text: str) -> Path:
 
 
 def test_words_of_raw_text() -> None:
-    assert split_words("We don't know -- do\x12 you?") == ("We", "don't", "know", "-", "-", "do", "you", "?")
+    assert split_words("We don't know -- do\x12 you\xad?\ufffd") == (
+        "We",
+        "don't",
+        "know",
+        "-",
+        "-",
+        "do",
+        "you",
+        "?",
+    )
 
 
 def test_each_sentence_once(tmp_path: Path) -> None:
