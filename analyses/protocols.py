@@ -56,20 +56,24 @@ def wu2020_eisner_scores(values: ArrayLike, on_cls: ArrayLike, root: int) -> NDA
         root: the gold root, 1-based.
 
     Returns:
-        float64 [n + 1, n + 1], ``scores[head, dependent]``.
+        float64 [n + 1, n + 1], ``scores[head, dependent]``; times a constant where impacts are so far apart,
+        by 700 and more, that they would not be finite.
 
     Raises:
-        ValueError: for bad shapes, values that are not finite, a root outside the sentence, or rows so far
-            apart that the exponential of a whole row is 0.
+        ValueError: for bad shapes, values that are not finite, or a root outside the sentence.
     """
     matrix = _rooted(values, on_cls, root)
-    exponentials = np.exp(matrix - matrix.max())
+    matrix -= matrix.max()
+    exponentials = np.exp(matrix)
     with np.errstate(all="ignore"):
         scores = np.asarray((exponentials / exponentials.sum(axis=1)).T)
-    if not np.isfinite(scores).all():
-        gap = matrix.max() - matrix.max(axis=1).min()
-        raise ValueError(f"expected rows whose largest impacts are within 700 of each other, found {gap:.6g}")
-    return scores
+    if np.isfinite(scores).all():
+        return scores
+    # The exponentials of a whole row are 0. The decoder takes any multiple of the scores for the same.
+    highest = matrix.max(axis=1, keepdims=True)
+    sums = highest[:, 0] + np.log(np.exp(matrix - highest).sum(axis=1))
+    logarithms = matrix - sums
+    return np.asarray(np.exp(logarithms - logarithms.max()).T)
 
 
 def wu2020_cle_scores(values: ArrayLike, on_cls: ArrayLike, root: int) -> NDArray[np.float64]:
