@@ -20,7 +20,7 @@ from torch.nn.functional import normalize
 from analyses.geometry_measures import Floats, explained, mean_pairwise_cosine
 from analyses.geometry_occurrences import Occurrences, Store
 from analyses.geometry_states import Encoder, Pieces, WordStates, word_states
-from probe.engine import _return_freed_memory
+from probe.engine import return_freed_memory
 from probe.errors import ProbeError, SentenceError
 
 BLOCKS = 200
@@ -177,7 +177,7 @@ def measure(
                 on_sentences(1)
         sums.complete(window)
         if encoder.device.type == "cpu":
-            _return_freed_memory()
+            return_freed_memory()
     return sums.result(encoder, tuple(sorted(skipped, key=lambda skip: skip[0])), min_count)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from probe.alignment import Alignment, _is_byte_level, _spaced, align
+from probe.alignment import Alignment, align, is_byte_level, spaced
 from probe.errors import ModelError, SentenceError
 from probe.options import check_name
 
@@ -106,11 +106,11 @@ def _load_causal(name: str, *, device: str, dtype: str) -> Encoder | None:
 
     chosen_device = loading.resolve_device(device)
     chosen_dtype = loading.resolve_dtype(dtype, chosen_device)
-    source = loading._source(name)
-    with loading._quiet_transformers():
+    source = loading.source_of(name)
+    with loading.quiet_transformers():
         # Without the last option transformers would ask on the terminal whether to run a model's own code.
         options = {
-            "local_files_only": os.path.isdir(source) or not loading._hub_answers(source),
+            "local_files_only": os.path.isdir(source) or not loading.hub_answers(source),
             "trust_remote_code": False,
         }
         try:
@@ -125,17 +125,17 @@ def _load_causal(name: str, *, device: str, dtype: str) -> Encoder | None:
                 source, dtype=chosen_dtype, output_loading_info=True, **options
             )
         except Exception as error:  # as above
-            raise loading._unavailable(source, name, error) from error
+            raise loading.unavailable(source, name, error) from error
     if not tokenizer.is_fast:
         raise ModelError(f"{name}: its tokenizer has no fast version, which the alignment of words needs")
     if info["missing_keys"]:
         raise ModelError(f"{name}: its weights lack {min(info['missing_keys'])}: the file is incomplete")
-    loading._check_vocabulary(model, tokenizer, name)
+    loading.check_vocabulary(model, tokenizer, name)
     return Encoder(
         name=name,
         model=placed(model, chosen_device, chosen_dtype),
         tokenizer=tokenizer,
-        window=loading._window(model, tokenizer),
+        window=loading.window_of(model, tokenizer),
     )
 
 
@@ -196,8 +196,8 @@ def word_states(
 def _align_all(encoder: Encoder, sentences: Sequence[Sequence[str]]) -> Iterator[Alignment | SentenceError]:
     """What ``probe.alignment.align`` gives for each sentence; one call of the tokenizer for all is faster."""
     tokenizer: Any = encoder.tokenizer
-    byte_level = _is_byte_level(tokenizer)
-    texts = [_spaced(list(words)) if byte_level else list(words) for words in sentences]
+    byte_level = is_byte_level(tokenizer)
+    texts = [spaced(list(words)) if byte_level else list(words) for words in sentences]
     if not texts:
         return
     found = tokenizer(

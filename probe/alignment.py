@@ -57,7 +57,7 @@ def align(
     if not words:
         raise SentenceError("the sentence has no words")
     encoding = tokenizer(
-        _spaced(words) if _is_byte_level(tokenizer) else words,
+        spaced(words) if is_byte_level(tokenizer) else words,
         is_split_into_words=True,
         split_special_tokens=True,
         truncation=False,
@@ -92,7 +92,8 @@ def align(
     )
 
 
-def _is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
+def is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether pieces are of bytes, so that a word has others after a space than at the start of the text."""
     from tokenizers import pre_tokenizers
 
     first = tokenizer.backend_tokenizer.pre_tokenizer
@@ -100,7 +101,7 @@ def _is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
     return any(isinstance(step, pre_tokenizers.ByteLevel) for step in steps)
 
 
-def _spaced(words: list[str]) -> list[str]:
+def spaced(words: list[str]) -> list[str]:
     """Words with the space that a byte-level tokenizer saw before them in the texts of its training."""
     return [f" {word}" if word.strip() else word for word in words]
 

@@ -83,7 +83,7 @@ class Engine:
             pass  # leave the handler before going on: the exception holds on to the memory
         finally:
             if self._device.type == "cpu":
-                _return_freed_memory()
+                return_freed_memory()
         if len(plans) == 1:
             return [SentenceError(f"a sequence of {plans[0].length} pieces does not fit into memory")]
         return [result for plan in plans for result in self.run([plan], budget)]
@@ -148,7 +148,7 @@ class Engine:
         return [states[layer] for layer in self._settings.layers]
 
 
-def _return_freed_memory() -> None:
+def return_freed_memory() -> None:
     """Give the system back what was freed, where the C library can (glibc).
 
     oneDNN keeps a small object for every new shape of a batch. On glibc's heap these come to lie where large

@@ -45,17 +45,17 @@ def load(name: str | os.PathLike[str], *, device: str = "auto", dtype: str = "au
     chosen_device = resolve_device(device)
     chosen_dtype = resolve_dtype(dtype, chosen_device)
     label = os.fspath(name)
-    source = _source(label)
-    with _quiet_transformers():
-        local = os.path.isdir(source) or not _hub_answers(source)
+    source = source_of(label)
+    with quiet_transformers():
+        local = os.path.isdir(source) or not hub_answers(source)
         tokenizer = _load_tokenizer(source, label, local=local)
         model, has_head = _load_model(source, label, chosen_dtype, local=local)
-    _check_vocabulary(model, tokenizer, label)
+    check_vocabulary(model, tokenizer, label)
     return Probe(
         name=label,
         model=placed(model, chosen_device, chosen_dtype),
         tokenizer=tokenizer,
-        window=_window(model, tokenizer),
+        window=window_of(model, tokenizer),
         has_head=has_head,
         best=_best(Path(source), label, int(model.config.num_hidden_layers)),
     )
@@ -99,7 +99,7 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
-def _source(name: str) -> str:
+def source_of(name: str) -> str:
     """A directory or a hub id."""
     if not name:
         raise ModelError(f"the name of a model is expected ({EMBEDDED!r}, a directory or a hub id), found ''")
@@ -116,7 +116,7 @@ def _source(name: str) -> str:
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """Keep the bars and reports of transformers and the hub off stderr; what matters is raised instead."""
     from logging import ERROR, getLogger
 
@@ -136,7 +136,7 @@ def _quiet_transformers() -> Iterator[None]:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _hub_answers(name: str) -> bool:
+def hub_answers(name: str) -> bool:
     """Ask the hub once; where it does not answer, its own client would ask for a minute, file by file."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
@@ -159,7 +159,7 @@ def _load_tokenizer(source: str, name: str, *, local: bool) -> PreTrainedTokeniz
             source, local_files_only=local, trust_remote_code=False
         )
     except Exception as error:  # the hub client, the tokenizer and the file formats each raise their own
-        raise _unavailable(source, name, error) from error
+        raise unavailable(source, name, error) from error
     if not tokenizer.is_fast:
         raise ModelError(f"{name}: its tokenizer has no fast version, which the alignment of words needs")
     if tokenizer.mask_token_id is None:
@@ -182,7 +182,7 @@ def _load_model(source: str, name: str, dtype: torch.dtype, *, local: bool) -> t
             trust_remote_code=False,
         )
     except Exception as error:  # see _load_tokenizer
-        raise _unavailable(source, name, error) from error
+        raise unavailable(source, name, error) from error
     if model.config.is_encoder_decoder:
         raise ModelError(
             f"{name}: an encoder-decoder, not an encoder whose states could be compared by position"
@@ -195,7 +195,7 @@ def _load_model(source: str, name: str, dtype: torch.dtype, *, local: bool) -> t
     return model, all(key.startswith(base) for key in info["missing_keys"])
 
 
-def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
     """Refuse a tokenizer that is not the model's; without its files transformers makes an empty one."""
     embeddings: Any = model.get_input_embeddings()
     pieces, embedded = len(tokenizer), embeddings.weight.shape[0]
@@ -205,7 +205,8 @@ def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
         raise ModelError(f"{name}: its tokenizer has {pieces} pieces, but the model has only {embedded}")
 
 
-def _unavailable(source: str, name: str, error: Exception) -> ModelError:
+def unavailable(source: str, name: str, error: Exception) -> ModelError:
+    """What is said of a model that cannot be loaded, by the error of transformers."""
     first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
     if isinstance(error, ValueError) and "Unrecognized configuration class" in str(error):
         return ModelError(f"{name}: not a masked language model ({type(error).__name__}: {first_line[:120]})")
@@ -240,7 +241,7 @@ def _best(folder: Path, name: str, n_layers: int) -> Best:
     return best
 
 
-def _window(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
+def window_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Longest sequence in pieces: what the positions allow, and what the tokenizer says."""
     import torch
 

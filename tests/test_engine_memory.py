@@ -114,7 +114,7 @@ def test_holes_in_the_heap_are_given_back() -> None:
     arrays = [np.ones(8_000) for _ in range(1_500)]  # 64 kB each: below the size that glibc maps apart
     held = resident_bytes()
     arrays = arrays[::50]
-    engine._return_freed_memory()
+    engine.return_freed_memory()
     assert held - resident_bytes() > 0.7 * 1_500 * 64_000
     assert all((array == 1).all() for array in arrays)
 
@@ -123,7 +123,7 @@ def test_freed_memory_is_given_back_after_every_length(
     tiny: probe.Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
-    monkeypatch.setattr(engine, "_return_freed_memory", lambda: calls.append(1))
+    monkeypatch.setattr(engine, "return_freed_memory", lambda: calls.append(1))
     sentences = [SENTENCES[0], SENTENCES[2], SENTENCES[0][::-1]]
     assert len(list(tiny.impact_many(sentences))) == 3
     assert len(calls) == len({len(tiny.align(words).ids) for words in sentences}) == 2

@@ -186,7 +186,7 @@ def test_odd_characters_are_words(run: Parse) -> None:
     ],
 )
 def test_unknown_models(model: str, message: str, tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("probe.loading._hub_answers", lambda name: False)  # no test reaches for the network
+    monkeypatch.setattr("probe.loading.hub_answers", lambda name: False)  # no test reaches for the network
     done = parse(capsys, "--model", model, "--output", tmp_path / "out.conllu", "Nobody slept .")
     refused(done, 2, message)
     assert names(tmp_path) == []
