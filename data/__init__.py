@@ -1,4 +1,4 @@
-"""Files in, typed records out: treebanks, discourse trees, text, word vectors, probes and the bundled sample."""
+"""Files in, typed records out: treebanks, discourse trees, text, facts and the bundled sample."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,6 @@ from data.scidtb import Document, read_scidtb
 from data.sentence import Sentence, check_tree, root
 from data.sts import read_sts
 from data.text import decode_lines, parse_text, read_text
-from data.vectors import WordVectors, read_vectors, write_vectors
 
 __all__ = [
     "AspectItem",
@@ -36,7 +35,6 @@ __all__ = [
     "PtbTree",
     "Relation",
     "Sentence",
-    "WordVectors",
     "check_tree",
     "constituency_sentence",
     "constituency_sentences",
@@ -60,12 +58,10 @@ __all__ = [
     "read_sentences",
     "read_sts",
     "read_text",
-    "read_vectors",
     "read_word_list",
     "root",
     "to_conllu",
     "without_punctuation",
-    "write_vectors",
 ]
 
 

@@ -277,6 +277,10 @@ def test_without_the_extra_the_error_names_it(
 def test_it_answers_on_this_machine_and_stops_at_ctrl_c(
     model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    # Tests in the background of a shell begin with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    folder = str(model_folder("bert"))
+    capsys.readouterr()  # what making the model wrote
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     answers = []
@@ -296,7 +300,7 @@ def test_it_answers_on_this_machine_and_stops_at_ctrl_c(
 
     visitor = threading.Thread(target=visit)
     visitor.start()
-    code = app.main(["--model", str(model_folder("bert")), "--port", str(port), "--device", "cpu"])
+    code = app.main(["--model", folder, "--port", str(port), "--device", "cpu"])
     visitor.join()
     assert [list(answer) for answer in answers] == [["view"]]
     written = capsys.readouterr()

@@ -198,6 +198,7 @@ def test_json_holds_the_whole_run(run: Parse, model_folder: ModelFolder) -> None
         "layer": 3,
         "pool": "mean",
         "perturb": "pair",
+        "adjust": None,
         "dtype": "float32",
     }
     (sentence,) = found["sentences"]
