@@ -1,5 +1,6 @@
 """Attachment scores: worked examples, properties, and the published chain figures."""
 
+import io
 import os
 from pathlib import Path
 
@@ -90,6 +91,33 @@ def cases(draw: st.DrawFn) -> tuple[list[int], list[int], list[bool]]:
     predicted = draw(st.lists(st.integers(NO_HEAD, n), min_size=n, max_size=n))
     scored = draw(st.lists(st.booleans(), min_size=n, max_size=n))
     return [head[word] for word in range(1, n + 1)], predicted, scored
+
+
+def random_tree(rng: np.random.Generator, n: int) -> list[int]:
+    """Heads of a tree with one root: each word under one that is placed before it."""
+    order = [0, *(int(word) for word in 1 + rng.permutation(n))]
+    head = {order[i]: order[rng.integers(1, i)] if i > 1 else 0 for i in range(1, n + 1)}
+    return [head[word] for word in range(1, n + 1)]
+
+
+def test_uas_is_that_of_the_universal_dependencies_scorer() -> None:
+    udeval = pytest.importorskip("udtools.udeval", reason="udtools is not installed")
+    rng = np.random.default_rng(0)
+    pairs = [(random_tree(rng, n), random_tree(rng, n)) for n in rng.integers(1, 12, size=3_000)]
+
+    def loaded(side: int) -> object:
+        rows = [
+            "".join(
+                f"{i}\tw{i}\t_\t_\t_\t_\t{head}\t{'dep' if head else 'root'}\t_\t_\n" for i, head in words
+            )
+            for words in (enumerate(pair[side], start=1) for pair in pairs)
+        ]
+        return udeval.load_conllu(io.StringIO("\n".join(rows) + "\n"), "", {})
+
+    score = udeval.evaluate(loaded(0), loaded(1))["UAS"]
+    counts = count_arcs([gold for gold, _ in pairs], [predicted for _, predicted in pairs])
+    assert score.gold_total == counts.total.sum()
+    assert score.correct == counts.directed.sum()
 
 
 @settings(derandomize=True, deadline=None)
