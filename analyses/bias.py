@@ -24,7 +24,7 @@ from analyses.bracket_scores import count_brackets
 from analyses.intervals import Interval, bootstrap
 from analyses.protocols import PROTOCOLS, ProtocolName
 from parsers import Bracketing, branching, span_scores
-from probe.commands import DONE, Parser, exit_code, positive
+from probe.commands import DONE, Parser, exit_code, positive, whole_number
 
 Floats = NDArray[np.float64]
 Decoder = Callable[[Sequence[Floats]], list[Bracketing]]
@@ -193,7 +193,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--matrices", type=positive, default=1000, metavar="N", help="random matrices a length")
     add("--scale", type=_scale, default=1.0, help="impacts are uniform between 0 and this (default: 1)")
     add("--reach", type=int, default=6, metavar="N", help="count trees up to N words (below 3: do not)")
-    add("--seed", type=_seed, default=0, metavar="N", help="of matrices and bootstrap")
+    add("--seed", type=whole_number, default=0, metavar="N", help="of matrices and bootstrap")
     add("--format", choices=bias_report.FORMATS, default="table", help=", ".join(bias_report.FORMATS))
     add(
         "--out",
@@ -233,12 +233,6 @@ def _length(value: str) -> int:
     if n < 3:
         raise argparse.ArgumentTypeError(f"at least 3 words are expected, found {n}")
     return n
-
-
-def _seed(value: str) -> int:
-    if not value.isdecimal() or int(value) >= 2**63:
-        raise argparse.ArgumentTypeError(f"a whole number from 0 to 2**63 - 1 is expected, found {value!r}")
-    return int(value)
 
 
 def _scale(value: str) -> float:

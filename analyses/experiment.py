@@ -20,7 +20,7 @@ from analyses.protocols import PROTOCOLS
 from analyses.signature import Settings
 from analyses.tables import FORMATS, Table, TableFormat
 from probe import __version__
-from probe.commands import UsageError, positive
+from probe.commands import UsageError, layer_name, positive, whole_number
 from probe.errors import SentenceError
 from probe.options import METRICS, PERTURBS, POOLS, Layers, Metric, Perturb, Pool
 
@@ -69,18 +69,18 @@ def add_options(parser: argparse.ArgumentParser, *, metrics: Sequence[Metric] = 
     add("--model", nargs="+", help="bert (the embedded model, default), directories or hub ids")
     add("--matrices", type=Path, metavar="DIR", help="in place of a model: a directory of probe.run")
     add("--protocol", nargs="+", choices=PROTOCOLS, default=PROTOCOLS, help="default: both, a table each")
-    add("--layers", nargs="+", type=_layer, default=["best"], help="indices, all or best (default)")
+    add("--layers", nargs="+", type=layer_name, default=["best"], help="indices, all or best (default)")
     add("--metrics", nargs="+", choices=METRICS, help=f"default: {' '.join(metrics)}; of --matrices: all")
     add("--pools", nargs="+", choices=(*POOLS, "best"), default=["best"], help="default: best")
     add("--perturb", nargs="+", choices=PERTURBS, default=["pair"], help="default: pair")
     add(
         "--seeds",
-        type=_count,
+        type=whole_number,
         default=3,
         metavar="N",
         help="random-weight models a model; 0: none (default: 3)",
     )
-    add("--seed", type=_count, default=0, help="of bootstrap and random trees (default: 0)")
+    add("--seed", type=whole_number, default=0, help="of bootstrap and random trees (default: 0)")
     add("--limit", type=positive, metavar="N", help="only the first N sentences or documents of each corpus")
     add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
     add("--out", type=Path, metavar="DIR", help="write each table there, too, in every format")
@@ -88,21 +88,6 @@ def add_options(parser: argparse.ArgumentParser, *, metrics: Sequence[Metric] = 
     add("--dtype", default="auto", help="auto, float32, bfloat16, float16, float64")
     add("--batch-tokens", type=positive, default=4_096, metavar="N", help="pieces in one forward pass")
     add("--quiet", action="store_true", help="no progress bar")
-
-
-def _layer(value: str) -> str | int:
-    if value in ("all", "best"):
-        return value
-    try:
-        return int(value)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"an index, all or best is expected, found {value!r}") from None
-
-
-def _count(value: str) -> int:
-    if not value.isdecimal() or int(value) >= 2**63:
-        raise argparse.ArgumentTypeError(f"a whole number from 0 to 2**63 - 1 is expected, found {value!r}")
-    return int(value)
 
 
 def load_models(args: argparse.Namespace) -> list[Probe]:

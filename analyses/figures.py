@@ -19,7 +19,7 @@ from analyses.figure_sentence import Example, own_example, published_example, tr
 from analyses.figure_style import FORMATS, save, style
 from analyses.protocols import DECODERS, PROTOCOLS
 from probe import __version__
-from probe.commands import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive
+from probe.commands import DONE, SOME_FAILED, Parser, UsageError, exit_code, layer_name, positive
 from probe.options import METRICS, PERTURBS, POOLS
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     sentence.add_argument("--text", help="sentence of heatmap, arcs, tree: words and spaces")
     sentence.add_argument("--sentence", metavar="ID", help="or the one of the treebank with this sent_id")
     add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")
-    add("--layers", nargs="+", type=_layer, default=["best"], help="indices, all or best (default)")
+    add("--layers", nargs="+", type=layer_name, default=["best"], help="indices, all or best (default)")
     add("--metric", choices=METRICS, default="dist", help="default: dist")
     add("--pool", choices=(*POOLS, "best"), default="best", help="default: best")
     add("--perturb", choices=PERTURBS, default="pair", help="default: pair")
@@ -74,15 +74,6 @@ def build_parser() -> argparse.ArgumentParser:
     add("--dtype", default="auto", help="auto, float32, bfloat16, float16, float64")
     add("--quiet", action="store_true", help="no progress bar, no list of the files")
     return parser
-
-
-def _layer(value: str) -> str | int:
-    if value in ("all", "best"):
-        return value
-    try:
-        return int(value)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"an index, all or best is expected, found {value!r}") from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from analyses.experiment import emit, load_models
 from analyses.tables import FORMATS, Table
 from probe import __version__
-from probe.commands import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive
+from probe.commands import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive, whole_number
 
 if TYPE_CHECKING:
     from analyses.knowledge_candidates import Candidates
@@ -49,11 +49,25 @@ def build_parser() -> argparse.ArgumentParser:
     add("--vocabulary", metavar="FILE", help=f"a word a line, or 'model' (default: {_VOCABULARY} of --data)")
     add("--limit", type=positive, metavar="N", help="only the first N facts of each file")
     add("--paraphrases", action="store_true", help=f"ask by every pattern in {_PARAPHRASES} of --data, too")
-    add("--pieces", type=_count, default=0, metavar="N", help="objects of up to N pieces, too (default: 0)")
+    add(
+        "--pieces",
+        type=whole_number,
+        default=0,
+        metavar="N",
+        help="objects of up to N pieces, too (default: 0)",
+    )
     add("--prompts", action="store_true", help="ask the negated and misprimed prompts of this package, too")
-    add("--words", type=_count, default=0, metavar="N", help="for N right answers: which word carried them")
-    add("--seeds", type=_count, default=1, metavar="N", help="random-weight models a model (default: 1)")
-    add("--seed", type=_count, default=0, help="of the bootstrap (default: 0)")
+    add(
+        "--words",
+        type=whole_number,
+        default=0,
+        metavar="N",
+        help="for N right answers: which word carried them",
+    )
+    add(
+        "--seeds", type=whole_number, default=1, metavar="N", help="random-weight models a model (default: 1)"
+    )
+    add("--seed", type=whole_number, default=0, help="of the bootstrap (default: 0)")
     add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
     add("--out", type=Path, metavar="DIR", help="write each table there, too, and excluded.csv")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
@@ -63,12 +77,6 @@ def build_parser() -> argparse.ArgumentParser:
     add("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(matrices=None)  # of the options of load_models, the one that does not go here
     return parser
-
-
-def _count(value: str) -> int:
-    if not value.isdecimal() or int(value) >= 2**63:
-        raise argparse.ArgumentTypeError(f"a whole number from 0 to 2**63 - 1 is expected, found {value!r}")
-    return int(value)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -22,7 +22,7 @@ from analyses.acceptability import (
     score_pairs,
 )
 from analyses.pseudo_likelihood import SCORES
-from probe.commands import DONE, SOME_FAILED, Parser, exit_code, positive
+from probe.commands import DONE, SOME_FAILED, Parser, exit_code, positive, whole_number
 
 if TYPE_CHECKING:
     from data import MinimalPair
@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--random-model", action=switch, default=True, help="score random weights, too (twice the time)")
     add("--format", choices=FORMATS, help="default: by the suffix of --output, else table")
     add("--output", type=Path, metavar="FILE", help="write here, not to standard output")
-    add("--seed", type=_seed, default=0, help="of bootstrap and random weights")
+    add("--seed", type=whole_number, default=0, help="of bootstrap and random weights")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
     # In bfloat16 logits are rounded to sixteenths, which is as much as many pairs differ by.
     add("--dtype", default="float32", help="float32 (default), auto, bfloat16, float16, float64")
@@ -57,12 +57,6 @@ def build_parser() -> argparse.ArgumentParser:
     add("--strict", action="store_true", help="exit with 1 if a pair cannot be scored")
     add("--quiet", action="store_true", help="no progress bar")
     return parser
-
-
-def _seed(value: str) -> int:
-    if not value.isdecimal() or int(value) >= 2**63:
-        raise argparse.ArgumentTypeError(f"a whole number from 0 to 2**63 - 1 is expected, found {value!r}")
-    return int(value)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

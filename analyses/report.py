@@ -18,7 +18,7 @@ from analyses.protocols import DECODERS
 from analyses.report_page import Report, page
 from analyses.report_trees import Part, constituency_part, dependency_part, scorable
 from probe import __version__
-from probe.commands import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive
+from probe.commands import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive, whole_number
 from probe.files import whole_file
 from probe.loading import EMBEDDED
 
@@ -61,17 +61,19 @@ def build_parser() -> argparse.ArgumentParser:
     add("--limit", type=positive, metavar="N", help="only the first N sentences of each corpus")
     add("--out", dest="report", type=Path, required=True, metavar="FILE", help="the HTML file to write")
     add("--decoder", choices=DECODERS, default="eisner", help="of dependency trees (default: eisner)")
-    add("--seeds", type=_count, default=3, metavar="N", help="random-weight models; 0: none (default: 3)")
-    add("--seed", type=_count, default=0, help="of bootstrap and random trees (default: 0)")
+    add(
+        "--seeds",
+        type=whole_number,
+        default=3,
+        metavar="N",
+        help="random-weight models; 0: none (default: 3)",
+    )
+    add("--seed", type=whole_number, default=0, help="of bootstrap and random trees (default: 0)")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
     add("--dtype", default="auto", help="auto, float32, bfloat16, float16, float64")
     add("--batch-tokens", type=positive, default=4_096, metavar="N", help="pieces in one forward pass")
     add("--quiet", action="store_true", help="no progress bar")
     return parser
-
-
-def _count(value: str) -> int:
-    return 0 if value == "0" else positive(value)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -54,6 +54,23 @@ def positive(value: str) -> int:
     return int(value)
 
 
+def whole_number(value: str) -> int:
+    """A whole number from 0, such as a seed, as the type of an option."""
+    if not value.isdecimal() or int(value) >= 2**63:
+        raise argparse.ArgumentTypeError(f"a whole number from 0 to 2**63 - 1 is expected, found {value!r}")
+    return int(value)
+
+
+def layer_name(value: str) -> str | int:
+    """A layer as the type of an option that takes several: an index, "all" or "best"."""
+    if value in ("all", "best"):
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"an index, all or best is expected, found {value!r}") from None
+
+
 def load_model(args: argparse.Namespace) -> Probe:
     """The model of the common options."""
     from probe.loading import EMBEDDED, load

@@ -26,6 +26,7 @@ from probe.commands import (
     exit_code,
     load_model,
     read_input,
+    whole_number,
 )
 from probe.errors import OptionError, ProbeError
 from probe.files import whole_file
@@ -89,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--evaluate", action="store_true", help="score against the heads of the input, beside the baselines")
     switch = argparse.BooleanOptionalAction
     add("--random-model", action=switch, default=True, help="score random weights, too; not with --matrices")
-    add("--seed", type=_seed, default=0, help="of bootstrap, random trees and random weights")
+    add("--seed", type=whole_number, default=0, help="of bootstrap, random trees and random weights")
     add(
         "--format",
         type=_name("format"),
@@ -125,12 +126,6 @@ def _name(option: str) -> Any:
         return value
 
     return check
-
-
-def _seed(value: str) -> int:
-    if not value.isdecimal() or int(value) >= 2**63:
-        raise argparse.ArgumentTypeError(f"a whole number from 0 to 2**63 - 1 is expected, found {value!r}")
-    return int(value)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -20,6 +20,7 @@ from probe.commands import (
     Parser,
     add_common_options,
     exit_code,
+    layer_name,
     load_model,
     positive,
     read_input,
@@ -44,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--out", type=Path, metavar="DIR", required=True, help="the run directory")
     add("--metric", nargs="+", type=_name("metric", METRICS), default=["dist"], help=", ".join(METRICS))
-    add("--layer", nargs="+", type=_layer, default=["best"], help="indices, all or best (default)")
+    add("--layer", nargs="+", type=layer_name, default=["best"], help="indices, all or best (default)")
     add(
         "--pool",
         nargs="+",
@@ -72,15 +73,6 @@ def _name(option: str, known: Sequence[str]) -> Any:
             raise argparse.ArgumentTypeError(str(error)) from error
 
     return check
-
-
-def _layer(value: str) -> str | int:
-    if value in ("all", "best"):
-        return value
-    try:
-        return int(value)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"an index, all or best is expected, found {value!r}") from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
