@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.masked_states import HEAD_READS, MaskedStates
 from data.lama import MASK
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from probe import Probe, SentenceError
 
-_HEAD_READS = 256
-"""States that go through the head at a time: the vocabulary makes each of them large."""
 _CHECKED_STATES = 4
 """Random states on which the head over chosen rows is compared with the whole head."""
 
@@ -114,13 +113,10 @@ class GapReader:
         on_passes: Callable[[int], None] | None = None,
     ) -> None:
         from probe import ModelError
-        from probe.last_layer import LastLayer
 
         if not model.has_head:
             raise ModelError(f"{model.name} has no masked-LM head, which filling gaps needs")
-        self._base = model.model.base_model
-        self._last_layer = LastLayer.of(self._base)
-        self._device, self._batch_tokens = model.device, batch_tokens
+        self._states, self._batch_tokens = MaskedStates(model), batch_tokens
         self._score = _scorer(model, ids)
         self._on_passes = on_passes or (lambda passes: None)
 
@@ -156,27 +152,13 @@ class GapReader:
     ) -> Iterator[tuple[NDArray[np.int64], torch.Tensor]]:
         import torch
 
-        for start in range(0, len(row), _HEAD_READS):
-            needed, again = np.unique(row[start : start + _HEAD_READS], return_inverse=True)
+        for start in range(0, len(row), HEAD_READS):
+            needed, again = np.unique(row[start : start + HEAD_READS], return_inverse=True)
             with torch.inference_mode():
-                scores = self._score(states[self._to_device(needed)])
+                scores = self._score(states[self._states.to_device(needed)])
                 if len(needed) < len(again):
-                    scores = scores[self._to_device(again)]
-            yield places[start : start + _HEAD_READS], scores
-
-    def _states(self, ids: NDArray[np.int64], positions: NDArray[np.int64]) -> torch.Tensor:
-        """Last-layer states of the gaps: [prompts, hidden]."""
-        inputs = self._to_device(ids)
-        if self._last_layer is None:
-            states: torch.Tensor = self._base(input_ids=inputs).last_hidden_state
-        else:
-            states = self._last_layer(inputs, np.arange(ids.shape[1]) == positions[:, None])
-        return states[self._to_device(np.arange(len(ids))), self._to_device(positions)]
-
-    def _to_device(self, values: NDArray[np.int64]) -> torch.Tensor:
-        import torch
-
-        return torch.from_numpy(np.ascontiguousarray(values)).to(self._device)
+                    scores = scores[self._states.to_device(again)]
+            yield places[start : start + HEAD_READS], scores
 
 
 _Scorer = Callable[["torch.Tensor"], "torch.Tensor"]

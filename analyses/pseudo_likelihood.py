@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import torch
+from analyses.masked_states import HEAD_READS, MaskedStates
 
+if TYPE_CHECKING:
     from probe import Probe, SentenceError
 
 ScoreName: TypeAlias = Literal["original", "within-word"]
@@ -22,8 +22,6 @@ _TOKENIZED = 1_000
 """Sentences that the tokenizer is given at a time."""
 _CHUNK_BATCHES = 32
 """Batches' worth of masked copies that are made, and searched for equal ones, at a time."""
-_HEAD_READS = 256
-"""States that go through the head at a time: the vocabulary makes each of them large."""
 
 
 def pseudo_log_likelihoods(
@@ -179,14 +177,12 @@ class _Predictor:
 
     def __init__(self, model: Probe, *, batch_tokens: int, on_passes: Callable[[int], None] | None) -> None:
         from probe.head import Head
-        from probe.last_layer import LastLayer
 
         mask_id = model.tokenizer.mask_token_id
         assert isinstance(mask_id, int)
         self.mask_id = mask_id
-        self._base = model.model.base_model
-        self._head, self._last_layer = Head(model.model), LastLayer.of(self._base)
-        self._device, self._batch_tokens = model.device, batch_tokens
+        self._head, self._states = Head(model.model), MaskedStates(model)
+        self._batch_tokens = batch_tokens
         self._on_passes = on_passes or (lambda passes: None)
 
     def __call__(self, variants: _Variants) -> NDArray[np.float64]:
@@ -199,28 +195,14 @@ class _Predictor:
             for start in range(0, len(variants.ids), rows):
                 stop = min(start + rows, len(variants.ids))
                 states = self._states(variants.ids[start:stop], variants.positions[start:stop])
-                for first in range(start, stop, _HEAD_READS):
-                    last = min(first + _HEAD_READS, stop)
+                for first in range(start, stop, HEAD_READS):
+                    last = min(first + HEAD_READS, stop)
                     read = slice(*np.searchsorted(variants.row, [first, last]))
                     log_probabilities = self._head.log_probabilities(states[first - start : last - start])
                     index = (
-                        self._to_device(variants.row[read] - first),
-                        self._to_device(variants.piece[read]),
+                        self._states.to_device(variants.row[read] - first),
+                        self._states.to_device(variants.piece[read]),
                     )
                     np.add.at(sums, variants.sentence[read], log_probabilities[index].double().cpu().numpy())
                 self._on_passes(stop - start)
         return sums
-
-    def _states(self, ids: NDArray[np.int64], positions: NDArray[np.int64]) -> torch.Tensor:
-        """Last-layer states of the predicted pieces: [variants, hidden]."""
-        inputs = self._to_device(ids)
-        if self._last_layer is None:
-            states: torch.Tensor = self._base(input_ids=inputs).last_hidden_state
-        else:
-            states = self._last_layer(inputs, np.arange(ids.shape[1]) == positions[:, None])
-        return states[self._to_device(np.arange(len(ids))), self._to_device(positions)]
-
-    def _to_device(self, values: NDArray[np.int64]) -> torch.Tensor:
-        import torch
-
-        return torch.from_numpy(np.ascontiguousarray(values)).to(self._device)

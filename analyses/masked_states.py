@@ -1,0 +1,47 @@
+"""Last-layer states at the masked position of each sequence: what the masked-LM head reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+    from probe import Probe
+
+HEAD_READS = 256
+"""States that go through the head at a time: the vocabulary makes each of them large."""
+
+
+class MaskedStates:
+    """Runs sequences of one length and reads one state of each; the last layer runs only where it is read."""
+
+    def __init__(self, model: Probe) -> None:
+        from probe.last_layer import LastLayer
+
+        self._base, self._device = model.model.base_model, model.device
+        self._last_layer = LastLayer.of(self._base)
+
+    def __call__(self, ids: NDArray[np.int64], positions: NDArray[np.int64]) -> torch.Tensor:
+        """One forward pass.
+
+        Shapes:
+            ids: [sequences, pieces]
+            positions: [sequences], which state of each sequence is read
+            result: [sequences, hidden]
+        """
+        inputs = self.to_device(ids)
+        if self._last_layer is None:
+            states: torch.Tensor = self._base(input_ids=inputs).last_hidden_state
+        else:
+            states = self._last_layer(inputs, np.arange(ids.shape[1]) == positions[:, None])
+        return states[self.to_device(np.arange(len(ids))), self.to_device(positions)]
+
+    def to_device(self, values: NDArray[np.int64]) -> torch.Tensor:
+        """The values as a tensor where the model is."""
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self._device)
