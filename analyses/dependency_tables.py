@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import ArrayLike
@@ -207,7 +207,8 @@ def _notes(
         for way in system.ways(scored.protocol)
         if system.kind == "baseline"
     ]
-    return notes + [_paired(row, baselines, scored.seed) for row in models]
+    notes += [_paired(row, baselines, scored.seed) for row in models]
+    return notes + _gains(systems, scored, {row.name: row for row in models})
 
 
 _PROTOCOL_NOTES: dict[ProtocolName, str] = {
@@ -227,8 +228,20 @@ def _spread(system: Runs, way: Way, scored: Scored) -> str:
     return f"{system.name} {way}: mean of {len(values)} seeds, UAS {min(values):.1f} to {max(values):.1f}."
 
 
+def _gains(systems: Sequence[Runs], scored: Scored, models: Mapping[str, Evaluation]) -> list[str]:
+    """The differences of the rows of adjusted impacts to those of the same impacts as they are."""
+    found = []
+    for system in systems:
+        for way in system.ways(scored.protocol) if system.kind == "model" else ():
+            plain = f"{system.name} {replace(way, variant=replace(way.variant, adjust='none'))}"
+            name = f"{system.name} {way}"
+            if name != plain and plain in models:
+                found.append(_paired(models[name], [models[plain]], scored.seed))
+    return found
+
+
 def _paired(row: Evaluation, baselines: Sequence[Evaluation], seed: int) -> str:
-    """The differences of a row to the strongest baseline of each column."""
+    """The differences of a row to the strongest of others in each column."""
     columns = zip(COLUMNS, _counted(row), *map(_counted, baselines), strict=True)
     found = [paired_note(column, own, others, seed=seed) for column, own, *others in columns]
     return f"{row.name}: {'; '.join(found)}."

@@ -95,7 +95,7 @@ def predict_aspect(
     encoded = encode([item], [distances], index)
     network = build(recipe.architecture, torch.from_numpy(embeddings.values), recipe.shape)
     network.load_state_dict(dict(trained.weights))
-    network.eval()
+    network.train(False)
     probabilities = network(encoded.batch(torch.tensor([0])))[0].softmax(dim=-1).tolist()
     by_polarity = dict(zip(POLARITIES, probabilities, strict=True))
     missing = [word for word in dict.fromkeys(item.words) if not embeddings.values[index[word.lower()]].any()]

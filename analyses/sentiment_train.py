@@ -251,7 +251,7 @@ def held_out(training: Encoded, seed: int) -> tuple[Tensor, Tensor]:
 @torch.inference_mode()
 def predict(network: Lstm | Pwcn, items: Encoded) -> NDArray[np.int64]:
     """Class of each item, polarity + 1, [items]."""
-    network.eval()
+    network.train(False)
     order = items.by_length()
     logits = torch.cat(
         [network(items.shared_batch(places)) for places in torch.split(order, _EVALUATION_ITEMS)]

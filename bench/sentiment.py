@@ -117,7 +117,7 @@ def naive_epoch(
         )
         optimizer.step()
         if step % recipe.evaluate_every == 0:
-            network.eval()
+            network.train(False)
             with torch.no_grad():
                 for places in torch.split(torch.arange(len(test)), recipe.batch):
                     logits(test, distances[1], places.tolist()).argmax(dim=-1)

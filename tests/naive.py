@@ -55,7 +55,7 @@ class Naive:
 
     def __init__(self, folder: Path, *, dtype: torch.dtype) -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.model = AutoModelForMaskedLM.from_pretrained(folder, dtype=dtype).eval()
+        self.model = AutoModelForMaskedLM.from_pretrained(folder, dtype=dtype).train(False)
         self.head = HEADS[self.model.config.model_type]
         self._runs: dict[tuple[tuple[int, ...], frozenset[int]], tuple[Tensor, Tensor]] = {}
 

@@ -119,6 +119,16 @@ def test_commands_decode_adjusted_impacts(
             for block in done.out.split("\n\n")
             if block
         ] == [list(tree) for tree in trees]
+    # Each adjusted row stands against the row without.
+    name = f"{model} cle+dist, layer 3, mean"
+    for adjustment in ADJUSTMENTS[1:]:
+        (note,) = [
+            n for n in fair["notes"] if n.startswith(f"{name}, {adjustment}: ") and f"to {name} (p" in n
+        ]
+        own, plain = (
+            {r["name"]: r for r in fair["rows"]}[n]["cells"] for n in (f"{name}, {adjustment}", name)
+        )
+        assert f": UAS {own['UAS']['value'] - plain['UAS']['value']:+.1f} [" in note
     # The published CLE multiplies impacts, and these can be negative.
     ways = [row["name"] for row in wu2020["rows"] if "cle+" in row["name"] and row["kind"] == "model"]
     assert [way.rpartition(", ")[2] for way in ways] == ["mean", "symmetric"]

@@ -58,7 +58,7 @@ def test_modernbert_states(
     config.num_hidden_layers, config.layer_types = layers, ["full_attention"] * layers
     torch.manual_seed(1)
     model: Any = type(p.model)(config)
-    base = model.to(p.dtype).eval().base_model
+    base = model.to(p.dtype).train(False).base_model
     for parameter in base.parameters():  # as in tests.tiny: fresh biases are 0 and fresh norms are 1
         torch.nn.init.normal_(parameter, std=tiny.INITIALIZER_RANGE)
     reader = LastLayer.of(base)
