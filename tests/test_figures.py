@@ -1,11 +1,10 @@
-"""``python -m analyses.figures``, and the figures it draws."""
+"""The figures: style, pictures of a sentence, figures of tables."""
 
 import hashlib
 import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from analyses import figure_style, figures
+from analyses import figure_style
 from analyses.figure_arcs import _levels, arcs
 from analyses.figure_curves import by_distance, by_layer, by_relation
 from analyses.figure_heatmap import heatmap
@@ -24,52 +23,11 @@ from analyses.figure_results import of_layers, read_table, settings, shared_sign
 from analyses.figure_sentence import own_example, published_example, treebank_example
 from analyses.figure_style import look, missing, render, save, style, wrapped
 from analyses.figure_tree import _children, _depths, trees
-from analyses.intervals import Interval
-from analyses.sentiment_figure import SeedScore, write_scores
 from analyses.tables import Cell, Row, Table
 from data import DataError, InputError, check_tree, load_sample
-from tests.command import GOLD, Done, conllu
-from tests.conftest import ModelFolder
+from tests.figure_tables import FACTS, LAYERS, RECALL, texts
 
-Run = Callable[..., Done]
 WORDS = ["Owls", "see", "very", "well", "."]
-
-
-def texts(figure: Figure) -> list[str]:
-    """All that is written on a figure."""
-    return [
-        found.get_text() for found in figure.findobj(Text) if isinstance(found, Text) and found.get_text()
-    ]
-
-
-def own_row(name: str, layer: int | None, value: float) -> Row:
-    part = "" if layer is None else f"layer:{layer} | "
-    return Row(
-        name=name,
-        kind="baseline" if layer is None else "model",
-        cells=(Cell(value, Interval(value - 1, value + 2)),),
-        signatures=(f"toy@12… | n:3 | v1 | {part}bs:1000 seed:0",),
-    )
-
-
-LAYERS = Table(
-    title="Toy",
-    columns=("UAS",),
-    rows=(
-        Row(name="Eisner+Dist", kind="published", cells=(Cell(41.7),)),
-        own_row("left-chain", None, 10.0),
-        own_row("m eisner+dist, layer 10, mean", 10, 30.0),
-        own_row("m eisner+dist, layer 2, mean", 2, 20.0),
-    ),
-)
-RECALL = Table(
-    title="Toy",
-    columns=("left-chain", "m eisner+dist, layer 0, mean", "m eisner+dist, layer 1, mean"),
-    rows=tuple(
-        Row(name=f"{name} ({5 - at})", kind="model", cells=(Cell(10.0 * at), None, Cell(20.0 * at)))
-        for at, name in enumerate(("root", "1", "2", "3"))
-    ),
-)
 
 
 # --- style
@@ -351,19 +309,6 @@ def test_geometry_by_layer() -> None:
         measures_by_layer([own], ["x"])
 
 
-FACTS = Table(
-    title="Facts",
-    columns=("P@1", "P@10", "P@1 filtered", "P@1 random weights"),
-    rows=(
-        Row(name="P2, BERT-base", kind="published", cells=(Cell(60.0), None, None, None)),
-        Row(name="P1 capital (9)", kind="model", cells=(Cell(10.0), Cell(20.0), None, Cell(0.0))),
-        Row(name="P2 border (5)", kind="model", cells=(Cell(30.0), Cell(40.0), None, Cell(1.0))),
-        Row(name="P3 empty (0)", kind="model", cells=(None, None, None, None)),
-    ),
-    notes=("Said.", "toy@1… | n:14"),
-)
-
-
 def test_facts_by_relation() -> None:
     figure = facts_by_relation(FACTS)
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == [
@@ -381,149 +326,3 @@ def test_facts_by_relation() -> None:
         facts_by_relation(FACTS, column="MRR")
     with pytest.raises(ValueError, match="expected a row a relation"):
         facts_by_relation(Table(title="F", columns=FACTS.columns, rows=FACTS.rows[:1]))
-
-
-# --- the command
-
-
-@pytest.fixture
-def run(model_folder: ModelFolder, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run the command with a tiny BERT."""
-
-    def command(*args: object) -> Done:
-        model = model_folder("bert")
-        capsys.readouterr()
-        given = [
-            "--model",
-            str(model),
-            "--device",
-            "cpu",
-            "--dtype",
-            "float32",
-            "--out",
-            str(tmp_path / "out"),
-        ]
-        try:
-            code: object = figures.main([*map(str, args), *given])
-        except SystemExit as ended:
-            code = ended.code
-        written = capsys.readouterr()
-        return Done(code, written.out, written.err)
-
-    return command
-
-
-def test_pictures_of_a_sentence(run: Run, tmp_path: Path) -> None:
-    given = ["--text", "Rivers carry <b> $and$ sand", "--layers", "1", "3", "--formats", "svg"]
-    done = run("heatmap", "tree", "arcs", *given)
-    assert (done.code, done.err) == (0, "")
-    names = [
-        "heatmap-layer-1",
-        "heatmap-layer-3",
-        "tree-layer-1",
-        "tree-layer-3",
-        "arcs-layer-1",
-        "arcs-layer-3",
-    ]
-    paths = [tmp_path / "out" / f"{name}.svg" for name in names]
-    assert done.out.split() == list(map(str, paths))
-    first = {path: path.read_bytes() for path in paths}
-    assert run("arcs", *given, "--quiet").out == ""
-    assert {path: path.read_bytes() for path in paths} == first
-
-
-def test_figures_of_scores(run: Run, tmp_path: Path) -> None:
-    gold = tmp_path / "data" / "ud" / "en_pud-ud-test.conllu"
-    gold.parent.mkdir(parents=True)
-    gold.write_text(GOLD, encoding="utf-8")
-    done = run(
-        *("uas-by-layer", "accuracy-by-distance", "recall-by-relation", "--data", tmp_path / "data"),
-        *("--formats", "svg"),
-    )
-    assert (done.code, done.err) == (0, "")
-    corpus = "en_pud-ud-test"
-    names = [
-        f"{name}-{corpus}.svg" for name in ("uas-by-layer", "accuracy-by-distance", "recall-by-relation")
-    ]
-    assert [Path(line).name for line in done.out.split()] == names
-    too_long = conllu((" ".join(["owls"] * 40), [0, *range(1, 40)]))
-    gold.write_text(GOLD + too_long, encoding="utf-8")
-    done = run("heatmap", "uas-by-layer", "--data", gold, "--sentence", "3", "--formats", "svg")
-    assert done.code == 1 and "sentence 4 skipped" in done.err
-
-
-def test_figures_of_result_files(run: Run, tmp_path: Path) -> None:
-    results = tmp_path / "results"
-    LAYERS.write(results, "dependency-toy-fair")
-    RECALL.write(results, "dependency-toy-fair-by-length")
-    assert (
-        run(
-            "uas-by-layer", "accuracy-by-distance", "--results", results, "--layers", "1", "--formats", "svg"
-        ).code
-        == 0
-    )
-    assert len(list((tmp_path / "out").iterdir())) == 2
-    FACTS.write(results, "knowledge-t-rex-by-relation")
-    LAYERS.write(results, "sentiment-laptop-fair")
-    score = SeedScore(data="laptop", protocol="fair", row="lstm", seed=0, accuracy=70.0, macro_f1=60.0)
-    write_scores(results / "sentiment-laptop-fair-seeds.csv", [score])
-    Table(
-        title="G", columns=("anisotropy",), rows=(Row(name="m layer 0", kind="model", cells=(Cell(0.5),)),)
-    ).write(results, "geometry-m")
-    LAYERS.write(results, "mev-m")
-    done = run("geometry", "lama", "sentiment", "--results", results, "--formats", "svg")
-    names = ["geometry.svg", "lama-t-rex-by-relation.svg", "sentiment-laptop-fair-seeds.svg"]
-    assert (done.code, [Path(line).name for line in done.out.split()]) == (0, names)
-    (results / "sentiment-laptop-fair-seeds.csv").write_text("data,row\nlaptop,lstm\n", encoding="utf-8")
-    done = run("sentiment", "--results", results)
-    assert done.code == 2 and "seeds.csv:2: columns data, protocol" in done.err
-    done = run("lama")
-    assert done.code == 2 and "--results is not given; python -m analyses.knowledge --out DIR" in done.err
-    done = run("recall-by-relation", "--results", results)
-    assert done.code == 2 and done.err.count("\n") == 1
-    assert "no dependency-*-fair-by-relation.json there, which python -m analyses.dependency" in done.err
-
-
-def test_all_leaves_out_what_has_no_results(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = {name: figures.FIGURES[name] for name in ("heatmap", "uas-by-layer")}
-    monkeypatch.setattr(figures, "FIGURES", kept)
-    done = run("all", "--results", tmp_path, "--text", "Owls see", "--formats", "svg")
-    assert done.code == 0 and len(done.out.split()) == 1
-    assert done.err.startswith("figures: uas-by-layer left out: ") and done.err.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (["picture"], "invalid choice: 'picture'"),
-        (["heatmap", "--layers", "x"], "an index, all or best is expected, found 'x'"),
-        (["heatmap", "--text", "a", "--layers", "all", "1"], "--layers: all and best stand alone"),
-        (["heatmap", "--text", "a", "--layers", "9"], "layer"),
-        (["heatmap", "--sentence", "nope"], "found no 'nope'"),
-        (["heatmap", "--text", "a", "--sentence", "b"], "not allowed with"),
-        (["uas-by-layer", "--data", "/nowhere/x.conllu"], "/nowhere/x.conllu"),
-    ],
-)
-def test_wrong_use(run: Run, args: list[str], message: str) -> None:
-    done = run(*args)
-    assert (done.code, done.out) == (2, "")
-    assert message in done.err and done.err.count("\n") == 1
-
-
-def test_wrong_folders(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("", encoding="utf-8")
-    done = run("heatmap", "--text", "Owls see")
-    assert done.code == 2 and done.err.count("\n") == 1
-    (tmp_path / "out").unlink()
-    done = run("uas-by-layer", "--data", tmp_path)
-    assert done.code == 2 and "a folder with ud/en_pud-wu2020.conllu or" in done.err
-
-
-def test_bias(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from analyses.bias import DECODERS
-
-    monkeypatch.setattr(figures, "TREE_DECODERS", {"chart-row": DECODERS["chart-row"]})
-    assert run("bias", "--matrices", "4", "--formats", "svg", "--quiet").code == 0
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["bias.svg"]

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pretraining.config import DataConfig, ModelConfig, OptimConfig, TrainConfig
+
 STEPS = 12
 
 TOML = f"""\
@@ -36,6 +38,13 @@ warmup_steps = 2
 neighbour_steps = 3
 decay = 0.5
 """
+
+
+CONFIG = TrainConfig(
+    model=ModelConfig(vocab_size=80, hidden_size=16, num_hidden_layers=2, num_attention_heads=2),
+    data=DataConfig(shards=("a", "b"), heldout=("c",)),
+    optim=OptimConfig(steps=STEPS, warmup_steps=2),
+)
 
 
 @pytest.fixture(scope="session")
