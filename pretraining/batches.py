@@ -61,11 +61,11 @@ class Batch:
     targets: NDArray[np.int64]
 
 
-def pack(pieces: Pieces, length: int) -> NDArray[np.int64]:
+def pack(pieces: Pieces, length: int, *, packed: bool = True) -> NDArray[np.int64]:
     """Spans of ``pieces.ids`` for sequences of at most ``length`` pieces with [CLS] and [SEP].
 
-    Whole sentences of one document follow each other while they fit; one that is longer than a
-    sequence is cut.
+    Whole sentences of one document follow each other while they fit, or, if not ``packed``, each is a sequence
+    of its own; one that is longer than a sequence is cut.
 
     Shapes:
         returns int64 [sequences, 2], (start, end) with end exclusive
@@ -78,7 +78,7 @@ def pack(pieces: Pieces, length: int) -> NDArray[np.int64]:
             continue
         start = end = bounds[first]
         for next_end in bounds[first + 1 : last + 1]:
-            if next_end - start > room and end > start:
+            if end > start and (not packed or next_end - start > room):
                 spans.append((start, end))
                 start = end
             while next_end - start > room:
@@ -123,11 +123,14 @@ class Batches:
 
     def __init__(self, pieces: Pieces, specials: Specials, config: DataConfig, *, seed: int) -> None:
         self._pieces, self._specials, self._config, self._seed = pieces, specials, config, seed
-        self._short = _Stream(pieces, config.length, config.batch_size, seed)
-        self._long = _Stream(pieces, config.long_length, config.long_batch_size, seed + 1)
+        packed = config.packed
+        self._short = _Stream(pack(pieces, config.length, packed=packed), config.batch_size, seed)
+        self._long = _Stream(
+            pack(pieces, config.long_length, packed=packed), config.long_batch_size, seed + 1
+        )
         if config.first_steps:
             size = config.batch_size * config.length // config.first_length
-            self._first = _Stream(pieces, config.first_length, size, seed + 2)
+            self._first = _Stream(pack(pieces, config.first_length, packed=packed), size, seed + 2)
 
     def __getitem__(self, step: int) -> Batch:
         spans = self._spans(step)
@@ -152,9 +155,9 @@ class Batches:
 class _Stream:
     """Batches of sequences of one length."""
 
-    def __init__(self, pieces: Pieces, length: int, batch_size: int, seed: int) -> None:
-        self._spans = pack(pieces, length)
-        self._order = Order(self._spans, batch_size=batch_size, seed=seed)
+    def __init__(self, spans: NDArray[np.int64], batch_size: int, seed: int) -> None:
+        self._spans = spans
+        self._order = Order(spans, batch_size=batch_size, seed=seed)
 
     def __getitem__(self, index: int) -> NDArray[np.int64]:
         return self._spans[self._order[index]]

@@ -15,26 +15,33 @@ from probe.options import POOLS, Pool
 
 
 def treebank_scores(p: probe.Probe, sentences: Sequence[Sentence], *, name: str) -> list[dict[str, Any]]:
-    """UAS, UUAS and NED of every layer and pool under both protocols (Eisner, ``dist``, ``pair``).
+    """UAS, UUAS and NED of every layer and pool under both protocols (Eisner, ``dist``, ``pair``)."""
+    rows = []
+    for (layer, pool), scored in layer_evaluations(p, sentences, name=name, pools=POOLS):
+        row: dict[str, Any] = {"layer": layer, "pool": pool}
+        for protocol, evaluation in scored.items():
+            row[protocol] = {score.name: round(score.value, 2) for score in evaluation.scores}
+        rows.append(row)
+    return rows
 
-    One pass over the model serves all of them.
-    """
-    sets = list(p.impact_many([s.words for s in sentences], layer="all", pool=POOLS, errors="return"))
+
+def layer_evaluations(
+    p: probe.Probe, sentences: Sequence[Sentence], *, name: str, pools: Sequence[Pool]
+) -> Iterator[tuple[tuple[int, Pool], dict[ProtocolName, Evaluation]]]:
+    """Every layer and pool with its evaluation under each protocol; one pass over the model serves all of them."""
+    sets = list(p.impact_many([s.words for s in sentences], layer="all", pool=pools, errors="return"))
     kept = [
         (s, found) for s, found in zip(sentences, sets, strict=True) if isinstance(found, probe.ImpactSet)
     ]
     gold = [sentence for sentence, _ in kept]
-    rows = []
     for layer in range(p.n_layers + 1):
-        for pool in POOLS:
+        for pool in pools:
             matrices = [found.select(layer=layer, pool=pool) for _, found in kept]
-            row: dict[str, Any] = {"layer": layer, "pool": pool}
+            scored: dict[ProtocolName, Evaluation] = {}
             for protocol in PROTOCOLS:
                 method = _method(protocol, layer=layer, pool=pool)
-                scored = _evaluate(gold, matrices, method, p, data=name, name=p.name)
-                row[protocol] = {score.name: round(score.value, 2) for score in scored.scores}
-            rows.append(row)
-    return rows
+                scored[protocol] = _evaluate(gold, matrices, method, p, data=name, name=p.name)
+            yield (layer, pool), scored
 
 
 def best_setting(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 _NAMES = {
     int: "an integer",
+    bool: "true or false",
     float: "a number",
     tuple[str, ...]: "a list of strings",
     tuple[float, float]: "a list of two numbers",
@@ -43,7 +44,8 @@ class DataConfig:
     of the model's window is untrained. The first ``first_steps`` steps take sequences of ``first_length``
     pieces, sentences cut, in batches of as many pieces as ever: among few words it is soon found that
     neighbours matter (the plateau of small masked LMs). The masking ratio of a sequence is uniform in
-    [``mask_low``, ``mask_high``], whole words at a time.
+    [``mask_low``, ``mask_high``], whole words at a time. Without ``packed`` every sequence is a single sentence,
+    and batches have fewer pieces.
     """
 
     shards: tuple[str, ...]
@@ -57,6 +59,7 @@ class DataConfig:
     first_steps: int = 0
     mask_low: float = 0.05
     mask_high: float = 0.35
+    packed: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,20 +104,37 @@ def read_config(path: Path) -> TrainConfig:
             the file and the key.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a TOML file ({error})") from error
-    try:
-        sections = {
-            "model": _build(ModelConfig, table.pop("model", {}), "model."),
-            "data": _build(DataConfig, table.pop("data", {}), "data."),
-            "optim": _build(OptimConfig, table.pop("optim", {}), "optim."),
-        }
-        config = _build(TrainConfig, table | sections)
-        _check_counts(config)
-        _check(config)
+        return from_table(read_table(path))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file, unchecked.
+
+    Raises:
+        ValueError: not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"not a TOML file ({error})") from error
+
+
+def from_table(table: dict[str, Any]) -> TrainConfig:
+    """A configuration from nested plain values, checked; keys that are left out have their defaults.
+
+    Raises:
+        ValueError: an unknown or missing key, or a value of the wrong type or out of range; names the key.
+    """
+    sections = {
+        "model": _build(ModelConfig, table.get("model", {}), "model."),
+        "data": _build(DataConfig, table.get("data", {}), "data."),
+        "optim": _build(OptimConfig, table.get("optim", {}), "optim."),
+    }
+    config = _build(TrainConfig, table | sections)
+    _check_counts(config)
+    _check(config)
     return config
 
 

@@ -22,7 +22,7 @@ from transformers import ModernBertForMaskedLM
 
 from pretraining import checkpoint
 from pretraining.batches import Batch, Batches, Specials, assemble, mask_words, pack
-from pretraining.config import TrainConfig, as_table, read_config
+from pretraining.config import TrainConfig, as_table, from_table, read_config
 from pretraining.model import build_model, masked_logits, release_neighbours, set_unigram_bias
 from pretraining.optimizers import build_optimizers, schedule, set_rate
 from pretraining.prepare import join, prepare_shard, prepare_tokenizer, shard_path
@@ -74,8 +74,22 @@ def evaluate(model: ModernBertForMaskedLM, batches: list[Batch], device: torch.d
     return loss / total, correct / total
 
 
-def train(config: TrainConfig, corpora: Path, out: Path, *, device: torch.device) -> None:
-    """Train to the configured number of steps, from the newest checkpoint in ``out``."""
+def train(
+    config: TrainConfig, corpora: Path, out: Path, *, device: torch.device, begin: Path | None = None
+) -> None:
+    """Train to the configured number of steps, from the newest checkpoint in ``out``.
+
+    Args:
+        config: of the run.
+        corpora: folder of the shards.
+        out: folder of the run, made if it is not there.
+        device: to train on.
+        begin: checkpoint of another run to begin with, where ``out`` has none yet; from its step on.
+
+    Raises:
+        FileNotFoundError: a shard is missing.
+        ValueError: ``out`` holds a run of another configuration, or there is no text.
+    """
     for name in (*config.data.shards, *config.data.heldout):
         shard_path(corpora, name)  # a missing one is better reported now than after an hour of tokenizing
     out.mkdir(parents=True, exist_ok=True)
@@ -90,7 +104,8 @@ def train(config: TrainConfig, corpora: Path, out: Path, *, device: torch.device
     start = checkpoint.newest(out)
     if start:
         check_same_run(out / "config.json", config)
-    progress = checkpoint.load(start, model, optimizers) if start else checkpoint.Progress()
+    source = start or begin
+    progress = checkpoint.load(source, model, optimizers) if source else checkpoint.Progress()
     _forget_after(out / "curve.jsonl", progress.step)
     about = as_table(config) | {
         "hardware": _hardware(device),
@@ -111,8 +126,11 @@ def check_same_run(path: Path, config: TrainConfig) -> None:
     Raises:
         ValueError: names what differs.
     """
-    before, now = (_fixed_part(table) for table in (json.loads(path.read_text("utf-8")), as_table(config)))
-    if changed := [key for key in now if before.get(key) != now[key]]:
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    # What a run was begun without has its default.
+    started = from_table({key: recorded[key] for key in as_table(config)})
+    before, now = _fixed_part(as_table(started)), _fixed_part(as_table(config))
+    if changed := [key for key in now if before[key] != now[key]]:
         raise ValueError(
             f"{path.parent}: begun with another configuration ({', '.join(changed)}): use a new folder"
         )
@@ -125,8 +143,7 @@ def _fixed_part(table: dict[str, Any]) -> dict[str, Any]:
         for key, value in table[section].items()
     }
     movable = ("optim.steps", "optim.decay")
-    fixed = {key: value for key, value in flat.items() if key not in movable} | {"seed": table["seed"]}
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in fixed.items()}
+    return {key: value for key, value in flat.items() if key not in movable} | {"seed": table["seed"]}
 
 
 def _hardware(device: torch.device) -> str:

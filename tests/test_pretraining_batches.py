@@ -124,6 +124,18 @@ def test_pack_by_hand() -> None:
     assert pack(pieces, 8).tolist() == [list(span) for span in expected]
 
 
+@given(documents=DOCUMENTS, length=st.integers(3, 24))
+def test_single_sentences(documents: Documents, length: int) -> None:
+    pieces = pieces_of(documents)
+    spans = pack(pieces, length, packed=False).tolist()
+    cut = [
+        (start, min(start + length - 2, last))
+        for first, last in pairwise(pieces.sentences.tolist())
+        for start in range(first, last, length - 2)
+    ]
+    assert spans == [list(span) for span in cut]
+
+
 def test_assemble() -> None:
     pieces = pieces_of([[3, 1]])
     ids = assemble(pieces, np.array([[0, 3], [3, 4]]), specials_of(9))
