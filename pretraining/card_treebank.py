@@ -14,10 +14,12 @@ from data import Sentence
 from probe.options import POOLS, Pool
 
 
-def treebank_scores(p: probe.Probe, sentences: Sequence[Sentence], *, name: str) -> list[dict[str, Any]]:
+def treebank_scores(
+    p: probe.Probe, sentences: Sequence[Sentence], *, name: str, pools: Sequence[Pool] = POOLS
+) -> list[dict[str, Any]]:
     """UAS, UUAS and NED of every layer and pool under both protocols (Eisner, ``dist``, ``pair``)."""
     rows = []
-    for (layer, pool), scored in layer_evaluations(p, sentences, name=name, pools=POOLS):
+    for (layer, pool), scored in layer_evaluations(p, sentences, name=name, pools=pools):
         row: dict[str, Any] = {"layer": layer, "pool": pool}
         for protocol, evaluation in scored.items():
             row[protocol] = {score.name: round(score.value, 2) for score in evaluation.scores}

@@ -1,7 +1,7 @@
 """Evaluate a model as the model card reports it; prints JSON.
 
     python -m pretraining.evaluate --heldout WIKIPEDIA.txt.xz BOOKS.txt.xz --ratios .15 .3 .5 .7 --positions \
-        --dev ewt-dev.conllu --test pud.conllu --blimp blimp
+        --dev ewt-dev.conllu --test pud.conllu --wsj wsj-sample/dependencies --scidtb scidtb/test --blimp blimp
 
 Layer and pool are chosen on the development treebank, never on the test treebank.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from typing import Any
 import probe
 from analyses import evaluate_pairs, score_pairs
 from analyses.acceptability import first_pairs
-from data import read_conllu, read_minimal_pairs
+from analyses.dependency import wsj10
+from data import Sentence, read_conllu, read_minimal_pairs, read_scidtb
+from pretraining.card_discourse import discourse_scores
 from pretraining.card_heldout import position_rows, ratio_rows, read_shard
 from pretraining.card_treebank import best_setting, scores_on_test, treebank_scores
 from probe.commands import positive
@@ -57,9 +60,17 @@ def build_parser() -> argparse.ArgumentParser:
     add("--positions", action="store_true", help="of the shards, too: accuracy by position in the window")
     add("--dev", type=Path, metavar="FILE", help="development treebank, CoNLL-U: every layer and pool")
     add("--test", type=Path, metavar="FILE", help="test treebank, CoNLL-U: one layer and pool")
-    add("--layer", type=int, help="for the test treebank (default: the best on --dev)")
-    add("--pool", choices=POOLS, help="for the test treebank (default: the best on --dev)")
-    add("--limit", type=positive, metavar="N", help="only the first N sentences of each treebank")
+    add(
+        "--wsj",
+        type=Path,
+        metavar="DIR",
+        help="NLTK's Penn Treebank sample, .dp files: WSJ10, one layer and pool",
+    )
+    add("--scidtb", type=Path, metavar="PATH", help="discourse trees: one layer, pool state")
+    add("--layer", type=int, help="for the tests (default: the best on --dev)")
+    add("--pool", choices=POOLS, help="for the tests (default: the best on --dev)")
+    add("--pools", nargs="+", choices=POOLS, default=POOLS, help="to compare on --dev (default: all)")
+    add("--limit", type=positive, metavar="N", help="only the first N sentences or documents of each")
     add("--blimp", type=Path, metavar="DIR", help="minimal pairs, .jsonl files")
     add("--pairs", type=positive, metavar="N", help="only the first N pairs of each paradigm")
     add("--random-model", action=switch, default=True, help="random weights on --test and --blimp, too")
@@ -83,8 +94,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if (args.layer is None) != (args.pool is None):
         parser.error("--layer and --pool go together")
-    if args.test and not args.dev and args.layer is None:
-        parser.error("--test needs a layer and a pool: give --dev, or --layer and --pool")
+    for name in ("test", "wsj", "scidtb"):
+        if getattr(args, name) and not args.dev and args.layer is None:
+            parser.error(f"--{name} needs a layer and a pool: give --dev, or --layer and --pool")
     if args.positions and not args.heldout:
         parser.error("--positions needs a shard: give --heldout")
     try:
@@ -127,22 +139,30 @@ def _treebanks(args: argparse.Namespace, p: probe.Probe) -> dict[str, Any]:
     result: dict[str, Any] = {}
     layer, pool = args.layer, args.pool
     if args.dev:
-        sentences = list(islice(read_conllu(args.dev), args.limit))
-        rows = treebank_scores(p, sentences, name=args.dev.stem)
+        bank = list(islice(read_conllu(args.dev), args.limit))
+        rows = treebank_scores(p, bank, name=args.dev.stem, pools=args.pools)
         best = best_setting(rows)
-        result |= {"treebank": args.dev.stem, "sentences": len(sentences), "rows": rows, "best": best}
+        result |= {"treebank": args.dev.stem, "sentences": len(bank), "rows": rows, "best": best}
         if layer is None:
             layer, pool = best["layer"], best["pool"]
+    tests: dict[str, tuple[str, Iterator[Sentence]]] = {}
     if args.test:
-        result["test"] = scores_on_test(
+        tests["test"] = args.test.stem, read_conllu(args.test)
+    if args.wsj:
+        tests["wsj"] = "wsj10", wsj10(args.wsj)
+    for key, (name, sentences) in tests.items():
+        result[key] = scores_on_test(
             p,
-            list(islice(read_conllu(args.test), args.limit)),
+            list(islice(sentences, args.limit)),
             layer=layer,
             pool=pool,
-            name=args.test.stem,
+            name=name,
             random_model=args.random_model,
             seed=args.seed,
         )
+    if args.scidtb:
+        documents = list(islice(read_scidtb(args.scidtb), args.limit))
+        result["scidtb"] = discourse_scores(p, documents, layer=layer, name=args.scidtb.name, seed=args.seed)
     return result
 
 

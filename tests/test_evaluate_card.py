@@ -231,6 +231,41 @@ class TestCommand:
         assert "random weights" in blank["model"] and model["model"] == result["model"]
         assert model["accuracies"][-1]["pairs"] == 2
 
+    def test_wsj10_and_discourse(self, run: Command, tmp_path: Path, conllu: Path) -> None:
+        wsj, scidtb = tmp_path / "wsj", tmp_path / "a.edu.txt.dep"
+        wsj.mkdir()
+        (wsj / "a.dp").write_text("She\tPRP\t2\nslept\tVBD\t0\n.\t.\t2\n", encoding="utf-8")
+        edus = [
+            ("ROOT", -1, "null"),
+            ("We try this .", 0, "ROOT"),
+            ("It works", 1, "evaluation"),
+            ("here .", 2, "same"),
+        ]
+        root = [{"id": i, "parent": p, "text": t, "relation": r} for i, (t, p, r) in enumerate(edus)]
+        scidtb.write_text(json.dumps({"root": root}), encoding="utf-8")
+        arguments = [
+            "--dev",
+            conllu,
+            "--pools",
+            "mean",
+            "--wsj",
+            wsj,
+            "--scidtb",
+            scidtb,
+            "--no-random-model",
+        ]
+        code, out, err = run(*arguments)
+        assert (code, err) == (0, "")
+        result = json.loads(out)
+        assert {row["pool"] for row in result["rows"]} == {"mean"}
+        rows = {row["name"]: row["UAS"] for row in result["scidtb"]["fair"]}
+        # Heads 0, 1, 2: the left chain has all of them, the right chain (2, 3, 0) none.
+        assert (rows["left-chain"], rows["right-chain"]) == (100.0, 0.0)
+        assert 0 <= rows[result["model"]] <= 100
+        chain = {row["name"]: row["scores"][0]["value"] for row in result["wsj"]["wu2020"]}
+        # Two words are left without the full stop, and the root is given: right by any tree.
+        assert (result["wsj"]["sentences"], chain["right-chain"]) == (1, 100.0)
+
     def test_one_part(self, run: Command, conllu: Path) -> None:
         arguments = ["--test", conllu, "--layer", -1, "--pool", "first", "--no-random-model", "--limit", 2]
         code, out, _ = run(*arguments)
@@ -244,6 +279,8 @@ class TestCommand:
         ("arguments", "message"),
         [
             (["--test", "t.conllu"], "--test needs a layer and a pool"),
+            (["--wsj", "wsj"], "--wsj needs a layer and a pool"),
+            (["--scidtb", "scidtb"], "--scidtb needs a layer and a pool"),
             (["--test", "t.conllu", "--layer", "1"], "--layer and --pool go together"),
             (["--positions"], "--positions needs a shard"),
             (
