@@ -224,7 +224,7 @@ def _run(args: argparse.Namespace) -> int:
     ]
     sys.stdout.write(bias_report.text(rows, reaches, form=args.format, settings=settings))
     if args.out is not None:
-        bias_report.write(rows, reaches, args.out)
+        bias_report.write(rows, reaches, args.out, settings=settings)
     return DONE
 
 

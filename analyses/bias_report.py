@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analyses.figure_style import TEXT_WIDTH, look, save, sign, style
+from probe import __version__
 from probe.commands import UsageError
 from probe.files import whole_file
 
@@ -50,8 +51,22 @@ def check_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def write(rows: Sequence[Bias], reaches: Sequence[Reach], folder: Path) -> None:
+def signature(settings: Mapping[str, object]) -> str:
+    """How the figure was made: ``matrices``, ``scale`` and ``seed`` of the random matrices."""
+    drawn = " ".join(f"{name}:{value}" for name, value in settings.items())
+    return f"random impact matrices | {drawn} | v{__version__} | protocol:fair | bs:1000"
+
+
+def write(
+    rows: Sequence[Bias], reaches: Sequence[Reach], folder: Path, *, settings: Mapping[str, object]
+) -> None:
     """Write bias.csv, bias.pdf, bias.png, bias.svg and, unless there is none, reach.csv into a folder.
+
+    Args:
+        rows: as ``analyses.bias.measure_bias`` gives them.
+        reaches: as ``analyses.bias.measure_reach`` gives them.
+        folder: where to.
+        settings: of the random matrices, for the signature of the figure.
 
     Raises:
         OSError: a file cannot be written.
@@ -62,7 +77,7 @@ def write(rows: Sequence[Bias], reaches: Sequence[Reach], folder: Path) -> None:
             with whole_file(folder / name) as file:
                 file.write(_csv(table))
     with style():
-        save(figure(rows), folder / "bias")
+        save(figure(rows, signature=signature(settings)), folder / "bias")
 
 
 def figure(rows: Sequence[Bias], *, signature: str | None = None) -> Figure:

@@ -56,7 +56,7 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         """The lines for a notebook."""
-        return f"<pre>{html.escape(self.name)}\n{html.escape(str(self))}</pre>"
+        return f'<pre style="font-family:monospace">{html.escape(self.name)}\n{html.escape(str(self))}</pre>'
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """The same where a notebook shows plain text."""

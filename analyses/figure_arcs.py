@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from analyses.figure_fonts import drawable
 from analyses.figure_style import (
     BLACK,
     BLUE,
@@ -28,7 +29,9 @@ _RIGHT: dict[str, Any] = {"color": BLUE, "linestyle": "-", "linewidth": 1.3}
 _WRONG: dict[str, Any] = {"color": VERMILION, "linestyle": (0, (3.5, 1.8)), "linewidth": 1.0}
 _UNSCORED: dict[str, Any] = {"color": GREY, "linestyle": (0, (1, 1.4)), "linewidth": 0.9}
 
-_FONT, _SMALLEST_FONT, _GAP = 7.5, 5.5, 6.0
+_FONT, _SMALLEST_FONT, _GAP = 7.5, 6.0, 6.0
+_SMALL = 6.0
+"""Points of \"ROOT\" and the legend."""
 _LEVEL, _FIRST = 10.0, 8.0
 """Points from one level of arcs to the next, and from the words to the first."""
 
@@ -59,7 +62,7 @@ def arcs(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    n = len(words)
+    n, words = len(words), drawable(words)
     heads = _heads(predicted, n, "predicted")
     true = None if gold is None else _heads(gold, n, "gold")
     counted = [True] * n if scored is None else list(scored)
@@ -154,14 +157,14 @@ def _draw(
             _arc(axes, ends, up * _FIRST, up * height, look)
         elif head == 0:
             axes.plot([places[d]] * 2, [up * _FIRST, up * top], **look)
-            axes.text(places[d] + 2, up * top, "ROOT", fontsize=5.5, va="top" if up > 0 else "bottom")
+            axes.text(places[d] + 2, up * top, "ROOT", fontsize=_SMALL, va="top" if up > 0 else "bottom")
         else:
             continue
         arrow = "v" if up > 0 else "^"
         axes.plot(places[d], up * (_FIRST - 1), marker=arrow, markersize=3.2, color=look["color"])
         if look is _WRONG:
             middle = (places[d] + places[head - 1]) / 2 if head else places[d]
-            axes.plot(middle, up * (_FIRST + _LEVEL * levels.get(d, 1)), **_CROSS)
+            axes.plot(middle, up * (_FIRST + _LEVEL * levels[d] if head else top - _LEVEL / 2), **_CROSS)
     return top + 6
 
 
@@ -196,6 +199,6 @@ def _legend(axes: Axes, looks: Sequence[dict[str, Any]], bottom: float) -> float
         axes.plot([left, left + 16], [line, line], **look)
         if look is _WRONG:
             axes.plot(left + 8, line, **_CROSS)
-        axes.text(left + 19, line, label, fontsize=6, va="center")
+        axes.text(left + 19, line, label, fontsize=_SMALL, va="center")
         left += 19 + 3.4 * len(label) + 8
     return line - 8

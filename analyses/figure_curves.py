@@ -5,11 +5,12 @@ Published figures have hollow marks or thin dotted lines and say so; all others 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analyses.figure_results import settings, shared_signature
-from analyses.figure_style import BLACK, COLUMN_WIDTH, GREY, look, sign
+from analyses.figure_style import BLACK, COLUMN_WIDTH, GREY, look, set_height, sign
 from analyses.tables import Cell, Row, Table
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 _LEVELS: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 """Lines of the rows that have no layer."""
+
+_WIDEST = 50
+"""Letters of a legend in the width of a column."""
+
+_HEIGHT = 1.7
+"""Inches of the axes of curves."""
 
 _BELOW_ZERO = -2
 """Lower end of a scale in percent, so that a mark at 0 is whole."""
@@ -50,7 +57,7 @@ def by_layer(table: Table, *, column: str = "UAS") -> Figure:
             level.append((row, cell))
     if not series:
         raise ValueError(f"{table.title}: expected rows with a layer, found none")
-    figure = Figure(figsize=(COLUMN_WIDTH, 2.5 + 0.07 * (len(series) + len(level))), layout="constrained")
+    figure = Figure(figsize=(COLUMN_WIDTH, COLUMN_WIDTH), layout="constrained")
     axes = figure.subplots()
     for index, (name, points) in enumerate(series.items()):
         points.sort(key=lambda point: point[0])
@@ -59,7 +66,7 @@ def by_layer(table: Table, *, column: str = "UAS") -> Figure:
     layers = sorted({x for points in series.values() for x, _ in points})
     axes.set(xlabel="layer (0: embeddings)", ylabel=f"{column} (%)", xticks=layers)
     axes.set_ylim(bottom=_BELOW_ZERO)
-    _finish(figure, axes, table)
+    _finish(figure, axes, _HEIGHT, table)
     return figure
 
 
@@ -78,7 +85,7 @@ def by_distance(table: Table, *, signature: str = "") -> Figure:
     rows = [row for row in table.rows if not row.name.startswith("root ")]
     if not rows:
         raise ValueError(f"{table.title}: expected rows, found none")
-    figure = Figure(figsize=(COLUMN_WIDTH, 2.5 + 0.1 * len(table.columns)), layout="constrained")
+    figure = Figure(figsize=(COLUMN_WIDTH, COLUMN_WIDTH), layout="constrained")
     axes = figure.subplots()
     width = 0.36 / max(1, len(table.columns) - 1)
     for index, name in enumerate(table.columns):
@@ -89,7 +96,7 @@ def by_distance(table: Table, *, signature: str = "") -> Figure:
     axes.set_xticks(range(len(rows)), labels=labels)
     axes.set(xlabel="words from dependent to head (number of arcs)", ylabel="head found (%)")
     axes.set_ylim(bottom=_BELOW_ZERO)
-    _finish(figure, axes, table, signature)
+    _finish(figure, axes, _HEIGHT, table, signature)
     return figure
 
 
@@ -109,9 +116,7 @@ def by_relation(table: Table, *, most: int = 20, signature: str = "") -> Figure:
     rows = table.rows[:most]
     if not rows:
         raise ValueError(f"{table.title}: expected rows, found none")
-    figure = Figure(
-        figsize=(COLUMN_WIDTH, 1.1 + 0.17 * len(rows) + 0.1 * len(table.columns)), layout="constrained"
-    )
+    figure = Figure(figsize=(COLUMN_WIDTH, COLUMN_WIDTH), layout="constrained")
     axes = figure.subplots()
     for index, name in enumerate(table.columns):
         shift = 0.5 * ((index + 0.5) / len(table.columns) - 0.5)
@@ -123,14 +128,11 @@ def by_relation(table: Table, *, most: int = 20, signature: str = "") -> Figure:
             elinewidth=0.7, **own,
         )  # fmt: skip
     axes.set_yticks(range(len(rows)), labels=[row.name for row in rows])
-    axes.set(xlabel="head found (%)", xlim=(-2, 102))
-    axes.invert_yaxis()
+    axes.set(xlabel="head found (%)", xlim=(-2, 102), ylim=(len(rows) - 0.4, -0.6))
     axes.grid(axis="y")
     axes.set_axisbelow(True)
-    left = (
-        "" if len(rows) == len(table.rows) else f" | the {most} most frequent of {len(table.rows)} relations"
-    )
-    _finish(figure, axes, table, signature, left)
+    left = "" if len(rows) == len(table.rows) else f"the {most} most frequent of {len(table.rows)} relations"
+    _finish(figure, axes, 0.18 * len(rows), table, signature, left)
     return figure
 
 
@@ -160,23 +162,24 @@ def _line(axes: Axes, xs: Sequence[float], cells: Sequence[Cell], name: str, own
 
 
 def _level_lines(axes: Axes, rows: Sequence[tuple[Row, Cell]]) -> None:
-    """Rows that no layer belongs to: own baselines grey, published figures thin and black."""
+    """Rows that no layer belongs to: own baselines grey, published figures thin, dotted and in one entry."""
     own = [(row, cell) for row, cell in rows if row.kind != "published"]
     for index, (row, cell) in enumerate(own):
         line = _LEVELS[index % len(_LEVELS)]
         axes.axhline(cell.value, color=GREY, linestyle=line, linewidth=0.8, label=row.name)
     published = [(row, cell) for row, cell in rows if row.kind == "published"]
-    for row, cell in published:
-        axes.axhline(cell.value, color=BLACK, linestyle=(0, (1, 2)), linewidth=0.6)
-        axes.text(
-            1.0, cell.value, f"{row.name} (published)", fontsize=5, va="bottom", ha="right",
-            transform=axes.get_yaxis_transform(),
-        )  # fmt: skip
+    names = ", ".join(f"{row.name} {cell.value:.1f}" for row, cell in published)
+    for index, (_, cell) in enumerate(published):
+        label = None if index else textwrap.fill(f"published: {names}", _WIDEST)
+        axes.axhline(cell.value, color=BLACK, linestyle=(0, (1, 2)), linewidth=0.6, label=label)
 
 
-def _finish(figure: Figure, axes: Axes, table: Table, *more: str) -> None:
-    """Legend above, what was measured below."""
+def _finish(figure: Figure, axes: Axes, height: float, table: Table, *more: str) -> None:
+    """Legend above, what was measured below, and axes of this height."""
     handles, labels = axes.get_legend_handles_labels()
-    columns = 1 if max(map(len, labels)) > 30 else 2
+    columns = 1 if max(map(len, labels)) > _WIDEST / 2 else 2
     figure.legend(handles, labels, loc="outside upper left", ncols=columns)
-    sign(figure, " | ".join(filter(None, [table.title, shared_signature(table), *more])))
+    signature = " | ".join(filter(None, [table.title, shared_signature(table), *more]))
+    sign(figure, signature)
+    lines = sum(label.count("\n") + 1 for label in labels)
+    set_height(figure, height, legend=-(-lines // columns), signature=signature)

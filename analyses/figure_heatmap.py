@@ -9,15 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 from wcwidth import wcswidth
 
+from analyses.figure_fonts import drawable
 from analyses.figure_style import COLUMN_WIDTH, sign
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_CELL = 8.6
-"""Points from one word to the next."""
-_LETTER = 3.9
-"""Points of a letter of an axis, about."""
+_CELL, _SMALLEST_CELL = 8.6, 6.6
+"""Points from one word to the next: less where the figure then has the width of a column."""
+_LETTER = 0.55
+"""Width of a letter of an axis, about, its size being 1."""
+_BESIDE = 66
+"""Points beside words and cells: label of the axis, colour bar."""
 
 
 def heatmap(
@@ -42,8 +45,12 @@ def heatmap(
     n = len(words)
     if matrix.shape != (n, n) or n == 0:
         raise ValueError(f"expected a matrix [n, n] for n > 0 words, found {matrix.shape} for {n} words")
-    side, longest = n * _CELL, _LETTER * max(map(_width, words))
-    size = (max(COLUMN_WIDTH, (side + longest + 70) / 72), (side + longest + 50) / 72)
+    words = drawable(words)
+    longest = _LETTER * max(map(_width, words))
+    cell = float(np.clip((72 * COLUMN_WIDTH - _BESIDE) / (n + longest), _SMALLEST_CELL, _CELL))
+    font = min(7.0, cell)
+    side = n * cell + longest * font
+    size = (max(COLUMN_WIDTH, (side + _BESIDE) / 72), (side + 50) / 72)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     shown = np.ma.masked_array(matrix, mask=np.eye(n, dtype=bool))
@@ -51,7 +58,7 @@ def heatmap(
     axes.plot(range(n), range(n), linestyle="", marker="x", color="0.7", markersize=2.5, markeredgewidth=0.5)
     axes.set_xticks(range(n), labels=words, rotation=90)
     axes.set_yticks(range(n), labels=words)
-    axes.tick_params(length=0, pad=2)
+    axes.tick_params(length=0, pad=2, labelsize=font)
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     axes.set(xlabel="impact of", ylabel="impact on")

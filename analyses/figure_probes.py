@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyses.figure_curves import bars
-from analyses.figure_results import shared_signature
-from analyses.figure_style import BLACK, COLUMN_WIDTH, GREY, TEXT_WIDTH, look, sign
+from analyses.figure_results import settings, shared_signature
+from analyses.figure_style import BLACK, COLUMN_WIDTH, GREY, TEXT_WIDTH, look, set_height, sign
 from analyses.knowledge_results import COLUMNS
 from analyses.tables import Row, Table
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _LAYER = re.compile(r"(.+) layer (\d+)")
 _MOST = 3
 """Panels in a line."""
+_LETTERS = 24
+"""Longer names of relations are cut, or they would leave no room."""
 
 
 def measures_by_layer(tables: Sequence[Table], columns: Sequence[str]) -> Figure:
@@ -70,8 +72,19 @@ def _series(tables: Sequence[Table]) -> list[tuple[str, Table, list[tuple[int, R
         for row in table.rows:
             if match := _LAYER.fullmatch(row.name):
                 series.setdefault((match[1], at), []).append((int(match[2]), row))
-    found = [(name, tables[at], rows) for (name, at), rows in series.items()]
+    # The curves of one model are told apart by their data, if there are several; published ones have no data.
+    about = {(name, data) for (name, _), rows in series.items() if (data := _data(rows[0][1]))}
+    several = {name for name, _ in about if sum(other == name for other, _ in about) > 1}
+    found = []
+    for (name, at), rows in series.items():
+        data = _data(rows[0][1]) if name in several else ""
+        found.append((f"{name}, {data}" if data else name, tables[at], rows))
     return sorted(found, key=lambda one: one[2][0][1].kind == "published")
+
+
+def _data(row: Row) -> str:
+    """The name of a row's data; empty for published rows."""
+    return settings(row).get("data", "").partition("@")[0]
 
 
 def _curve(axes: Axes, name: str, rows: Sequence[tuple[int, Row]], column: int, index: int) -> None:
@@ -83,7 +96,10 @@ def _curve(axes: Axes, name: str, rows: Sequence[tuple[int, Row]], column: int, 
     if rows[0][1].kind == "published":
         dots = (0, (1, 1 + index % 4))
         axes.plot(xs, values, color=GREY, linestyle=dots, linewidth=1, label=f"{name} (published)")
-        axes.annotate(name, (xs[-1], values[-1]), fontsize=5, color=GREY, ha="right", va="bottom")
+        axes.annotate(
+            name, (xs[-1], values[-1]), (2, 0), textcoords="offset points", fontsize=6, color=GREY,
+            va="center", annotation_clip=False,
+        )  # fmt: skip
         return
     axes.errorbar(xs, values, yerr=bars(cells), label=name, elinewidth=0.7, **look(index))
 
@@ -108,7 +124,7 @@ def facts_by_relation(table: Table, *, column: str = "P@1") -> Figure:
     if not own:
         raise ValueError(f"{table.title}: expected a row a relation, found none")
     own.sort(key=lambda row: -_value(row, at))
-    figure = Figure(figsize=(COLUMN_WIDTH, 1.2 + 0.16 * len(own)), layout="constrained")
+    figure = Figure(figsize=(COLUMN_WIDTH, COLUMN_WIDTH), layout="constrained")
     axes = figure.subplots()
     # The columns of the model are its own measures, all others are P@1 of a baseline.
     beside = [name for name in table.columns if name.startswith(f"{column} ") and name not in COLUMNS]
@@ -123,15 +139,23 @@ def facts_by_relation(table: Table, *, column: str = "P@1") -> Figure:
             elinewidth=0.7, **look(index) | {"linestyle": "", "markersize": 3},
         )  # fmt: skip
     _published(axes, table, own, at)
-    axes.set_yticks(range(len(own)), labels=[row.name for row in own], fontsize=6)
+    axes.set_yticks(range(len(own)), labels=[_short(row.name) for row in own], fontsize=6.5)
     axes.set(xlabel=f"{column} (%)", xlim=(-2, 102), ylim=(len(own) - 0.5, -0.5))
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2)
-    signature = next((note for note in table.notes if " | " in note), "")
-    sign(figure, " | ".join(filter(None, [table.title, signature])))
+    note = next((note for note in table.notes if " | " in note), "")
+    signature = " | ".join(filter(None, [table.title, note]))
+    sign(figure, signature)
+    set_height(figure, 0.17 * len(own), legend=-(-len(labels) // 2), signature=signature)
     return figure
+
+
+def _short(relation: str) -> str:
+    """``P131 located in the ad… (525)``: identifier and number say which relation it is."""
+    name, bracket, number = relation.rpartition(" (")
+    return f"{name[: _LETTERS - 1].rstrip()}…{bracket}{number}" if len(name) > _LETTERS else relation
 
 
 def _published(axes: Axes, table: Table, own: Sequence[Row], at: int) -> None:

@@ -16,14 +16,12 @@ from __future__ import annotations
 
 import io
 import textwrap
-import unicodedata
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from analyses.figure_fonts import families, make_drawable
 from probe.files import whole_file
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ COLUMN_WIDTH, TEXT_WIDTH = 3.3, 6.9
 
 DPI = 300
 
-SIGNATURE_SIZE = 5
+SIGNATURE_SIZE = 6
 """Points."""
 
 BLACK, BLUE, VERMILION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
@@ -46,35 +44,6 @@ PALETTE = (BLUE, VERMILION, GREEN, PURPLE, BLACK, ORANGE, SKY)
 """Okabe and Ito (2008, "Color Universal Design") without yellow, which is too pale on white."""
 _LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1.2)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (3, 3)))
 _MARKERS = ("o", "^", "s", "D", "v", "P", "X")
-
-FALLBACKS = (
-    "Noto Sans",
-    "Noto Sans CJK JP",
-    "Noto Sans CJK SC",
-    "Noto Sans JP",
-    "Noto Sans SC",
-    "Noto Sans KR",
-    "Noto Sans Arabic",
-    "Noto Sans Hebrew",
-    "Noto Sans Devanagari",
-    "Noto Sans Bengali",
-    "Noto Sans Tamil",
-    "Noto Sans Thai",
-    "Noto Sans Ethiopic",
-    "Noto Sans Symbols2",
-    "Noto Emoji",
-    "Hiragino Sans",
-    "Apple SD Gothic Neo",
-    "Arial Unicode MS",
-    "Microsoft YaHei",
-    "Yu Gothic",
-    "Malgun Gothic",
-    "Nirmala UI",
-    "Segoe UI Symbol",
-    "FreeSans",
-    "Unifont",
-)
-"""Fonts asked, in this order and where installed, for characters that DejaVu Sans lacks."""
 
 
 def look(index: int) -> dict[str, Any]:
@@ -96,7 +65,7 @@ def style() -> Iterator[None]:
     import matplotlib
 
     rc: dict[Any, Any] = {
-        "font.family": list(_families()),
+        "font.family": list(families()),
         "font.size": 8,
         "axes.titlesize": 8,
         "axes.labelsize": 8,
@@ -128,6 +97,15 @@ def sign(figure: Figure, signature: str) -> None:
     figure.supxlabel(wrapped(signature, figure.get_figwidth()), fontsize=SIGNATURE_SIZE, color=GREY)
 
 
+def set_height(figure: Figure, axes: float, *, legend: int = 0, signature: str = "") -> None:
+    """Make a figure so high that its axes have `axes` inches beside a legend of so many lines and a signature.
+
+    The labels of the axes have two lines of room.
+    """
+    lines = wrapped(signature, figure.get_figwidth()).count("\n") + 1 if signature else 0
+    figure.set_figheight(axes + 0.5 + 0.155 * legend + 0.105 * lines)
+
+
 def wrapped(text: str, inches: float) -> str:
     """Break a signature between its parts into lines of about this width; only longer parts are broken."""
     letters = max(20, int(72 * inches / (0.58 * SIGNATURE_SIZE)))
@@ -143,12 +121,13 @@ def wrapped(text: str, inches: float) -> str:
 def render(figure: Figure, form: FigureFormat) -> bytes:
     """The figure as a file of this form: the same bytes for the same figure, fonts and matplotlib.
 
-    PDF has its fonts in it as TrueType (publishers refuse Type 3), SVG has letters as outlines.
-    Characters that no installed font has are written as their code points, which a warning says.
+    PDF has its font in it as TrueType (publishers refuse Type 3), SVG has letters as outlines; so has PDF
+    where they come from a fallback font. Characters that no installed font has are written as their code
+    points, which a warning says.
     """
     import matplotlib
 
-    _replace_missing(figure)
+    make_drawable(figure)
     rc: dict[Any, Any] = {"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "perturbed-probe"}
     dates: dict[FigureFormat, dict[str, None]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
     content = io.BytesIO()
@@ -179,49 +158,3 @@ def save(figure: Figure, stem: Path, *, formats: Sequence[FigureFormat] = FORMAT
             file.buffer.write(content)
         paths.append(path)
     return paths
-
-
-def missing(text: str) -> list[str]:
-    """The characters that no font of the figures has, each once, in their order."""
-    known = _known()
-    return [c for c in dict.fromkeys(text) if ord(c) not in known and not _is_invisible(c)]
-
-
-def _is_invisible(character: str) -> bool:
-    """Line ends, joiners and variation selectors have no glyph of their own."""
-    return character == "\n" or unicodedata.category(character) == "Cf" or "\ufe00" <= character <= "\ufe0f"
-
-
-def _replace_missing(figure: Figure) -> None:
-    """Put the code point where a box would be drawn."""
-    from matplotlib.text import Text
-
-    lacking: dict[str, None] = {}
-    for found in figure.findobj(Text):
-        assert isinstance(found, Text)
-        if here := missing(found.get_text()):
-            lacking |= dict.fromkeys(here)
-            found.set_text(found.get_text().translate({ord(c): f"<U+{ord(c):04X}>" for c in here}))
-    if lacking:
-        shown = " ".join(f"U+{ord(c):04X}" for c in list(lacking)[:8]) + (" …" if len(lacking) > 8 else "")
-        warnings.warn(
-            f"no installed font has {shown}: drawn as code points; install Noto Sans of that script",
-            stacklevel=4,
-        )
-
-
-@cache
-def _families() -> tuple[str, ...]:
-    """DejaVu Sans, which comes with matplotlib, and the installed ones of ``FALLBACKS``."""
-    from matplotlib.font_manager import get_font_names
-
-    installed = set(get_font_names())
-    return ("DejaVu Sans", *(name for name in FALLBACKS if name in installed))
-
-
-@cache
-def _known() -> frozenset[int]:
-    """Code points that one of the fonts has."""
-    from matplotlib.font_manager import findfont, get_font
-
-    return frozenset(code for name in _families() for code in get_font(findfont(name)).get_charmap())

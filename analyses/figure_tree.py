@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wcwidth import wcswidth
 
+from analyses.figure_fonts import drawable
 from analyses.figure_style import BLACK, BLUE, COLUMN_WIDTH, GREY, SIGNATURE_SIZE, VERMILION, wrapped
 
 if TYPE_CHECKING:
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 
 Span: TypeAlias = "tuple[int, int]"
 
-_LINE, _FONT, _STEP = 11.0, 7.5, 15.0
-"""Points from word to word, of the letters, and from one level of a tree to the next."""
+_LINE, _FONT, _SMALL = 11.0, 7.5, 6.0
+"""Points from word to word, of the words' letters, and of labels and legend."""
+_STEP, _SMALLEST_STEP = 15.0, 11.0
+"""Points from one level of a tree to the next: less where the figure then has the width of a column."""
+_MARGIN = 6.0
 _FOUND: dict[str, Any] = {"color": BLUE, "linestyle": "-", "linewidth": 1.4}
 _MISSED: dict[str, Any] = {"color": BLACK, "linestyle": (0, (1, 1.2)), "linewidth": 1.0}
 _WRONG: dict[str, Any] = {"color": VERMILION, "linestyle": (0, (3.5, 1.8)), "linewidth": 1.0}
@@ -45,12 +49,15 @@ def trees(
     """
     from matplotlib.figure import Figure
 
-    n = len(words)
+    n, words = len(words), drawable(words)
     sides = [(induced, 1)] if gold is None else [(gold, -1), (induced, 1)]
     half = max(3.0, max(map(_width, words)) * 0.29 * _FONT) + 4
     depths = {side: _depths(spans, n) for spans, side in sides}
-    extents = {side: half + _STEP * max(heights.values(), default=1) for side, heights in depths.items()}
-    left, right = extents.get(-1, half) + 6, extents[1] + 6
+    levels = {side: max(heights.values(), default=1) for side, heights in depths.items()}
+    room = (72 * COLUMN_WIDTH - 2 * half - 2 * _MARGIN) / sum(levels.values())
+    step = min(max(room, _SMALLEST_STEP), _STEP)
+    extents = {side: half + step * highest for side, highest in levels.items()}
+    left, right = extents.get(-1, half) + _MARGIN, extents[1] + _MARGIN
     slack = max(0.0, 72 * COLUMN_WIDTH - left - right) / 2
     width = left + right + 2 * slack
     figure = Figure()
@@ -61,17 +68,18 @@ def trees(
         axes.text(0, -_LINE * row, word, fontsize=_FONT, ha="center", va="center_baseline")
     for spans, side in sides:
         other = None if gold is None else set(induced) if side < 0 else set(gold)
-        _draw(axes, spans, depths[side], side, half, other, _MISSED if side < 0 else _WRONG, n)
+        xs = {depth: side * (half + step * depth) for depth in range(levels[side] + 1)}
+        _draw(axes, spans, depths[side], xs, other, _MISSED if side < 0 else _WRONG, n)
     if gold is not None:
         for side, extent in extents.items():
             title, place = ("gold", -1) if side < 0 else ("induced", 1)
             axes.text(place * (half + extent) / 2, _LINE, title, fontsize=8, ha="center", va="center")
     bottom = -_LINE * n - 3
     if gold is not None:
-        bottom = _legend(axes, -left - slack + 6, bottom)
+        bottom = _legend(axes, -left - slack + _MARGIN, bottom)
     if signature is not None:
-        lines = wrapped(signature, (width - 12) / 72)
-        axes.text(-left - slack + 6, bottom, lines, fontsize=SIGNATURE_SIZE, color=GREY, va="top")
+        lines = wrapped(signature, (width - 2 * _MARGIN) / 72)
+        axes.text(-left - slack + _MARGIN, bottom, lines, fontsize=SIGNATURE_SIZE, color=GREY, va="top")
         bottom -= 1.25 * SIGNATURE_SIZE * (lines.count("\n") + 1) + 3
     top = _LINE * (1.8 if gold is not None else 0.9)
     axes.set(xlim=(-left - slack, right + slack), ylim=(bottom, top))
@@ -120,8 +128,7 @@ def _draw(
     axes: Axes,
     spans: Collection[Span],
     depths: Mapping[Span, int],
-    side: int,
-    half: float,
+    xs: Mapping[int, float],
     other: set[Span] | None,
     lacking: dict[str, Any],
     n: int,
@@ -132,18 +139,23 @@ def _draw(
         parts = _children(span, depths)
         ys = [middles[part] for part in parts]
         middles[span] = (ys[0] + ys[-1]) / 2
-        x = side * (half + _STEP * depth)
+        x = xs[depth]
         look = _FOUND if other is None or span in other else lacking
         if span == (0, n):
             look = {"color": GREY, "linestyle": "-", "linewidth": 0.8}
         axes.plot([x, x], [ys[0], ys[-1]], **look)
         for part, y in zip(parts, ys, strict=True):
-            near = side * (half + _STEP * depths.get(part, 0))
-            axes.plot([near, x], [y, y], **look)
-        if isinstance(spans, Mapping) and span != (0, n):
-            axes.text(x - 1.5, middles[span] + 0.5, spans[span], fontsize=5, ha="right", va="bottom")
+            axes.plot([xs[depths.get(part, 0)], x], [y, y], **look)
+            if isinstance(spans, Mapping) and part in depths:
+                _label(axes, spans[part], xs[depths[part]], y, below=y == ys[-1])
         if look is _WRONG:
             axes.plot(x, middles[span], marker="x", markersize=4, markeredgewidth=1.1, color=VERMILION)
+
+
+def _label(axes: Axes, label: str, x: float, y: float, *, below: bool) -> None:
+    """Write the label of a bracket on the side of its line where that of the bracket around it does not run."""
+    shift, va = (-1.0, "top") if below else (0.5, "bottom")
+    axes.text(x - 1.5, y + shift, label, fontsize=_SMALL, ha="right", va=va)
 
 
 def _legend(axes: Axes, left: float, bottom: float) -> float:
@@ -153,6 +165,6 @@ def _legend(axes: Axes, left: float, bottom: float) -> float:
         axes.plot([left, left + 16], [line, line], **look)
         if look is _WRONG:
             axes.plot(left + 8, line, marker="x", markersize=4, markeredgewidth=1.1, color=VERMILION)
-        axes.text(left + 19, line, label, fontsize=6, va="center")
+        axes.text(left + 19, line, label, fontsize=_SMALL, va="center")
         left += 19 + 3.4 * len(label) + 8
     return line - 7

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
@@ -80,7 +81,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _run(args))
+    with warnings.catch_warnings():
+        warnings.showwarning = _say
+        return exit_code(parser.prog, lambda: _run(args))
+
+
+def _say(message: Warning | str, *about: object, **more: object) -> None:
+    """A warning, such as one of characters without a font, as a line."""
+    print(f"figures: {message}", file=sys.stderr)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -300,16 +308,16 @@ def _by_relation(job: Job) -> Drawn:
 
 def _bias(job: Job) -> Drawn:
     from analyses.bias import measure_bias
-    from analyses.bias_report import figure
+    from analyses.bias_report import figure, signature
 
+    settings: dict[str, Any] = {"matrices": job.args.matrices, "scale": 1.0, "seed": job.args.seed}
     rows = [
         row
         for n in (5, 10, 20, 40)
         for decoder in TREE_DECODERS
-        for row in measure_bias(decoder, n, matrices=job.args.matrices, seed=job.args.seed)
+        for row in measure_bias(decoder, n, **settings)
     ]
-    drawn = f"random impact matrices | matrices:{job.args.matrices} scale:1.0 seed:{job.args.seed}"
-    yield "bias", figure(rows, signature=f"{drawn} | v{__version__} | protocol:fair | bs:1000")
+    yield "bias", figure(rows, signature=signature(settings))
 
 
 def _geometry(job: Job) -> Drawn:

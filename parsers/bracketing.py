@@ -145,7 +145,7 @@ class Bracketing:
 
     def _repr_html_(self) -> str:
         """The drawing with numbers for the words, for a notebook."""
-        return f'<pre style="line-height:1.2">{self.draw(self._numbers())}</pre>'
+        return f'<pre style="font-family:monospace;line-height:1.2">{self.draw(self._numbers())}</pre>'
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """The same where a notebook shows plain text."""

@@ -66,7 +66,7 @@ def _serve(args: argparse.Namespace) -> int:
     if missing := [name for name in ("starlette", "uvicorn") if find_spec(name) is None]:
         raise UsageError(f"the explorer needs {' and '.join(missing)}: pip install 'perturbed-probe[app]'")
     # The port is taken before the models are loaded: whether it is free should not take a minute to learn.
-    with _listen(args.host, args.port) as listener:
+    with listen(args.host, args.port) as listener:
         models = _models(args)
         if not args.quiet:
             print(f"The explorer is at {_url(args.host, listener)} (Ctrl-C stops it)", flush=True)
@@ -74,7 +74,7 @@ def _serve(args: argparse.Namespace) -> int:
     return DONE
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A socket that is bound and takes connections; they wait until the server runs."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]

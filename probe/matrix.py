@@ -24,7 +24,7 @@ class ImpactMatrix:
 
     Shapes:
         values: float32 [n, n]; ``values[i, j]`` is the influence of unit j on unit i; the diagonal is 0
-        on_cls: float32 [n]; influence of unit j on the sentence representation ([CLS], <s>, ...);
+        on_cls: float32 [n]; influence of unit j on the sentence representation (``[CLS]``, ``<s>``, ...);
             NaN where the model's tokenizer adds no such token
 
     Both are float64 where the model runs in float64.

@@ -32,13 +32,13 @@ DONE = "return document.querySelector('main').ariaBusy === 'false' && "
 @pytest.fixture(scope="module")
 def address(model_folder: ModelFolder) -> Iterator[str]:
     """A running explorer with two models."""
-    from probe.app import _listen
+    from probe.app import listen
     from probe.app_server import Limits, create_app
 
     models = {
         name: probe.load(model_folder(name), device="cpu", dtype="float32") for name in ("bert", "albert")
     }
-    with _listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         application = create_app(models, limits=Limits(words=20))
         server = uvicorn.Server(uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -149,6 +149,10 @@ def test_an_edit_shows_what_changed_and_a_link_restores_it(page: Browser) -> Non
     assert any(item.startswith("slowly ← ") and "(new word)" in item for item in text_of(page, ".changes li"))
     assert text_of(page, ".arcs text.new") == ["slowly"]
     assert len(text_of(page, ".arcs g.changed > title")) == len(text_of(page, ".changes li"))
+    enter(page, "Nobody slept")
+    assert text_of(page, ".key, .changes li, .arcs .changed") == []  # no word in common
+    enter(page, "Rivers carry sand")
+    enter(page, "Rivers slowly carry sand")
     page.run("document.querySelector('#beside').click()")
     choose(
         page,
@@ -179,6 +183,9 @@ def test_bad_input_is_said_and_the_page_goes_on(page: Browser) -> None:
     page.wait("return !document.querySelector('#error').hidden")
     assert "25 words: up to 20 are taken" in text_of(page, "#error")[0]
     assert any("400" in message for message in page.console())  # chromium's own report of the refusal
+    page.run("document.querySelector('#text').select()")
+    page.press("   ", ENTER)
+    page.wait("return document.querySelector('#error').textContent.includes('found no text')")
     enter(page, "Fine .")
     assert text_of(page, "#error") == []
     for markup in ("<b>x</b>", "<i onclick=x", "</svg><p>", "&lt; x"):  # short: the window is 32 pieces

@@ -177,7 +177,7 @@ def plain(value: Any) -> str:
 def test_trees_scores_and_tables_in_a_notebook() -> None:
     tree = Bracketing(3, frozenset({(0, 3), (1, 3)}))
     assert plain(tree) == tree.draw(["0", "1", "2"])
-    assert plain(tree) in tree._repr_html_()
+    assert plain(tree) in tree._repr_html_() and "monospace" in tree._repr_html_()
     score = Score(name="UAS", value=41.7, interval=Interval(40.9, 42.5), n=10)
     assert plain(score) == "UAS = 41.7 [40.9, 42.5]"
     assert score._repr_html_() == "<code>UAS = 41.7 [40.9, 42.5]</code>"

@@ -4,25 +4,24 @@ import hashlib
 import os
 import subprocess
 import sys
-import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from analyses import figure_style
-from analyses.figure_arcs import _levels, arcs
+from analyses.figure_arcs import arcs
 from analyses.figure_curves import by_distance, by_layer, by_relation
 from analyses.figure_heatmap import heatmap
 from analyses.figure_probes import facts_by_relation, measures_by_layer
 from analyses.figure_results import of_layers, read_table, settings, shared_signature
 from analyses.figure_sentence import own_example, published_example, treebank_example
-from analyses.figure_style import look, missing, render, save, style, wrapped
-from analyses.figure_tree import _children, _depths, trees
+from analyses.figure_style import look, render, save, style, wrapped
+from analyses.figure_tree import trees
 from analyses.tables import Cell, Row, Table
 from data import DataError, InputError, check_tree, load_sample
 from tests.figure_tables import FACTS, LAYERS, RECALL, texts
@@ -87,38 +86,6 @@ def test_series_differ_in_colour_line_and_marker() -> None:
     assert look(7) == look(0)
 
 
-def test_characters_without_a_font(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert missing("naïve שלום 𝔸\n\u200d") == []
-    nobody = "\U000e0fff"  # not assigned
-    monkeypatch.setattr(figure_style, "_known", lambda: frozenset(map(ord, "Owls se<U+>0123456789ABCDEF")))
-    assert missing(f"Owls{nobody}") == [nobody]
-    with style():
-        figure = Figure()
-        figure.text(0, 0, f"Owls {nobody}")
-    with pytest.warns(UserWarning, match="no installed font has U\\+E0FFF: drawn as code points") as caught:
-        save(figure, Path(os.devnull).parent / "unused", formats=())
-        render(figure, "svg")
-    assert texts(figure) == ["Owls <U+E0FFF>"] and len(caught) == 1
-
-
-def test_fallback_fonts_are_those_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figure_style, "FALLBACKS", ("No Such Font", "STIXGeneral"))
-    figure_style._families.cache_clear()
-    figure_style._known.cache_clear()
-    try:
-        assert figure_style._families() == ("DejaVu Sans", "STIXGeneral")
-        with style():
-            figure = Figure()
-            figure.text(0, 0, "a \u1d81")  # which DejaVu Sans lacks
-        assert missing("a \u1d81") == []
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            render(figure, "svg")
-    finally:
-        figure_style._families.cache_clear()
-        figure_style._known.cache_clear()
-
-
 def test_signatures_break_between_their_parts() -> None:
     text = " | ".join(["alpha", "beta:1", "gamma:22", "d" * 70])
     lines = wrapped(text, 1.0).split("\n")
@@ -167,26 +134,27 @@ def test_arcs_tell_right_from_wrong_without_colour() -> None:
         arcs(WORDS, predicted, scored=[True])
 
 
-def test_arcs_that_overlap_have_different_levels() -> None:
+def test_arcs_that_overlap_have_different_heights() -> None:
     rng = np.random.default_rng(0)
-    for n in (1, 2, 9):
-        for _ in range(50):
-            heads = [int(head) for head in rng.integers(0, n + 1, n)]
-            levels = _levels(heads)
-            assert set(levels) == {d for d in range(n) if heads[d] > 0}
-            ends = {d: sorted((d, heads[d] - 1)) for d in levels}
-            for a in levels:
-                for b in levels:
-                    inside = max(ends[a][0], ends[b][0]) < min(ends[a][1], ends[b][1])
-                    assert not (a != b and inside and levels[a] == levels[b])
+    for n in (2, 3, *[8] * 10):
+        heads = [int(head) for head in rng.integers(0, n + 1, n)]
+        dependents = [d for d in range(n) if heads[d] > 0]
+        patches: Any = arcs(["owl"] * n, heads).axes[0].patches
+        drawn = zip(dependents, patches, strict=True)
+        tops = {d: patch.get_path().vertices[:, 1].max() for d, patch in drawn}
+        ends = {d: sorted((d, heads[d] - 1)) for d in dependents}
+        for a in dependents:
+            for b in dependents:
+                inside = max(ends[a][0], ends[b][0]) < min(ends[a][1], ends[b][1])
+                assert not (a != b and inside and tops[a] == tops[b])
 
 
 def test_long_sentences_shrink_then_widen() -> None:
     short, long = arcs(WORDS, [2, 0, 4, 2, 2]), arcs(["lighthouse"] * 60, [0, *range(1, 60)])
     assert short.get_figwidth() == pytest.approx(figure_style.COLUMN_WIDTH)
     assert long.get_figwidth() > figure_style.TEXT_WIDTH
-    size = {text.get_fontsize() for text in long.findobj(Text) if text.get_text() == "lighthouse"}  # type: ignore[attr-defined]
-    assert size == {5.5}
+    size = {text.get_fontsize() for text in long.findobj(Text) if text.get_text() == "lighthouse"}
+    assert size == {6.0}
 
 
 def test_trees_side_by_side() -> None:
@@ -204,12 +172,38 @@ def test_trees_side_by_side() -> None:
         trees(WORDS, {(0, 6)})
 
 
-def test_depths_and_parts_of_brackets() -> None:
-    spans = {(1, 4), (2, 4), (0, 1)}
-    depths = _depths(spans, 5)
-    assert depths == {(2, 4): 1, (1, 4): 2, (0, 5): 3}
-    assert _children((0, 5), depths) == [(0, 1), (1, 4), (4, 5)]
-    assert _children((1, 4), depths) == [(1, 2), (2, 4)]
+def test_brackets_stand_outside_those_inside_them() -> None:
+    """Uprights of (2, 4), (1, 4) and the sentence, from the middle of their first part to that of the last."""
+    axes: Any = trees(WORDS, {(1, 4), (2, 4), (0, 1)}).axes[0]
+    rows = [-text.get_position()[1] for text in axes.texts]
+    uprights = []
+    for shown in axes.lines:
+        xs, ys = np.array(shown.get_xdata()), np.array(shown.get_ydata())
+        if xs[0] == xs[1]:
+            uprights.append((xs[0], *(-ys / (rows[1] - rows[0]))))
+    uprights.sort()
+    assert [list(ys) for _, *ys in uprights] == [[2.0, 3.0], [1.0, 2.5], [0.0, 4.0]]
+    first, second, third = (x for x, *_ in uprights)
+    assert 0 < first < second < third and third - second == pytest.approx(second - first)
+
+
+def test_labels_of_brackets_keep_off_the_lines_around_them() -> None:
+    """The upright of a bracket runs up from its last part and down from its first one."""
+    gold = {(0, 4): "S", (0, 2): "NP", (2, 4): "VP"}
+    axes: Any = trees(WORDS[:4], {(0, 4)}, gold=gold).axes[0]
+    places = {text.get_text(): text.get_va() for text in axes.texts}
+    assert (places["NP"], places["VP"]) == ("bottom", "top")
+
+
+def test_a_deep_tree_fits_a_column() -> None:
+    n = 16
+    gold = {(start, n): "XP" for start in range(n - 5)}
+    deep = trees(["word"] * n, {(start, n) for start in range(n - 8)}, gold=gold)
+    assert deep.get_figwidth() == pytest.approx(figure_style.COLUMN_WIDTH, abs=0.4)
+    wide: Any = heatmap(["transitions"] * 18, np.ones((18, 18)))
+    assert wide.get_figwidth() == pytest.approx(figure_style.COLUMN_WIDTH)
+    sizes = {label.get_fontsize() for label in wide.axes[0].get_xticklabels()}
+    assert 6 <= min(sizes) <= max(sizes) <= 7
 
 
 def test_examples() -> None:
@@ -241,8 +235,8 @@ def test_scores_by_layer() -> None:
     assert list(container[0].get_xdata()) == [2, 10] and list(container[0].get_ydata()) == [20.0, 30.0]
     assert list(figure.axes[0].get_xticks()) == [2, 10]
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert set(labels) == {"left-chain", "m eisner+dist, mean"}
-    assert "Eisner+Dist (published)" in texts(figure)
+    assert set(labels) == {"left-chain", "m eisner+dist, mean", "published: Eisner+Dist 41.7"}
+    assert "published: Eisner+Dist 41.7" in texts(figure)
     assert any(text.startswith("Toy | toy@12… | n:3 | v1") for text in texts(figure))
     with pytest.raises(ValueError, match="expected rows with a layer"):
         by_layer(Table(title="T", columns=("UAS",), rows=LAYERS.rows[:2]))
@@ -305,6 +299,12 @@ def test_geometry_by_layer() -> None:
     assert list(first) == list(second) == pytest.approx([0.0, 0.1, 0.2])
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["a", "b", "elmo (published)"]
+    parted = [
+        Table(title="G", columns=own.columns, rows=(replace(own.rows[0], signatures=(f"{data}@1… | n:1",)),))
+        for data in ("sts", "sample")
+    ]
+    labels = [text.get_text() for text in measures_by_layer(parted, ["anisotropy"]).legends[0].get_texts()]
+    assert labels == ["a, sts", "a, sample"]
     with pytest.raises(ValueError, match="expected tables with columns out of x, found none"):
         measures_by_layer([own], ["x"])
 
@@ -317,11 +317,15 @@ def test_facts_by_relation() -> None:
     ]
     model, random = figure.axes[0].containers
     assert list(model[0].get_xdata()) == [30.0, 10.0] and list(random[0].get_xdata()) == [1.0, 0.0]
-    published = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "none"]
+    published: list[Any] = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "none"]
     assert [(list(line.get_xdata()), list(line.get_ydata())) for line in published] == [([60.0], [0.0])]
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert set(labels) == {"model", "random weights", "BERT-base (published)"}
     assert any("toy@1… | n:14" in text for text in texts(figure))
+    long = replace(FACTS.rows[1], name="P131 located in the administrative territorial entity (525)")
+    figure = facts_by_relation(replace(FACTS, rows=(long,)))
+    (label,) = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert label == "P131 located in the adm… (525)"
     with pytest.raises(ValueError, match="expected a column MRR"):
         facts_by_relation(FACTS, column="MRR")
     with pytest.raises(ValueError, match="expected a row a relation"):

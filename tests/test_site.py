@@ -46,6 +46,7 @@ def test_the_api_is_there(site: Path) -> None:
         "data.conllu.to_conllu",
     ):
         assert f'id="{name}"' in api
+    assert "<s>" not in api  # a docstring that names this piece without quotes strikes out the rest
 
 
 def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:

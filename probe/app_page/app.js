@@ -82,7 +82,10 @@ function readAddress() {
 async function show(since, { remember }) {
   running?.abort();
   const text = $("#text").value.replace(/\s*[\r\n]+\s*/g, " ").trim();
-  if (!text) return $("#text").focus();
+  if (!text) {
+    fail("a sentence is expected, found no text");
+    return $("#text").focus();
+  }
   const control = (running = new AbortController());
   const first = new URLSearchParams([["text", text], ...chosen($("#first"))]);
   // The same view again, say beside another one, stays compared with what it was compared with.
@@ -101,7 +104,7 @@ async function show(since, { remember }) {
   for (const view of document.querySelectorAll(".view")) view.classList.add("stale");
   try {
     const found = [];
-    for (const one of asked) found.push(await ask(one, control.signal));
+    for (const one of asked) found.push(await ask(one, control.signal).catch((error) => named(error, one)));
     $("#views").replaceChildren(...found.map((view, index) => draw(view, asked[index])));
     for (const section of document.querySelectorAll(".view")) markChanges(section);
     shown = { query: String(first), since };
@@ -140,6 +143,12 @@ async function ask({ query, since }, signal) {
     $("#status").textContent = line.done ? `${line.done} of ${line.passes} forward passes` : "waiting";
   }
   throw new Error("the server stopped in the middle of its answer");
+}
+
+/** Throws the error again; that of the second view says so. */
+function named(error, { beside }) {
+  if (beside && error.constructor === Error) error.message = `the second view: ${error.message}`;
+  throw error;
 }
 
 async function* lines(body) {
@@ -192,7 +201,8 @@ function draw(view, { query, since, beside }) {
 /** Says and shows which words have another head than in the view it is compared with. */
 function markChanges(section) {
   const { words, heads, changes } = section.view;
-  if (!section.against) return;
+  // Nothing is said of a sentence that shares no word with the former one.
+  if (!section.against || changes.every(({ kind }) => kind === "word")) return;
   const changed = changes.flatMap(({ kind }, index) => (kind === "same" ? [] : [index]));
   const key = $(".key", section);
   key.textContent = changed.length
