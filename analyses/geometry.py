@@ -16,7 +16,7 @@ from analyses.geometry_tables import Measured, geometry_tables, released_table, 
 from analyses.signature import Settings, Signature, digest
 from analyses.tables import FORMATS
 from probe import __version__
-from probe.commands import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive
+from probe.commands import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive, whole_number
 
 if TYPE_CHECKING:
     from analyses.geometry_occurrences import Occurrences
@@ -64,18 +64,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     add("--limit", type=positive, metavar="N", help="only the first N sentences")
     add("--pieces", choices=PIECES, default="mean", help="of words of several pieces (default: mean)")
     add("--cased", action="store_true", help="The and the are two words (default: one)")
-    add("--seed", type=_count, default=0, help="of draws and bootstrap (default: 0)")
+    add("--seed", type=whole_number, default=0, help="of draws and bootstrap (default: 0)")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
     add("--dtype", default="float32", help="float32 (default), auto, bfloat16, float16, float64")
     add("--batch-tokens", type=positive, default=4_096, metavar="N", help="pieces in one forward pass")
     add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
     add("--quiet", action="store_true", help="no progress bar")
-
-
-def _count(value: str) -> int:
-    if not value.isdecimal() or int(value) >= 2**32:
-        raise argparse.ArgumentTypeError(f"a whole number from 0 to 2**32 - 1 is expected, found {value!r}")
-    return int(value)
 
 
 def build_parser() -> argparse.ArgumentParser:

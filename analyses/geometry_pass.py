@@ -62,10 +62,10 @@ class Blocks:
         """``times``: how often each block is drawn, [resamples, blocks]."""
         found = np.empty((len(times), self.sums.shape[1]))
         pairs = (times @ self.sizes) ** 2 - times**2 @ self.sizes
+        pairs[pairs == 0] = np.nan
         for layer in range(found.shape[1]):
             total = times @ self.sums[:, layer]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                found[:, layer] = ((total**2).sum(axis=1) - times**2 @ self.squares[:, layer]) / pairs
+            found[:, layer] = ((total**2).sum(axis=1) - times**2 @ self.squares[:, layer]) / pairs
         return found
 
     def contributions(self, squares: Floats) -> Floats:
@@ -191,12 +191,13 @@ class _Sums:
         self._occurrences = occurrences
         self._store = Store(occurrences, n_layers=n_layers, size=size, device=device)
         self._counts = np.zeros(n_words, dtype=np.int64)
-        self._word_sums = torch.zeros(n_layers, n_words, size, device=device)
+        # The last row takes the words that are not looked at.
+        self._word_sums = torch.zeros(n_layers, n_words + 1, size, device=device)
         self._mev, self._released = np.full((2, n_words, n_layers), np.nan)
         self._drawn = np.zeros(n_words, dtype=np.int64)
         self._intra = np.full((n_sentences, n_layers), np.nan)
         self._block_of = rng.permutation(n_sentences) % BLOCKS
-        self._block_sums = np.zeros((min(BLOCKS, n_sentences), n_layers, size))
+        self._block_sums = torch.zeros(n_layers, min(BLOCKS, n_sentences), size, dtype=torch.float64)
         self._block_squares = np.zeros((min(BLOCKS, n_sentences), n_layers))
         self._squares = np.zeros((n_layers, size))
         self._shift: Tensor | None = None
@@ -214,13 +215,11 @@ class _Sums:
         sentences = batch.sentences + offset
         places = self._occurrences.of_sentences(sentences)
         words = self._occurrences.word_of[places]
-        kept = np.flatnonzero(words >= 0)
-        np.add.at(self._counts, words[kept], 1)
+        np.add.at(self._counts, words[words >= 0], 1)
         sampled = np.flatnonzero(self._sample_row[places] >= 0)
         device = batch.states[0].device
         index = {
-            "kept": torch.from_numpy(kept).to(device),
-            "word": torch.from_numpy(words[kept]).to(device),
+            "word": torch.from_numpy(np.where(words < 0, len(self._counts), words)).to(device),
             "sentence": torch.from_numpy(batch.sentence_of).to(device),
             "moments": torch.from_numpy(np.flatnonzero(self._in_moments[places])).to(device),
             "sampled": torch.from_numpy(sampled).to(device),
@@ -231,7 +230,7 @@ class _Sums:
         self._store.put(places, batch.states)
         for layer, states in enumerate(batch.states):
             units = normalize(states, dim=-1)
-            self._word_sums[layer].index_add_(0, index["word"], units[index["kept"]])
+            self._word_sums[layer].index_add_(0, index["word"], units)
             self._add_sentences(sentences, layer, states, units, index["sentence"], lengths)
             moved = states[index["moments"]] - self._shift[layer]
             self._first[layer] += _numpy(moved.sum(0))
@@ -254,12 +253,12 @@ class _Sums:
         directions = normalize(zeros.index_add_(0, sentence_of, states), dim=-1)
         # The mean of the cosines of the words and a direction is the product of the mean unit vector with it.
         self._intra[sentences, layer] = _numpy((mean_units * directions).sum(-1))
-        vectors = _numpy(mean_units).astype(np.float64)
+        vectors = mean_units.cpu().double()
         blocks = self._block_of[sentences]
-        np.add.at(self._block_sums[:, layer], blocks, vectors)
-        squares = np.square(vectors)
-        np.add.at(self._block_squares[:, layer], blocks, squares.sum(axis=-1))
-        self._squares[layer] += squares.sum(axis=0)
+        self._block_sums[layer].index_add_(0, torch.from_numpy(blocks), vectors)
+        squares = vectors.square_()
+        np.add.at(self._block_squares[:, layer], blocks, squares.sum(-1).numpy())
+        self._squares[layer] += squares.sum(0).numpy()
 
     @torch.inference_mode()
     def complete(self, window: int) -> None:
@@ -281,8 +280,9 @@ class _Sums:
                 f"{ran.sum()} sentences that {encoder.name} can be run on and {len(kept)} such words"
             )
         assert self._shift is not None
-        sizes = np.bincount(self._block_of[ran], minlength=len(self._block_sums))
-        blocks = Blocks(sums=self._block_sums, squares=self._block_squares, sizes=sizes)
+        sizes = np.bincount(self._block_of[ran], minlength=len(self._block_squares))
+        sums = _numpy(self._block_sums.transpose(0, 1))
+        blocks = Blocks(sums=sums, squares=self._block_squares, sizes=sizes)
         moved = self._first / self._n_moments
         second = _numpy(self._second).astype(np.float64) / self._n_moments
         counts = self._counts[kept]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from probe.alignment import Alignment, align, is_byte_level, spaced
+from probe.alignment import align, is_byte_level, spaced
 from probe.errors import ModelError, SentenceError
 from probe.options import check_name
 
@@ -181,100 +181,140 @@ def word_states(
         ModelError: the model does not give one state a layer and piece.
     """
     check_name("pieces", pieces, PIECES)
-    by_length: dict[int, list[tuple[int, Alignment]]] = {}
-    for place, found in enumerate(_align_all(encoder, sentences)):
-        if isinstance(found, SentenceError):
-            yield place, found
-        else:
-            by_length.setdefault(len(found.ids), []).append((place, found))
-    for length, group in sorted(by_length.items()):
+    found = PieceTable(encoder, sentences)
+    for place in np.flatnonzero(~found.usable).tolist():
+        yield place, _reason(encoder, sentences[place])
+    usable = np.flatnonzero(found.usable)
+    for length in np.unique(found.lengths[usable]).tolist():
+        group = usable[found.lengths[usable] == length]
         rows = max(1, batch_tokens // length)
         for begin in range(0, len(group), rows):
-            yield _run(encoder, group[begin : begin + rows], layers, pieces)
+            yield _run(encoder, found.batch(group[begin : begin + rows]), layers, pieces)
 
 
-def _align_all(encoder: Encoder, sentences: Sequence[Sequence[str]]) -> Iterator[Alignment | SentenceError]:
-    """What ``probe.alignment.align`` gives for each sentence; one call of the tokenizer for all is faster."""
-    tokenizer: Any = encoder.tokenizer
-    byte_level = is_byte_level(tokenizer)
-    texts = [spaced(list(words)) if byte_level else list(words) for words in sentences]
-    if not texts:
-        return
-    found = tokenizer(
-        texts, is_split_into_words=True, split_special_tokens=True, truncation=False, verbose=False
-    ).encodings
-    ids = [np.array(encoding.ids, dtype=np.int64) for encoding in found]
-    word_ids = [
-        np.array([-1 if word is None else word for word in encoding.word_ids], dtype=np.int64)
-        for encoding in found
-    ]
-    usable = _usable(encoder, sentences, ids, word_ids)
-    for words, pieces, word_of, is_usable in zip(sentences, ids, word_ids, usable, strict=True):
-        if not is_usable:
-            yield _aligned(encoder, words)
-            continue
-        positions = (word_of >= 0).nonzero()[0]
-        cls = None if word_of[0] >= 0 else 0
-        unit_of = word_of[positions]
-        yield Alignment(ids=pieces, positions=positions, unit_of=unit_of, units=tuple(words), cls=cls)
+class PieceTable:
+    """The pieces of the words of some sentences, each distinct word tokenised once.
+
+    A tokenizer that is given words takes each of them by itself, so the pieces of a sentence are those of its
+    words one after the other, between the special tokens that it puts around any sentence.
+    """
+
+    def __init__(self, encoder: Encoder, sentences: Sequence[Sequence[str]]) -> None:
+        self._encoder = encoder
+        place: dict[str, int] = {}
+        words = [place.setdefault(word, len(place)) for sentence in sentences for word in sentence]
+        self._words = np.array(words, dtype=np.int64)
+        self._sizes = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
+        self._starts = np.cumsum(self._sizes) - self._sizes
+        self._tokenize(list(place))
+        self.usable = self._usable()
+
+    def _tokenize(self, words: list[str]) -> None:
+        """Fill in the pieces of the distinct words, word after word, and the special tokens around them."""
+        tokenizer: Any = self._encoder.tokenizer
+        texts = spaced(words) if is_byte_level(tokenizer) else words
+        parts = [texts[begin : begin + _TOKENIZED] for begin in range(0, len(texts), _TOKENIZED)]
+        options = {"split_special_tokens": True, "truncation": False, "verbose": False}
+        found = tokenizer(parts, is_split_into_words=True, **options).encodings if parts else []
+        pieces, of_word = [], []
+        self._before = self._after = np.empty(0, dtype=np.int64)
+        for number, encoding in enumerate(found):
+            ids = np.array(encoding.ids, dtype=np.int64)
+            places = np.array([-1 if word is None else word for word in encoding.word_ids], dtype=np.int64)
+            own = np.flatnonzero(places >= 0)
+            pieces.append(ids[own])
+            of_word.append(places[own] + number * _TOKENIZED)
+            if len(own):
+                self._before, self._after = ids[: own[0]], ids[own[-1] + 1 :]
+        self._pieces = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
+        of = np.concatenate(of_word) if of_word else np.empty(0, dtype=np.int64)
+        self._lengths = np.bincount(of, minlength=len(words))
+        special = np.zeros(len(tokenizer), dtype=bool)
+        special[sorted(set(tokenizer.all_special_ids) - {tokenizer.unk_token_id})] = True
+        self._reserved = np.bincount(of[special[self._pieces]], minlength=len(words)) > 0
+
+    def _usable(self) -> NDArray[np.bool_]:
+        """Whether each sentence fits the window, every word has pieces and none is special: [sentences]."""
+        n = len(self._sizes)
+        sentence_of = np.repeat(np.arange(n), self._sizes)
+        lengths = self._lengths[self._words]
+        wrong = (lengths == 0) | self._reserved[self._words]
+        around = len(self._before) + len(self._after)
+        self.lengths = np.bincount(sentence_of, weights=lengths, minlength=n).astype(np.int64) + around
+        n_wrong = np.bincount(sentence_of[wrong], minlength=n)
+        return np.asarray((self._sizes > 0) & (n_wrong == 0) & (self.lengths <= self._encoder.window))
+
+    def batch(self, places: NDArray[np.int64]) -> PieceBatch:
+        """Sentences of one length."""
+        words = self._words[_ranges(self._starts[places], self._sizes[places])]
+        lengths = self._lengths[words]
+        begins = np.cumsum(self._lengths) - self._lengths
+        pieces = self._pieces[_ranges(begins[words], lengths)].reshape(len(places), -1)
+        before, after = (np.tile(ids, (len(places), 1)) for ids in (self._before, self._after))
+        ids = np.concatenate([before, pieces, after], axis=1)
+        row, column = np.divmod(np.arange(pieces.size), pieces.shape[1])
+        return PieceBatch(
+            places=places,
+            sizes=self._sizes[places],
+            ids=ids,
+            at=row * ids.shape[1] + before.shape[1] + column,
+            word_of=np.repeat(np.arange(len(words)), lengths),
+        )
 
 
-def _usable(
-    encoder: Encoder,
-    sentences: Sequence[Sequence[str]],
-    ids: Sequence[NDArray[np.int64]],
-    word_ids: Sequence[NDArray[np.int64]],
-) -> NDArray[np.bool_]:
-    """Whether each sentence fits the window, every word has pieces and none is a special token: [sentences]."""
-    tokenizer: Any = encoder.tokenizer
-    lengths = np.array([len(pieces) for pieces in ids])
-    sizes = np.array([len(words) for words in sentences])
-    words, sentence_of = np.concatenate(word_ids), np.repeat(np.arange(len(ids)), lengths)
-    special = np.zeros(len(tokenizer), dtype=bool)
-    special[sorted(set(tokenizer.all_special_ids) - {tokenizer.unk_token_id})] = True
-    of_word = words >= 0
-    reserved = np.bincount(sentence_of[of_word & special[np.concatenate(ids)]], minlength=len(ids))
-    # Every word has a piece where the words of the pieces go up by one at a time, from the first to the last.
-    words, sentence_of = words[of_word], sentence_of[of_word]
-    first = np.append(True, sentence_of[1:] != sentence_of[:-1])
-    step = np.diff(words, prepend=0)
-    begins = first | (step == 1)
-    wrong = np.where(first, words != 0, (step < 0) | (step > 1))
-    n_begun = np.bincount(sentence_of[begins], minlength=len(ids))
-    n_wrong = np.bincount(sentence_of[wrong], minlength=len(ids))
-    fits = (sizes > 0) & (lengths <= encoder.window)
-    return np.asarray(fits & (reserved == 0) & (n_wrong == 0) & (n_begun == sizes))
+_TOKENIZED = 1_000
+"""Words that the tokenizer is given at a time."""
 
 
-def _aligned(encoder: Encoder, words: Sequence[str]) -> Alignment | SentenceError:
+def _ranges(starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """So many whole numbers from each start on, one range after the other."""
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.asarray(np.arange(total) + np.repeat(starts - (ends - sizes), sizes))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PieceBatch:
+    """Sentences of one length in pieces.
+
+    Shapes:
+        places, sizes: int64 [sentences], where they are in the input, and their words
+        ids: int64 [sentences, length]
+        at: int64 [pieces of words], where in ``ids``, laid out flat, the pieces of words stand
+        word_of: int64 [pieces of words], the word that each is of, counted through the batch
+    """
+
+    places: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    at: NDArray[np.int64]
+    word_of: NDArray[np.int64]
+
+
+def _reason(encoder: Encoder, words: Sequence[str]) -> SentenceError:
+    """Why a sentence has no states."""
     try:
-        return align(encoder.tokenizer, words, window=encoder.window)
+        align(encoder.tokenizer, words, window=encoder.window)
     except SentenceError as error:
         return error
+    raise AssertionError(f"{list(words)} can be aligned")
 
 
-def _run(
-    encoder: Encoder, group: Sequence[tuple[int, Alignment]], layers: Sequence[int], pieces: Pieces
-) -> WordStates:
+def _run(encoder: Encoder, batch: PieceBatch, layers: Sequence[int], pieces: Pieces) -> WordStates:
     """One forward pass."""
     import torch
 
-    length = len(group[0][1].ids)
     with torch.inference_mode():
-        inputs = torch.from_numpy(np.stack([found.ids for _, found in group])).to(encoder.device)
+        inputs = torch.from_numpy(batch.ids).to(encoder.device)
         output = encoder.model.base_model(input_ids=inputs, output_hidden_states=True)
         hidden = [*output.hidden_states[:-1], output.last_hidden_state]
         if len(hidden) != encoder.n_layers + 1 or any(h.shape[:2] != inputs.shape for h in hidden):
             raise ModelError(f"{encoder.name} does not give one state a layer and piece")
-        at = np.concatenate([found.positions + row * length for row, (_, found) in enumerate(group)])
-        sizes = [len(found.units) for _, found in group]
-        offsets = np.cumsum([0, *sizes[:-1]])
-        word_of = np.concatenate([f.unit_of + start for (_, f), start in zip(group, offsets, strict=True)])
-        pool = _Pool(at, word_of, pieces, encoder.device)
+        pool = _Pool(batch.at, batch.word_of, pieces, encoder.device)
         states = tuple(pool(hidden[layer].flatten(0, 1)) for layer in layers)
     return WordStates(
-        sentences=np.array([place for place, _ in group], dtype=np.int64),
-        sentence_of=np.repeat(np.arange(len(group)), sizes),
+        sentences=batch.places,
+        sentence_of=np.repeat(np.arange(len(batch.places)), batch.sizes),
         states=states,
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.geometry_measures import Floats, bootstrap_means, explained, iso_score, without_rogue
+from analyses.geometry_measures import Floats, bootstrap_means, iso_score, maximum_explained, without_rogue
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,10 +84,10 @@ def summarize(found: Geometry, *, seed: int = 0) -> Summary:
     MEV of random words, from one sample, has no part in the intervals.
     """
     anisotropy = found.anisotropy()
-    random_mev = explained(_tensor(found.sample).transpose(0, 1)).mev
+    random_mev = maximum_explained(_tensor(found.sample).transpose(0, 1))
     sets = _RandomSets(found.sample, seed)
-    mev_excess = found.mev - sets.like(found.drawn, lambda states: explained(states).mev)
-    intra_excess = found.intra_sentence - sets.like(found.lengths, _intra_sentence)
+    mev_excess = found.mev - sets.like(found.drawn, maximum_explained)
+    intra_excess = found.intra_sentence - sets.like(found.lengths, intra_sentence)
     of_words = _resampled((found.self_similarity, found.mev, mev_excess, found.mev_released), seed)
     of_sentences = _resampled((found.intra_sentence, intra_excess), seed + 1)
     across = found.blocks.resampled(resamples=RESAMPLES, seed=seed + 2)
@@ -150,12 +150,17 @@ class _RandomSets:
         return np.asarray(means[which])
 
 
-def _intra_sentence(states: Tensor) -> Floats:
-    """Mean cosine of states and their mean: [..., words, size] -> [...]."""
-    from torch.nn.functional import cosine_similarity
+def intra_sentence(states: Tensor) -> Floats:
+    """Mean cosine of the words of sets, such as sentences, and the mean of their states.
 
-    similarities = cosine_similarity(states, states.mean(dim=-2, keepdim=True), dim=-1)
-    return np.asarray(similarities.mean(dim=-1).numpy(), dtype=np.float64)
+    Shapes:
+        states: [..., words, size]; returns [...]
+    """
+    from torch.nn.functional import normalize
+
+    # The mean of the cosines of the words and a direction is the product of the mean unit vector with it.
+    units, directions = normalize(states, dim=-1).mean(dim=-2), normalize(states.mean(dim=-2), dim=-1)
+    return np.asarray((units * directions).sum(dim=-1).numpy(), dtype=np.float64)
 
 
 def _tensor(values: NDArray[np.float32]) -> Tensor:

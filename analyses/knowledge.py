@@ -213,7 +213,8 @@ def _more_tables(
             found += asked.paraphrases(folder / _PARAPHRASES, on_done=bar.update)
     if args.pieces:
         with _progress(None, f"{run.model.name}, several pieces", args) as bar:
-            tables, excluded = asked.pieces(args.pieces, on_done=bar.update)
+            weights = [run.model.with_random_weights(seed=seed) for seed in range(args.seeds)]
+            tables, excluded = asked.pieces(args.pieces, weights=weights, on_done=bar.update)
             found += tables
     if args.prompts:
         found += asked.contrasts()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analyses.knowledge_contrasts import answer_contrasts, contrast_table, load_contrasts
 from analyses.knowledge_gaps import GapReader
@@ -20,6 +21,9 @@ from analyses.knowledge_words import right_answers, word_impacts, word_table
 from analyses.tables import Cell, Row, RowKind, Table
 from data.errors import InputError
 from data.lama import FACT_CORPORA, FactCorpus, Relation, read_facts, read_patterns
+
+if TYPE_CHECKING:
+    from probe import Probe
 
 _Tables = list[tuple[str, Table]]
 _OnDone = Callable[[int], None]
@@ -72,8 +76,15 @@ class Extras:
         )
         return paraphrase_tables(model.name, found, signature=line, seed=self.run.seed)
 
-    def pieces(self, most: int, *, on_done: _OnDone | None = None) -> tuple[_Tables, list[Excluded]]:
+    def pieces(
+        self, most: int, *, weights: Sequence[Probe] = (), on_done: _OnDone | None = None
+    ) -> tuple[_Tables, list[Excluded]]:
         """Objects of up to ``most`` pieces, ranked among those of their relation: a table a corpus.
+
+        Args:
+            most: masks and pieces of an object.
+            weights: the same model with random weights, once or several times, for a row.
+            on_done: called with the number of prompts that a pass has answered.
 
         Returns:
             The tables, and the facts that are left out here, too.
@@ -82,7 +93,7 @@ class Extras:
         excluded: list[Excluded] = []
         for corpus in FACT_CORPORA:
             every = [
-                self._pieces(relation, most, on_done)
+                self._pieces(relation, most, weights, on_done)
                 for relation in self.relations
                 if relation.corpus == corpus
             ]
@@ -91,10 +102,18 @@ class Extras:
             excluded += [each for result in every for each in result.excluded]
         return tables, excluded
 
-    def _pieces(self, relation: Relation, most: int, on_done: _OnDone | None) -> PieceResult:
-        facts = list(islice(read_facts(relation), self.limit))
-        tokens = self.batch_tokens
-        return probe_pieces(self.run.model, relation, facts, most=most, batch_tokens=tokens, on_done=on_done)
+    def _pieces(
+        self, relation: Relation, most: int, weights: Sequence[Probe], on_done: _OnDone | None
+    ) -> PieceResult:
+        return probe_pieces(
+            self.run.model,
+            relation,
+            list(islice(read_facts(relation), self.limit)),
+            most=most,
+            weights=weights,
+            batch_tokens=self.batch_tokens,
+            on_done=on_done,
+        )
 
     def _piece_table(self, corpus: FactCorpus, found: Sequence[PieceResult], most: int) -> Table:
         name = self.run.model.name
@@ -104,8 +123,14 @@ class Extras:
         )
         rows = [_row("most frequent object", "baseline", (*frequent.cells(), None), line)]
         if blanks := [each.blank for each in found if each.blank is not None]:
-            rows.append(_row(f"{name} subject masked", "baseline", self._cells(blanks), line))
-        rows.append(_row(f"{name} iterated masks", "model", self._cells([each.own for each in found]), line))
+            rows.append(
+                _row(f"{name} subject masked", "baseline", self._cells([[each] for each in blanks]), line)
+            )
+        if all(each.random for each in found):
+            drawn = self._cells([each.random for each in found])
+            rows.append(_row(f"{name} random weights", "baseline", drawn, line))
+        own = self._cells([[each.own] for each in found])
+        rows.append(_row(f"{name} iterated masks", "model", own, line))
         excluded = sum(len(each.excluded) for each in found)
         longer = sum(each.longer for each in found)
         asked = sum(each.asked for each in found)
@@ -121,8 +146,9 @@ class Extras:
             ),
         )
 
-    def _cells(self, runs: Sequence[Ranks]) -> tuple[Cell, ...]:
-        means = [mean_over_facts(values_of([ranks]), seed=self.run.seed) for ranks in runs]
+    def _cells(self, relations: Sequence[Sequence[Ranks]]) -> tuple[Cell, ...]:
+        """Means over relations, of the runs of each."""
+        means = [mean_over_facts(values_of(runs), seed=self.run.seed) for runs in relations]
         return mean_over_relations(means).cells()
 
     def contrasts(self) -> _Tables:

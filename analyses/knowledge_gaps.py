@@ -59,6 +59,7 @@ def encode(model: Probe, prompts: Sequence[Prompt]) -> Iterator[Cloze | Sentence
     mask_token = tokenizer.mask_token
     assert isinstance(mask_token, str)
     reserved = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    mask_id = tokenizer.mask_token_id  # looked up once: the tokenizer searches its vocabulary each time
     added = tokenizer.num_special_tokens_to_add()
     texts = [f" {prompt.text.replace(MASK, mask_token)}" for prompt in prompts]
     listed = tokenizer(texts, truncation=False, verbose=False)["input_ids"] if texts else []
@@ -66,7 +67,7 @@ def encode(model: Probe, prompts: Sequence[Prompt]) -> Iterator[Cloze | Sentence
         if len(pieces) > model.window:
             yield SentenceError(f"{len(pieces)} pieces are more than the model's window of {model.window}")
             continue
-        gaps = [position for position, piece in enumerate(pieces) if piece == tokenizer.mask_token_id]
+        gaps = [position for position, piece in enumerate(pieces) if piece == mask_id]
         special = sum(piece in reserved for piece in pieces)
         if special != added + prompt.text.count(MASK) or len(gaps) <= prompt.gap:
             yield SentenceError("a piece of it cannot be told from a special token of this model")

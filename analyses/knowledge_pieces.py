@@ -174,6 +174,7 @@ class PieceResult:
         longer: how many of the facts have an object of more than one piece.
         own: ranks by the model.
         blank: ranks by the model with the subject masked; None where no prompt has its subject in it.
+        random: ranks by random weights, one a model of them.
         frequent: ranks by how often an object is right in this relation.
         excluded: the facts that were not asked.
     """
@@ -185,6 +186,7 @@ class PieceResult:
     longer: int
     own: Ranks
     blank: Ranks | None
+    random: tuple[Ranks, ...]
     frequent: RankArray
     excluded: tuple[Excluded, ...]
 
@@ -195,10 +197,20 @@ def probe_pieces(
     facts: Sequence[Fact],
     *,
     most: int,
+    weights: Sequence[Probe] = (),
     batch_tokens: int = 4_096,
     on_done: Callable[[int], None] | None = None,
 ) -> PieceResult:
     """Rank the right objects of a relation's facts among all its objects of at most ``most`` pieces.
+
+    Args:
+        model: with a masked-LM head.
+        relation: of the facts.
+        facts: those without an answer are left out.
+        most: masks and pieces of an object.
+        weights: the same model with random weights, once or several times.
+        batch_tokens: pieces in one forward pass.
+        on_done: called with the number of prompts that a pass has answered.
 
     Raises:
         probe.ModelError: the model has no masked-LM head.
@@ -217,6 +229,10 @@ def probe_pieces(
             model, reader, encode_all(model, [prompt for _, prompt in with_blank]), objects
         )
         blank = rank_objects(scores, [each for each, _ in with_blank])
+    random = []
+    for each in weights:
+        scores = object_scores(each, GapReader(each, batch_tokens=batch_tokens), clozes, objects)
+        random.append(rank_objects(scores, fit))
     return PieceResult(
         relation=relation,
         asked=len(fit),
@@ -225,6 +241,7 @@ def probe_pieces(
         longer=sum(len(objects.objects[each.gold]) > 1 for each in fit),
         own=rank_objects(own, fit),
         blank=blank,
+        random=tuple(random),
         frequent=frequency_ranks(fit),
         excluded=(*excluded, *failed),
     )

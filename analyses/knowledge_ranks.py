@@ -102,14 +102,14 @@ def select(
     objects = list(dict.fromkeys(fact.object for fact in facts))
     pieces_of = dict(zip(objects, word_pieces(model.tokenizer, objects), strict=True))
     place_of = {name: candidates.place(pieces) for name, pieces in pieces_of.items()}
-    valid: dict[str, dict[int, None]] = {}
+    valid: dict[_Key, dict[int, None]] = {}
     for fact in facts:
         place = place_of[fact.object]
         if fact.subject is not None and place is not None and not fact.rejected:
             valid.setdefault(_key(fact), {})[place] = None
     asked: list[Question] = []
     excluded: list[Excluded] = []
-    seen: dict[tuple[str, int], str] = {}
+    seen: dict[tuple[_Key, int], str] = {}
     for fact in facts:
         place = place_of[fact.object]
         reason = _reason(fact, relation)
@@ -127,9 +127,12 @@ def select(
     return asked, excluded
 
 
-def _key(fact: Fact) -> str:
+_Key: TypeAlias = tuple[str | None, tuple[str, ...], str | None]
+
+
+def _key(fact: Fact) -> _Key:
     """What makes two facts ones of the same question: the subject under a template, else the sentence."""
-    return json.dumps([fact.subject, fact.sentences, fact.predicate])
+    return fact.subject, fact.sentences, fact.predicate
 
 
 def _reason(fact: Fact, relation: Relation) -> str | None:

@@ -129,7 +129,7 @@ def _overall(
         title=f"{corpus}: mean over {count(len(results), 'relation')}, in percent",
         columns=columns,
         rows=tuple(rows),
-        notes=_notes(run, corpus),
+        notes=(*_notes(run, corpus), *_published_note(corpus)),
     )
 
 
@@ -140,11 +140,7 @@ def _by_type(
     systems: Sequence[_System],
     types: Mapping[str, str | None],
 ) -> Table:
-    rows = [
-        Row(name=name, kind="published", cells=tuple(Cell(figures[kind]) for kind in TYPES))
-        for name, figures in published.P_AT_1_BY_TYPE.items()
-        if corpus == "T-REx"
-    ]
+    rows = []
     for system in systems:
         cells: list[Cell | None] = []
         for kind in TYPES:
@@ -157,11 +153,7 @@ def _by_type(
         title=f"{corpus}: P@1 by type of relation, mean over relations, in percent",
         columns=TYPES,
         rows=tuple(rows),
-        notes=(
-            f"Relations: {listed}.",
-            *_published_note(corpus),
-            signature(run, corpus, results),
-        ),
+        notes=(f"Relations: {listed}.", signature(run, corpus, results)),
     )
 
 
@@ -172,16 +164,6 @@ def _by_relation(
     labels = [system.name.removeprefix(f"{run.model.name} ") for system in baselines]
     columns = (*COLUMNS, *(f"P@1 {label}" for label in labels))
     rows = []
-    for name, figures in published.P_AT_1_BY_RELATION.items():
-        rows += [
-            Row(
-                name=f"{relation}, {name}",
-                kind="published",
-                cells=(Cell(value), *[None] * (len(columns) - 1)),
-            )
-            for relation, value in figures.items()
-            if any(each.relation.corpus == corpus and each.relation.name == relation for each in results)
-        ]
     for result in results:
         key = result.relation.name
         beside = [system.means[key].cells()[0] if key in system.means else None for system in baselines]
@@ -251,7 +233,7 @@ def signature(
 
 
 def _notes(run: Run, corpus: FactCorpus) -> tuple[str, ...]:
-    """What was asked and what was not, and whose the published figures are."""
+    """What was asked and what was not."""
     own = [each for each in run.results if each.relation.corpus == corpus]
     reasons = Counter(_kind(left.reason) for each in own for left in each.excluded)
     asked = sum(each.asked for each in own)
@@ -259,7 +241,7 @@ def _notes(run: Run, corpus: FactCorpus) -> tuple[str, ...]:
     notes = [f"{asked + sum(reasons.values()):,} facts: {asked:,} asked{listed}."]
     if empty := [each.relation.name for each in own if not each.asked]:
         notes.append(f"No fact to ask in {', '.join(empty)}: no part of the means.")
-    return (*notes, *_published_note(corpus))
+    return tuple(notes)
 
 
 def _published_note(corpus: FactCorpus) -> tuple[str, ...]:
@@ -267,7 +249,10 @@ def _published_note(corpus: FactCorpus) -> tuple[str, ...]:
     if corpus == "sample":
         return ()
     relations = count(published.RELATIONS[corpus], "relation")
-    return (f"Published: {published.CITATION}: {relations}, other candidates and, in part, other facts.",)
+    return (
+        f"Published: {published.CITATION}: {relations}, other candidates and, in part, other facts.",
+        *((published.SECOND_HAND,) if corpus != "T-REx" else ()),
+    )
 
 
 def _kind(reason: str) -> str:

@@ -1,6 +1,7 @@
 """Speed and memory of the geometry: ``python -m bench.geometry --input sts --sentences 2000``.
 
-Timed in turn, so that a noisy machine disturbs both alike; medians are printed:
+Timed in turn, so that a noisy machine disturbs both alike; medians are printed, by the clock and
+of the processors' seconds, which other work on the machine disturbs less:
 
 - ``ours``: all that ``analyses.geometry`` does from words to measures, tokenisation and intervals included;
 - ``bare``: the forward passes of the same sentences alone, inputs prepared in advance, at the best batch size.
@@ -13,11 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from analyses.geometry_pass import Geometry, measure
 from analyses.geometry_states import Encoder, load_encoder
 from analyses.geometry_summary import Summary, summarize
 from bench.engine import BATCH_SIZES
+from bench.in_turn import in_turn, timed
 from data import DataError
 from probe.alignment import align
 from probe.errors import SentenceError
@@ -66,20 +66,14 @@ def bare(encoder: Encoder, batches: Sequence[torch.Tensor]) -> None:
         encoder.model.base_model(input_ids=batch)
 
 
-def timed(encoder: Encoder, run: Callable[[], object]) -> float:
-    """Seconds of one run, the device's queue included."""
-    started = time.perf_counter()
-    run()
-    if encoder.device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
-
-
 def best_size(encoder: Encoder, sentences: Sentences) -> int:
-    """The batch size at which the bare passes are fastest, after a warm-up."""
+    """The batch size at which the bare passes are fastest: the better of two runs each, after a warm-up."""
     batches = {size: prepare_bare(encoder, sentences, size) for size in BATCH_SIZES}
     bare(encoder, batches[BATCH_SIZES[0]])
-    seconds = {size: timed(encoder, partial(bare, encoder, found)) for size, found in batches.items()}
+    seconds = {
+        size: min(timed(encoder.device, partial(bare, encoder, found)).clock for _ in range(2))
+        for size, found in batches.items()
+    }
     return min(seconds, key=lambda size: seconds[size])
 
 
@@ -87,11 +81,6 @@ def compare(encoder: Encoder, sentences: Sentences, *, repeats: int) -> dict[str
     """Medians of both and their ratio."""
     best = best_size(encoder, sentences[:: max(1, len(sentences) // 500)])
     batches = prepare_bare(encoder, sentences, best)
-    seconds: dict[str, list[float]] = {"ours": [], "bare": []}
-    for _ in range(repeats):
-        seconds["ours"].append(timed(encoder, partial(ours, encoder, sentences)))
-        seconds["bare"].append(timed(encoder, partial(bare, encoder, batches)))
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
     return {
         "dtype": encoder.dtype,
         "device": str(encoder.device),
@@ -99,8 +88,12 @@ def compare(encoder: Encoder, sentences: Sentences, *, repeats: int) -> dict[str
         "sentences": len(sentences),
         "pieces": sum(batch.numel() for batch in batches),
         "best bare batch": best,
-        "seconds": {name: round(value, 2) for name, value in medians.items()},
-        "ours / bare": round(medians["ours"] / medians["bare"], 3),
+        **in_turn(
+            encoder.device,
+            ours=partial(ours, encoder, sentences),
+            bare=partial(bare, encoder, batches),
+            repeats=repeats,
+        ),
     }
 
 

@@ -1,6 +1,7 @@
 """Speed and memory of knowledge probes: ``python -m bench.knowledge --data LAMA``.
 
-Two ways over the same prompts, timed in turn so that a noisy machine disturbs both alike; medians are printed:
+Two ways over the same prompts, timed in turn so that a noisy machine disturbs both alike; medians are printed, by
+the clock and of the processors' seconds, which other work on the machine disturbs less:
 
 - ``ours``: ``probe_relations``: facts from files, prompts, ranks of all candidates, subject-masked baseline;
 - ``bare``: the forward passes of the same prompts, inputs prepared in advance, at the best batch size.
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,6 +28,7 @@ import probe
 from analyses.knowledge_candidates import Candidates
 from analyses.knowledge_results import RelationResult, ask_relations, probe_relations
 from bench.engine import BATCH_SIZES, bare, timed
+from bench.in_turn import in_turn
 from data.lama import Relation, list_relations, read_word_list
 
 _VOCABULARY = "common_vocab_cased.txt"
@@ -77,11 +78,6 @@ def compare(
     """Medians of both and their ratio."""
     groups = prepare_bare(p, relations, candidates, limit)
     best = best_size(p, groups)
-    seconds: dict[str, list[float]] = {"ours": [], "bare": []}
-    for _ in range(repeats):
-        seconds["ours"].append(timed(p, partial(ours, p, relations, candidates, limit)))
-        seconds["bare"].append(timed(p, partial(bare, p, batches(groups, best))))
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
     return {
         "dtype": str(p.dtype).removeprefix("torch."),
         "device": str(p.device),
@@ -89,8 +85,12 @@ def compare(
         "pieces": sum(group.numel() for group in groups),
         "candidates": len(candidates),
         "best bare batch": best,
-        "seconds": {name: round(value, 2) for name, value in medians.items()},
-        "ours / bare": round(medians["ours"] / medians["bare"], 3),
+        **in_turn(
+            p.device,
+            ours=partial(ours, p, relations, candidates, limit),
+            bare=partial(bare, p, batches(groups, best)),
+            repeats=repeats,
+        ),
     }
 
 

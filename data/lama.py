@@ -1,6 +1,7 @@
 """Facts as cloze questions, in the layout of LAMA (Petroni et al., EMNLP 2019)."""
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ _GOOGLE_RE = {
 }
 """LAMA asks its Google-RE facts by these templates, not by the masked sentences of the files."""
 _RELATION_TYPES = ("1-1", "N-1", "N-M")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,6 +287,6 @@ def _optional(record: dict[str, object], key: str, *, where: str) -> str | None:
 def _checked(value: object, key: str, *, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise DataError(f"{where}: a text that is not empty is expected as {key!r}, found {value!r}")
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if _SURROGATE.search(value) is not None:
         raise DataError(f"{where}: Unicode text is expected as {key!r}, found half a surrogate pair")
     return value.strip()

@@ -11,10 +11,12 @@ from analyses.geometry_measures import (
     bootstrap_means,
     explained,
     iso_score,
+    maximum_explained,
     mean_pairwise_cosine,
     without_rogue,
 )
 from analyses.geometry_pass import Blocks
+from analyses.geometry_summary import intra_sentence
 
 RNG = np.random.default_rng(3)
 
@@ -62,6 +64,35 @@ def test_explained_of_identical_states_and_under_rotation() -> None:
     x = RNG.normal(size=(6, 8)) + 1
     turned = torch.from_numpy(x @ rotation(8)).float()
     np.testing.assert_allclose(explained(turned), explained(torch.from_numpy(x).float()), rtol=1e-4)
+
+
+@pytest.mark.parametrize("m", [1, 6, 20])
+def test_maximum_explained_is_that_of_the_singular_values(m: int) -> None:
+    x = torch.from_numpy(RNG.normal(size=(2, 3, m, 9)) + 0.7).float()
+    s = np.linalg.svd(x.double().numpy(), compute_uv=False)
+    found = maximum_explained(x)
+    np.testing.assert_allclose(found, s[..., 0] ** 2 / (s**2).sum(axis=-1), rtol=1e-5)
+    np.testing.assert_allclose(found, explained(x).mev, rtol=1e-5)
+    assert np.isnan(maximum_explained(torch.zeros(m, 9)))
+
+
+def test_measures_of_sentences_and_dimensions_are_rotation_invariant() -> None:
+    x, turn = RNG.normal(size=(4, 6, 5)) + 0.5, rotation(5)
+    for measure in (intra_sentence, maximum_explained):
+        before, after = (measure(torch.from_numpy(values).float()) for values in (x, x @ turn))
+        np.testing.assert_allclose(after, before, rtol=1e-4)
+    states = x.reshape(-1, 5)
+    np.testing.assert_allclose(iso_score(np.cov((states @ turn).T)), iso_score(np.cov(states.T)))
+    means = units(x).mean(axis=1)[:, None]
+    squares, sizes = np.square(means).sum(axis=-1), np.ones(4, dtype=np.int64)
+    blocks = [Blocks(sums=values, squares=squares, sizes=sizes) for values in (means, means @ turn)]
+    np.testing.assert_allclose(blocks[0].anisotropy(), blocks[1].anisotropy())
+
+
+def test_intra_sentence_is_the_mean_cosine_with_the_mean() -> None:
+    x = RNG.normal(size=(2, 4, 5)) + 0.5
+    expected = [np.mean([cosine(word, words.mean(axis=0)) for word in words]) for words in x]
+    np.testing.assert_allclose(intra_sentence(torch.from_numpy(x)), expected)
 
 
 def test_iso_score_by_the_steps_of_the_paper() -> None:

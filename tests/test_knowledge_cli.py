@@ -72,17 +72,13 @@ def test_tables_of_all_corpora(capsys: pytest.CaptureFixture[str], options: list
     assert [row["name"] for row in squad["rows"] if "subject masked" in row["name"]] == []
     assert squad["notes"][0] == "3 facts: 2 asked; 1 left out: its object is several pieces."
     concepts = {row["name"]: row for row in found["ConceptNet: mean over 2 relations, in percent"]["rows"]}
-    assert concepts["BERT-base-cased"]["cells"]["P@1"] is None
-    assert concepts["BERT-base-cased"]["cells"]["P@1 of all facts"]["value"] == 15.6
-
-
-def test_means_of_the_published_figures_agree() -> None:
-    for name, figures in published.P_AT_1.items():
-        by_type = published.P_AT_1_BY_TYPE[name]
-        mean = (2 * by_type["1-1"] + 23 * by_type["N-1"] + 16 * by_type["N-M"]) / 41
-        assert mean == pytest.approx(figures["T-REx"], abs=0.06)
-        by_relation = published.P_AT_1_BY_RELATION[name].values()
-        assert sum(by_relation) / 3 == pytest.approx(figures["Google-RE"], abs=0.06)
+    for name, figure in (("BERT-base-cased", 15.6), ("BERT-large-cased", 19.2)):
+        assert concepts[name]["cells"]["P@1"] is None
+        assert concepts[name]["cells"]["P@1 of all facts"]["value"] == figure
+    for title, table in found.items():
+        published_rows = [row for row in table["rows"] if row["kind"] == "published"]
+        assert bool(published_rows) == ("mean over" in title and "by type" not in title)
+        assert any(note.startswith("Published: Petroni") for note in table["notes"]) == bool(published_rows)
 
 
 def test_every_fact_that_is_left_out_has_a_reason(
@@ -91,6 +87,9 @@ def test_every_fact_that_is_left_out_has_a_reason(
     out = tmp_path / "out"
     assert main([*options, "--out", str(out), "--pieces", "2", "--quiet"]) == 0
     assert "T-REx: objects of 1 to 2 pieces, mean over 2 relations" in capsys.readouterr().out
+    pieces = json.loads((out / "knowledge-t-rex-pieces.json").read_text(encoding="utf-8"))["rows"]
+    assert [row["kind"] for row in pieces] == ["baseline", "baseline", "baseline", "model"]
+    assert pieces[2]["name"].endswith("random weights")
     with (out / "excluded.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     single = [row for row in rows if row["asked by"] == "one mask"]

@@ -83,7 +83,9 @@ def test_objects_share_their_copies(model: Probe) -> None:
 
 
 def test_ranks_of_objects(model: Probe) -> None:
-    result = probe_pieces(model, RELATION, facts(), most=8)
+    result = probe_pieces(
+        model, RELATION, facts(), most=8, weights=[model, model.with_random_weights(seed=1)]
+    )
     objects = Objects.of(model, facts(), most=8)
     questions, _ = select(model, RELATION, facts(), objects)
     assert result.asked == len(questions) == len(PAIRS)
@@ -96,6 +98,9 @@ def test_ranks_of_objects(model: Probe) -> None:
         assert result.own.filtered[place] == 1 + kept.index(question.gold)
         assert result.own.top[place] == order[0]
     assert result.blank is not None and len(result.blank.plain) == len(PAIRS)
+    same, other = result.random
+    assert same.plain.tolist() == result.own.plain.tolist()
+    assert other.plain.tolist() != result.own.plain.tolist()
 
 
 def test_objects_of_too_many_pieces_are_left_out(model: Probe) -> None:

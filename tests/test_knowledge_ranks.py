@@ -1,5 +1,6 @@
 """Ranks against sorting by hand, and LAMA's rules on which facts are asked."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +20,9 @@ from analyses.knowledge_ranks import (
     rank,
     select,
 )
-from analyses.knowledge_results import probe_relations, values_of
+from analyses.knowledge_results import ask_relations, probe_relations, values_of
 from analyses.knowledge_scores import fact_values, mean_over_facts, mean_over_relations
-from data.lama import Fact, Relation, list_relations, read_facts
+from data.lama import Fact, Relation, list_relations, read_facts, read_word_list
 from probe import Probe, ProbeError
 from tests.conftest import ModelFolder
 from tests.lama_files import write_lama
@@ -250,3 +251,20 @@ def test_limit(model: Probe, tmp_path: Path) -> None:
     candidates = Candidates.of(model.tokenizer, ["the", "and", "of", "to"])
     results = probe_relations(model, relations, candidates, limit=2)
     assert [result.asked for result in results] == [2]
+
+
+@pytest.mark.skipif("PROBE_DATA" not in os.environ, reason="PROBE_DATA is not set")
+def test_every_fact_is_asked_or_has_a_reason() -> None:
+    folder = Path(os.environ["PROBE_DATA"]) / "lama"
+    model = probe.load("bert", device="cpu", dtype="float32")
+    candidates = Candidates.of(model.tokenizer, read_word_list(folder / "common_vocab_cased.txt"))
+    names = ["place_of_birth", "place_of_death", "P19", "P413", "SQuAD"]
+    relations, _ = list_relations(folder, names=names)
+    for relation, found in zip(relations, ask_relations(model, relations, candidates), strict=True):
+        facts = list(read_facts(relation))
+        asked = [question.fact.where for question in found.questions]
+        left_out = [each.fact.where for each in found.excluded]
+        assert sorted([*asked, *left_out]) == sorted(each.where for each in facts)
+        assert all(reasons(found.excluded))
+        if relation.name == "SQuAD":
+            assert len(asked) + len(left_out) == 305
