@@ -6,21 +6,25 @@ import argparse
 import platform
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata, resources
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import TYPE_CHECKING
 
 from analyses.dependency import wsj10
 from analyses.dependency_tables import Corpus
 from analyses.experiment import load_models, variants
 from analyses.protocols import DECODERS
+from analyses.report_inputs import Inputs, recognise
 from analyses.report_page import Report, page
+from analyses.report_sections import SECTIONS, TREES, Made, Section, make, sections
 from analyses.report_trees import Part, constituency_part, dependency_part, scorable
+from analyses.reproduce_steps import Settings
 from probe import __version__
 from probe.commands import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive, whole_number
+from probe.errors import ProbeError
 from probe.files import whole_file
-from probe.loading import EMBEDDED
 
 if TYPE_CHECKING:
     from data import PtbTree
@@ -56,9 +60,11 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         type=Path,
         metavar="PATH",
-        help="treebanks: .conllu, .mrg, or folders of them or of .dp files (WSJ10)",
+        help="files or folders: treebanks (.conllu, .mrg, .dp), SciDTB, STS, LAMA, BLiMP, or what an analysis "
+        "wrote to its --out",
     )
-    add("--limit", type=positive, metavar="N", help="only the first N sentences of each corpus")
+    add("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, help="default: all that the data allow")
+    add("--limit", type=positive, metavar="N", help="only the first N sentences, facts, pairs of each file")
     add("--out", dest="report", type=Path, required=True, metavar="FILE", help="the HTML file to write")
     add("--decoder", choices=DECODERS, default="eisner", help="of dependency trees (default: eisner)")
     add(
@@ -86,106 +92,159 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
     _check_target(args.report)
-    corpora, treebanks = _read(args)
-    (model,) = load_models(args)
-    (variant,) = variants(model, args)
-    parts = [dependency_part(model, variant, corpus, args, args.decoder) for corpus in corpora]
-    parts += [constituency_part(model, variant, name, trees, args) for name, trees in treebanks]
+    inputs, names = _inputs(args)
+    corpora, treebanks = _read(args, inputs)
+    planned = [section for section in sections(inputs, limit=args.limit) if section.kind in args.sections]
+    if args.matrices is not None:
+        if (len(corpora), len(treebanks), inputs.work) != (1, 0, []):
+            raise UsageError("--matrices are those of one corpus of dependency trees: give one such --data")
+        planned = []
+    if not (corpora or treebanks or planned or inputs.results):
+        raise UsageError(f"--sections {' '.join(args.sections)}: the data allow none of these")
+    computed = corpora or treebanks or planned or args.model
+    model = load_models(args)[0] if computed else None
+    parts, failed = _parts(model, corpora, treebanks, args) if model is not None else ([], [])
+    made = _sections(planned, args)
+    failed += [each.note for each in made if each.note]
+    results = (*(each.results for each in made if each.results.tables), *inputs.results)
+    if not parts and not results:
+        raise ProbeError(" ".join(failed))
     notes = [
         f"{corpus.name} has no scores under protocol fair: it has words without a part-of-speech tag (UPOS)."
         for corpus in corpora
         if "fair" not in scorable(corpus)
     ]
+    facts = _facts(model, args) if model is not None else inputs.configuration
     report = Report(
-        model=model.name,
+        title=", ".join(dict.fromkeys(names)) + (f" with {model.name}" if model is not None else ""),
         parts=tuple(parts),
-        facts=_facts(model, args) | {"settings": str(variant)},
-        card=_card(model.name),
+        results=results,
+        facts=facts,
+        card=_card(model.name) if model is not None else None,
         command=shlex.join(["python", "-m", "analyses.report", *given]),
         versions=_versions(),
-        notes=tuple(notes),
+        notes=(*notes, *inputs.notes, *failed, *_strangers(facts, inputs)),
     )
     with whole_file(args.report) as file:
         file.writelines(page(report))
-    return _tell(args, parts)
+    return max(_tell(args, report), SOME_FAILED if failed else DONE)
+
+
+def _parts(
+    model: Probe,
+    corpora: Sequence[Corpus],
+    treebanks: Sequence[tuple[str, tuple[PtbTree, ...]]],
+    args: argparse.Namespace,
+) -> tuple[list[Part], list[str]]:
+    """Trees, scores and sentences of every corpus; and why others have none."""
+    (variant,) = variants(model, args)
+    parts, failed = [], []
+    for corpus in corpora:
+        try:
+            parts.append(dependency_part(model, variant, corpus, args, args.decoder))
+        except ProbeError as error:
+            failed.append(f"{corpus.name}: {error}")
+    for name, trees in treebanks:
+        try:
+            parts.append(constituency_part(model, variant, name, trees, args))
+        except ProbeError as error:
+            failed.append(f"{name}: {error}")
+    return parts, failed
+
+
+def _sections(planned: Sequence[Section], args: argparse.Namespace) -> list[Made]:
+    from probe.loading import EMBEDDED
+
+    settings = Settings(
+        model=args.model[0] if args.model else EMBEDDED,
+        limit=args.limit,
+        seeds=args.seeds,
+        device=args.device,
+        dtype=args.dtype,
+        quiet=args.quiet or not sys.stderr.isatty(),
+    )
+    with TemporaryDirectory() as scratch:
+        return [
+            make(section, settings, Path(scratch) / str(number)) for number, section in enumerate(planned)
+        ]
+
+
+def _strangers(facts: Mapping[str, str], inputs: Inputs) -> list[str]:
+    """A warning where results come from other weights than what is computed here."""
+    here, there = facts.get("weights, SHA-256"), inputs.configuration.get("weights")
+    if here is None or there is None or here == there:
+        return []
+    return [f"The results of --out folders are of other weights: {inputs.configuration['model']}, {there}."]
 
 
 def _check_target(target: Path) -> None:
-    """Find out before a model runs whether the report can be written."""
+    """Find out before a model runs whether the report can be written.
+
+    Raises:
+        UsageError: the folder is not there or cannot be written to.
+    """
     if target.is_dir() or not target.parent.is_dir():
         raise UsageError(f"--out {target}: a file in a folder that is there is expected")
+    if target.exists() and not target.is_file():
+        return  # a device or a pipe
+    try:
+        TemporaryFile(dir=target.parent).close()
+    except OSError as error:
+        raise UsageError(f"--out {target}: cannot be written ({error.strerror})") from error
 
 
-def _tell(args: argparse.Namespace, parts: Sequence[Part]) -> int:
-    for part in parts:
+def _tell(args: argparse.Namespace, report: Report) -> int:
+    for part in report.parts:
         for reason in part.skipped:
             print(reason, file=sys.stderr)
     if not args.quiet:
-        sentences = sum(len(part.seen) for part in parts)
+        sentences = sum(len(part.seen) for part in report.parts)
         size = args.report.stat().st_size / 1e6
         print(f"{args.report}: {sentences:,} sentences, {size:.1f} MB", file=sys.stderr)
-    return SOME_FAILED if any(part.skipped for part in parts) else DONE
+    return SOME_FAILED if any(part.skipped for part in report.parts) else DONE
 
 
 # --- data
 
 
-def _read(args: argparse.Namespace) -> tuple[list[Corpus], list[tuple[str, tuple[PtbTree, ...]]]]:
-    """Read and check all input before a model is loaded: dependency corpora, then constituency treebanks."""
+def _inputs(args: argparse.Namespace) -> tuple[Inputs, list[str]]:
+    """What there is to show, and what it is called: the bundled sample if nothing is given."""
+    if args.data is not None:
+        return recognise(args.data), [path.resolve().stem for path in args.data]
+    sample = Path(str(resources.files("data") / "sample"))
+    files = [sample / "sample.mrg"] if args.matrices is None else []
+    return Inputs(conllu=[sample / "sample.conllu"], brackets=files), ["sample"]
+
+
+def _read(
+    args: argparse.Namespace, inputs: Inputs
+) -> tuple[list[Corpus], list[tuple[str, tuple[PtbTree, ...]]]]:
+    """Read and check the trees before a model is loaded: dependency corpora, then constituency treebanks."""
     import data
 
-    corpora: list[Corpus] = []
-    treebanks: list[tuple[str, tuple[PtbTree, ...]]] = []
-    if args.data is None:
-        note = "Data: the bundled sample, since --data is not given."
-        corpora.append(Corpus(name="sample", sentences=data.load_sample()[: args.limit], note=note))
-        if args.matrices is None:
-            trees = enumerate(data.load_sample_trees(), start=1)
-            treebanks.append(
-                ("sample", tuple(data.PtbTree(id=f"sample:{k}", tree=tree) for k, tree in trees))
-            )
-    for path in args.data or ():
-        kinds = _kinds(path)
-        corpora += [_conllu(file, args) for file in kinds[".conllu"]]
-        if kinds[".dp"]:
-            sentences = tuple(wsj10(path))[: args.limit]
-            corpora.append(Corpus(name=f"{path.name}-wsj10", sentences=sentences, treebank="WSJ10-U"))
-        if kinds[".mrg"]:
-            treebanks.append((path.stem, tuple(data.read_ptb(path))))
-    if args.matrices is not None and (len(corpora), len(treebanks)) != (1, 0):
-        raise UsageError("--matrices are those of one corpus of dependency trees: give one such --data")
+    if TREES not in args.sections:
+        return [], []
+    note = None if args.data is not None else "Data: the bundled sample, since --data is not given."
+    corpora = [_conllu(file, args, note) for file in inputs.conllu]
+    for path in inputs.heads:
+        sentences = tuple(wsj10(path))[: args.limit]
+        corpora.append(Corpus(name=f"{path.name}-wsj10", sentences=sentences, treebank="WSJ10-U"))
     for corpus in corpora:
         for sentence in corpus.sentences:
             data.check_tree(sentence)
         if not scorable(corpus):
             raise UsageError(f"{corpus.name}: no word to score")
-    return corpora, treebanks
+    return corpora, [(path.stem, tuple(data.read_ptb(path))) for path in inputs.brackets]
 
 
-def _kinds(path: Path) -> dict[str, list[Path]]:
-    """The files of a path by suffix, those of a folder sorted.
-
-    Raises:
-        UsageError: there is no file of a known suffix.
-    """
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    kinds = {
-        suffix: [file for file in files if file.suffix == suffix] for suffix in (".conllu", ".mrg", ".dp")
-    }
-    if not any(kinds.values()):
-        raise UsageError(
-            f"--data {path}: a .conllu or .mrg file, or a folder of .conllu, .mrg or .dp is expected"
-        )
-    return kinds
-
-
-def _conllu(path: Path, args: argparse.Namespace) -> Corpus:
+def _conllu(path: Path, args: argparse.Namespace, note: str | None) -> Corpus:
     import data
 
     return Corpus(
         name=path.stem,
         sentences=tuple(data.read_conllu(path))[: args.limit],
         treebank="PUD" if "en_pud" in path.stem.lower() else None,
+        note=note,
     )
 
 
@@ -193,7 +252,8 @@ def _conllu(path: Path, args: argparse.Namespace) -> Corpus:
 
 
 def _facts(model: Probe, args: argparse.Namespace) -> dict[str, str]:
-    facts = {"name": model.name, "layers": str(model.n_layers)}
+    (variant,) = variants(model, args)
+    facts = {"name": model.name, "layers": str(model.n_layers), "settings": str(variant)}
     facts["computed in"] = str(model.dtype).removeprefix("torch.")
     if args.matrices is not None:
         return facts | {"matrices": str(args.matrices)}
@@ -212,6 +272,8 @@ def _facts(model: Probe, args: argparse.Namespace) -> dict[str, str]:
 
 def _card(name: str) -> str | None:
     """The README beside a model, where the model is in a folder."""
+    from probe.loading import EMBEDDED
+
     folder = Path(str(resources.files("probe") / "embedded")) if name == EMBEDDED else Path(name)
     card = folder / _CARD
     return card.read_text(encoding="utf-8", errors="replace") if card.is_file() else None

@@ -39,11 +39,13 @@ def chart_svg(table: Table) -> str | None:
     Columns without intervals are left to the table. Columns differ in shape and colour.
 
     Returns:
-        The picture; None if no figure of the table has an interval.
+        The picture; None if no figure of the table has an interval, or they are no percentages.
     """
     shown = _columns(table)
     rows = [row for row in table.rows if any(row.cells[column] for column in shown)]
-    if not shown or not rows:
+    values = [cell.value for row in rows for column in shown if (cell := row.cells[column])]
+    # Cosines and the like are between -1 and 1.
+    if not values or min(values) < 0 or not 1 < max(values) <= 100:
         return None
     step = _LINE + _APART * (len(shown) - 1)
     left = max(text_width(_label(row)) for row in rows) * 0.9 + 2 * _MARGIN

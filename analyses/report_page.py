@@ -6,16 +6,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+from analyses.figure_results import settings
 from analyses.html_table import table_html
 from analyses.report_charts import chart_svg
+from analyses.report_results import Results, pictures_html
 from analyses.report_sentences import sentence_data, sentence_items, verdict
 from analyses.report_trees import Part
 from analyses.tables import Cell, Row, Table
 from probe.display import escape
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
 _BIASED = "(biased)"
 """Ends the name of a row that is no result of the model; see ``analyses.constituency_tables``."""
+
+_METHOD = (
+    "<p>Trees are read off impact matrices: mask word i, mask word j as well, and measure how far the model's "
+    "state at i moves (Wu et al., ACL 2020). Protocol wu2020 repeats the published evaluation, which gives "
+    "the gold root; protocol fair gives nothing and leaves punctuation out. Intervals are 95% bootstrap over "
+    "sentences.</p>"
+)
+
+_BY_SIGNATURE = "<p>The results were there already: their signatures name the model.</p>"
 
 _SECTIONS = {
     "summary": "Summary",
@@ -31,8 +45,9 @@ class Report:
     """What is on the page.
 
     Attributes:
-        model: name of the model.
+        title: what was probed.
         parts: tables and sentences, one a corpus.
+        results: tables and pictures of other analyses.
         facts: about the model, by their names.
         card: the model's own card, or None.
         command: that makes this report again.
@@ -40,40 +55,47 @@ class Report:
         notes: on what is not there, and why.
     """
 
-    model: str
+    title: str
     parts: tuple[Part, ...]
     facts: Mapping[str, str]
     card: str | None
     command: str
     versions: Mapping[str, str]
+    results: tuple[Results, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 def page(report: Report) -> Iterable[str]:
     """The HTML of the page, piece by piece."""
-    title = (
-        f"Perturbed masking: {report.model} on {', '.join(dict.fromkeys(part.name for part in report.parts))}"
-    )
-    links = "".join(f'<li><a href="#{key}">{name}</a></li>' for key, name in _SECTIONS.items())
+    title = f"Perturbed masking: {report.title}"
+    shown = {key: name for key, name in _SECTIONS.items() if key != "sentences" or report.parts}
+    links = "".join(f'<li><a href="#{key}">{name}</a></li>' for key, name in shown.items())
+    skip = '<a class="skip" href="#sentences">Skip to the sentences</a>' if report.parts else ""
     yield (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><title>{escape(title)}</title>\n<style>{_asset("report.css")}</style>'
-        f'</head>\n<body><a class="skip" href="#sentences">Skip to the sentences</a><header>'
+        f"</head>\n<body>{skip}<header>"
         f'<h1>{escape(title)}</h1><nav aria-label="Sections"><ul>{links}</ul></nav></header>\n<main>'
     )
     yield _section("summary", _summary(report))
-    yield _section("tables", "".join(_tables(part) for part in report.parts))
-    yield f'<section id="sentences"><h2>{_SECTIONS["sentences"]}</h2>{_filters(report.parts)}'
-    yield '<div id="sentence-list">\n'
-    for number, part in enumerate(report.parts, start=1):
-        yield from sentence_items(part, number=number)
-    data = sentence_data(report.parts)
-    yield f'</div><script type="application/json" id="sentence-data">{data}</script></section>\n'
+    yield _section("tables", _contents(report))
+    if report.parts:
+        yield from _sentences(report.parts)
     yield _section("model", _model(report))
     yield _section("repeat", _repeat(report))
-    yield f"</main>\n<script>{_asset('draw.js')}{_asset('list.js')}</script></body></html>\n"
+    scripts = f"<script>{_asset('draw.js')}{_asset('list.js')}</script>" if report.parts else ""
+    yield f"</main>\n{scripts}</body></html>\n"
+
+
+def _sentences(parts: Sequence[Part]) -> Iterable[str]:
+    yield f'<section id="sentences"><h2>{_SECTIONS["sentences"]}</h2>{_filters(parts)}'
+    yield '<div id="sentence-list">\n'
+    for number, part in enumerate(parts, start=1):
+        yield from sentence_items(part, number=number)
+    data = sentence_data(parts)
+    yield f'</div><script type="application/json" id="sentence-data">{data}</script></section>\n'
 
 
 def _asset(name: str) -> str:
@@ -93,23 +115,26 @@ def _items(lines: Iterable[str]) -> str:
 
 def _summary(report: Report) -> str:
     found, lines = [], []
-    for part in report.parts:
-        for table in part.tables:
-            models = [row for row in table.rows if row.kind == "model" and row.signatures]
+    tables = [table for part in report.parts for table in part.tables]
+    for table in [*tables, *(table for results in report.results for table in results.tables)]:
+        models = [row for row in table.rows if row.kind == "model" and row.signatures]
+        if models and not _compares_layers(models):
             found += [_finding(table, row) for row in models if not row.name.endswith(_BIASED)]
             lines += [_signature(table, row) for row in models]
     skipped = [reason for part in report.parts for reason in part.skipped]
     signatures = _items(f"<code>{escape(line)}</code>" for line in lines)
     return (
-        f"<ul>{_items(found)}</ul>"
-        "<p>Trees are read off impact matrices: mask word i, mask word j as well, and measure how far the model's "
-        "state at i moves (Wu et al., ACL 2020). Protocol wu2020 repeats the published evaluation, which gives "
-        "the gold root; protocol fair gives nothing and leaves punctuation out. Intervals are 95% bootstrap over "
-        "sentences.</p>"
-        + (f"<ul>{_items(map(escape, report.notes))}</ul>" if report.notes else "")
+        (f"<ul>{_items(found)}</ul>" if found else "")
+        + (_METHOD if report.parts else "")
+        + (f"<ul class='notes'>{_items(map(escape, report.notes))}</ul>" if report.notes else "")
         + (f"<h3>Left out</h3><ul>{_items(map(escape, skipped))}</ul>" if skipped else "")
-        + f"<h3>Scores with their signatures</h3><ul class='signatures'>{signatures}</ul>"
+        + (f"<h3>Scores with their signatures</h3><ul class='signatures'>{signatures}</ul>" if lines else "")
     )
+
+
+def _compares_layers(rows: Sequence[Row]) -> bool:
+    """Whether the table is a search: the best layer on the same data would be no finding."""
+    return len({settings(row).get("layer") for row in rows}) > 1
 
 
 def _finding(table: Table, row: Row) -> str:
@@ -137,17 +162,39 @@ def _signature(table: Table, row: Row) -> str:
 # --- tables and figures
 
 
-def _tables(part: Part) -> str:
-    found = [f"<h3>{escape(part.name)}: {escape(part.kind)}</h3>"]
-    for table in part.tables:
-        found.append(table_html(table))
-        if picture := chart_svg(table):
-            scores = any(row.signatures for row in table.rows)
-            found.append(
-                f"<details{' open' if scores else ''}><summary>Figure: {escape(table.title)}</summary>"
-                f"<figure>{_region(f'Figure: {table.title}', picture)}</figure></details>"
-            )
-    return "".join(found)
+def _contents(report: Report) -> str:
+    """Tables and figures, a heading for each corpus and each analysis, with links to these at the top."""
+    names = [
+        *(f"{part.name}: {part.kind}" for part in report.parts),
+        *(results.title for results in report.results),
+    ]
+    contents = [
+        *("".join(_table(table) for table in part.tables) for part in report.parts),
+        *(_results(results) for results in report.results),
+    ]
+    links = "".join(f'<li><a href="#t{at}">{escape(name)}</a></li>' for at, name in enumerate(names, start=1))
+    index = f'<nav aria-label="Tables and figures"><ul>{links}</ul></nav>' if len(names) > 1 else ""
+    return index + "".join(
+        f'<h3 id="t{at}">{escape(name)}</h3>{content}'
+        for at, (name, content) in enumerate(zip(names, contents, strict=True), start=1)
+    )
+
+
+def _results(results: Results) -> str:
+    command = f"<pre>{escape(results.command)}</pre>" if results.command else ""
+    return command + pictures_html(results) + "".join(map(_table, results.tables))
+
+
+def _table(table: Table) -> str:
+    """A table and, where one can be drawn, its chart, which is open where it shows the scores."""
+    picture = chart_svg(table)
+    if picture is None:
+        return table_html(table)
+    scores = any(row.signatures for row in table.rows)
+    return table_html(table) + (
+        f"<details{' open' if scores else ''}><summary>Figure: {escape(table.title)}</summary>"
+        f"<figure>{_region(f'Figure: {table.title}', picture)}</figure></details>"
+    )
 
 
 def _region(label: str, content: str) -> str:
@@ -205,9 +252,9 @@ def _model(report: Report) -> str:
         f"<h3>Its own card</h3><pre class='card' tabindex='0' role='region' aria-label='Card'>"
         f"{escape_lines(report.card)}</pre>"
         if report.card is not None
-        else "<p>The model comes without a card.</p>"
+        else "<p>There is no card.</p>"
     )
-    return _facts("Model", report.facts) + card
+    return (_facts("Model", report.facts) if report.facts else _BY_SIGNATURE) + card
 
 
 def escape_lines(text: str) -> str:

@@ -7,22 +7,41 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from analyses.reproduce_steps import Found, Settings, Source, Step, path_sha256, steps
+from analyses.report_results import CONFIGURATION, MARKERS, read_json
+from analyses.reproduce_steps import (
+    Found,
+    Settings,
+    Source,
+    Step,
+    call,
+    command_line,
+    is_empty,
+    path_sha256,
+    steps,
+)
 from probe import __version__
-from probe.commands import DONE, INTERRUPTED, SOME_FAILED, Parser, UsageError, exit_code, positive
+from probe.commands import (
+    DONE,
+    INTERRUPTED,
+    SOME_FAILED,
+    Parser,
+    UsageError,
+    exit_code,
+    positive,
+    whole_number,
+)
 from probe.files import whole_file
 
-CONFIGURATION, MARKERS, PAGE = "reproduce.json", "done", "index.html"
+PAGE = "index.html"
 
 State: TypeAlias = Literal["done", "kept", "failed", "missing"]
 
@@ -65,18 +84,18 @@ def build_parser() -> argparse.ArgumentParser:
     add("--out", type=Path, metavar="DIR", required=True, help="folder of the results")
     add("--steps", nargs="+", choices=known, default=known, metavar="NAME", help=f"of {', '.join(known)}")
     add("--limit", type=positive, metavar="N", help="only the first N sentences, documents, facts, items")
-    add("--seeds", type=_count, default=3, metavar="N", help="random-weight models; 0: none (default: 3)")
+    add(
+        "--seeds",
+        type=whole_number,
+        default=3,
+        metavar="N",
+        help="random-weight models; 0: none (default: 3)",
+    )
     add("--networks", type=positive, default=5, metavar="N", help="sentiment networks a row (default: 5)")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
     add("--dtype", default="auto", help="auto, float32, bfloat16, float16, float64")
     add("--quiet", action="store_true", help="no progress bars")
     return parser
-
-
-def _count(value: str) -> int:
-    if not value.isdecimal():
-        raise argparse.ArgumentTypeError(f"a whole number is expected, found {value!r}")
-    return int(value)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,6 +126,8 @@ def _run(args: argparse.Namespace) -> int:
             if step.name in args.steps:
                 outcomes.append(_outcome(step, settings, args.data, args.out))
                 print(_line(outcomes[-1], args.data), flush=True)
+            elif marker := read_json(args.out / MARKERS / f"{step.name}.json"):
+                outcomes.append(_earlier(step, marker))
         with whole_file(args.out / PAGE) as file:
             file.write(page(outcomes, configuration, out=args.out, data=args.data))
     print(args.out / PAGE)
@@ -173,7 +194,7 @@ def _claimed(out: Path, configuration: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _check_same(path: Path, configuration: Mapping[str, Any]) -> None:
-    there = _read(path)
+    there = read_json(path)
     different = [
         f"{name}: {there.get(name)} there, {value} here"
         for name, value in configuration.items()
@@ -195,15 +216,6 @@ def _lock(descriptor: int, out: Path) -> None:
         raise UsageError(f"{out}: another process is filling this folder") from None
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is none."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        found = None
-    return found if isinstance(found, dict) else {}
-
-
 def _write(path: Path, content: Mapping[str, Any]) -> None:
     with whole_file(path) as file:
         file.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
@@ -215,22 +227,28 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
 def _outcome(step: Step, settings: Settings, data: Path, out: Path) -> Outcome:
     """Run a step, unless it is done or cannot be run."""
     missing = tuple(source for source in step.needs if source.find(data) is None)
-    before = [_read(out / MARKERS / f"{name}.json") for name in step.after]
+    before = [read_json(out / MARKERS / f"{name}.json") for name in step.after]
     if missing or not all(before):
         return Outcome(step=step, state="missing", missing=missing)
     places = {source.name: source.find(data) for source in (*step.needs, *step.uses)}
     found: Found = {name: path for name, path in places.items() if path is not None}
     inputs = {name: path_sha256(path) for name, path in found.items()}
-    inputs |= {f"step {name}": marker["files"] for name, marker in zip(step.after, before, strict=True)}
-    options = [str(option) for option in step.options(settings, found, out)]
-    command = f"python -m {step.module} {' '.join(options)}"
-    marker = _read(out / MARKERS / f"{step.name}.json")
-    if marker and marker["inputs"] == inputs and marker["files"] == _files(out / step.name):
-        return Outcome(step=step, state="kept", complete=marker["code"] == DONE, command=command)
+    inputs |= {
+        f"step {name}": str(marker.get("files")) for name, marker in zip(step.after, before, strict=True)
+    }
+    options = step.options(settings, found, out)
+    command = command_line(step, options)
+    marker = read_json(out / MARKERS / f"{step.name}.json")
+    if marker and marker.get("inputs") != inputs and (out / step.name).exists():
+        shutil.rmtree(out / step.name)  # files of other data, which would stand beside the new ones
+    elif marker and marker.get("files") == _files(out / step.name):
+        return Outcome(step=step, state="kept", complete=marker.get("code") == DONE, command=command)
     started = time.monotonic()
-    code = _call(step, options)
+    code = call(step, options, out)
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt(f"in step {step.name}; the same command goes on from there")
     seconds = time.monotonic() - started
-    if code not in (DONE, SOME_FAILED):
+    if code not in (DONE, SOME_FAILED) or is_empty(out / step.name):
         return Outcome(step=step, state="failed", complete=False, seconds=seconds, command=command)
     done = {"command": command, "code": code, "inputs": inputs, "files": _files(out / step.name)}
     (out / MARKERS).mkdir(exist_ok=True)
@@ -238,22 +256,10 @@ def _outcome(step: Step, settings: Settings, data: Path, out: Path) -> Outcome:
     return Outcome(step=step, state="done", complete=code == DONE, seconds=seconds, command=command)
 
 
-def _call(step: Step, options: Sequence[str]) -> int:
-    """Run the command of a step, its standard output left out: the files have it.
-
-    Raises:
-        KeyboardInterrupt: it was interrupted.
-    """
-    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
-        try:
-            code = import_module(step.module).main(list(options))
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 2
-        except KeyboardInterrupt:
-            code = INTERRUPTED
-    if code == INTERRUPTED:
-        raise KeyboardInterrupt(f"in step {step.name}; the same command goes on from there")
-    return int(code)
+def _earlier(step: Step, marker: Mapping[str, Any]) -> Outcome:
+    """A step that is not asked for now: the page shows what it made before."""
+    complete, command = marker.get("code") == DONE, str(marker.get("command", ""))
+    return Outcome(step=step, state="kept", complete=complete, command=command)
 
 
 def _files(folder: Path) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analyses.figure_results import read_table, settings
+from analyses.figure_results import settings
 from analyses.html_table import table_html
+from analyses.report_results import Results, pictures_html, read_results
 from analyses.tables import Cell, Row, Table
-from data import InputError
 from probe.display import escape
 
 if TYPE_CHECKING:
@@ -43,10 +42,14 @@ def compare(table: Table) -> list[Comparison]:
     return found
 
 
+_SENTIMENT = {"pwcn+pos": "position", "pwcn+dep": "dist-spacy"}
+"""What the rows of Table 5 are called here, where that is not ``PWCN+`` and the name."""
+
+
 def _answers(own: Row, published: str) -> bool:
-    """Whether a row of ours is what the paper calls by this name: ``Eisner+Dist``, ``MART``, ``Random BERT``."""
+    """Whether a row of ours is what a paper calls by this name: ``Eisner+Dist``, ``MART``, ``PWCN+Eisner``."""
     name, about = published.lower(), settings(own)
-    if own.name.lower() == name:
+    if own.name.lower() in (name, _SENTIMENT.get(name, name.removeprefix("pwcn+"))):
         return True
     of_dist = about.get("decoder") == "eisner" and about.get("metric") == "dist"
     if name == "random bert":
@@ -55,6 +58,8 @@ def _answers(own: Row, published: str) -> bool:
         return False
     if name == "mart":
         return about.get("decoder") == "mart-released"
+    if name.startswith(("bert-base", "bert-large")):  # Petroni et al.
+        return "decoder" not in about
     return name == f"{about.get('decoder')}+{about.get('metric')}"
 
 
@@ -71,49 +76,54 @@ def page(outcomes: Sequence[Outcome], configuration: Mapping[str, Any], *, out: 
         f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in configuration.items()
     )
     ran = [outcome for outcome in outcomes if outcome.state in ("done", "kept")]
-    tables = {outcome.step.name: list(_tables(out / outcome.step.name)) for outcome in ran}
+    found = [(outcome, _results(outcome, out)) for outcome in ran]
     parts = [
         "<h1>Perturbed Masking, published and measured</h1>",
         "<p>Published: Wu et al., Perturbed Masking, ACL 2020, with bert-base-uncased, unless a table says "
         f"otherwise. Measured: this run.</p><dl>{about}</dl>",
         _LIMITED if configuration.get("limit") is not None else "",
-        _overview([(outcome, tables[outcome.step.name]) for outcome in ran]),
+        _overview(found),
         _missing(outcomes, data),
-        *(_section(outcome, tables[outcome.step.name], out / outcome.step.name) for outcome in ran),
+        *(_section(results) for _, results in found),
     ]
     return _PAGE.format(body="\n".join(filter(None, parts)))
 
 
-def _tables(folder: Path) -> Iterator[Table]:
-    """The tables of a step; other JSON files are passed over."""
-    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
-        try:
-            yield read_table(path)
-        except InputError:
-            continue
+def _results(outcome: Outcome, out: Path) -> Results:
+    title, folder = outcome.step.title, out / outcome.step.name
+    made = read_results(folder, title=title, command=outcome.command) if folder.is_dir() else None
+    return made or Results(title=title, tables=(), pictures={})
 
 
-def _overview(found: Sequence[tuple[Outcome, Sequence[Table]]]) -> str:
-    rows = [
-        (outcome.step.title, each) for outcome, tables in found for table in tables for each in compare(table)
+def _overview(found: Sequence[tuple[Outcome, Results]]) -> str:
+    groups = [
+        (f"{results.title.partition(':')[0]}: {table.title}", pairs)
+        for _, results in found
+        for table in results.tables
+        if (pairs := compare(table))
     ]
-    if not rows:
+    if not groups:
         return "<p>No published figure has a measured one beside it.</p>"
-    lines = "".join(
-        f'<tr><th scope="row">{escape(title.partition(":")[0])}</th><td class="text">{escape(each.published)}</td>'
-        f'<td class="text">{escape(each.column)}</td><td>{each.theirs.value:.1f}</td>'
-        f"<td>{escape(str(each.ours))}</td><td>{each.ours.value - each.theirs.value:+.1f}</td>"
-        f'<td class="text">{escape(each.measured)}</td></tr>'
-        for title, each in rows
-    )
-    names = ("", "row", "column", "published", "measured [95%]", "difference", "measured row")
+    names = ("row", "column", "published", "measured [95%]", "difference", "measured row")
     head = "".join(
-        f'<th scope="col"{"" if 3 <= at <= 5 else " class=text"}>{name}</th>' for at, name in enumerate(names)
+        f'<th scope="col"{"" if 2 <= at <= 4 else " class=text"}>{name}</th>' for at, name in enumerate(names)
     )
     return (
         '<h2>Published and measured</h2><div class="scroll" tabindex="0" role="region" '
         f'aria-label="Published and measured"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{lines}</tbody></table></div>"
+        f"{''.join(_group(title, pairs) for title, pairs in groups)}</table></div>"
+    )
+
+
+def _group(title: str, pairs: Sequence[Comparison]) -> str:
+    lines = "".join(
+        f'<tr><th scope="row">{escape(each.published)}</th><td class="text">{escape(each.column)}</td>'
+        f"<td>{each.theirs.value:.1f}</td><td>{escape(str(each.ours))}</td>"
+        f'<td>{each.ours.value - each.theirs.value:+.1f}</td><td class="text">{escape(each.measured)}</td></tr>'
+        for each in pairs
+    )
+    return (
+        f'<tbody><tr class="group"><th colspan="6" scope="rowgroup">{escape(title)}</th></tr>{lines}</tbody>'
     )
 
 
@@ -133,20 +143,13 @@ def _missing(outcomes: Sequence[Outcome], data: Path) -> str:
     return f"<h2>Missing or incomplete</h2><ul>{''.join(lines)}</ul>" if lines else ""
 
 
-def _section(outcome: Outcome, tables: Sequence[Table], folder: Path) -> str:
-    figures = "".join(map(_figure, sorted(folder.glob("*.svg"))))
-    shown = "".join(map(table_html, tables))
-    if not figures and not shown:
+def _section(results: Results) -> str:
+    if not results.pictures and not results.tables:
         return ""
     return (
-        f"<h2>{escape(outcome.step.title)}</h2><p><code>{escape(outcome.command)}</code></p>{figures}{shown}"
+        f"<h2>{escape(results.title)}</h2><p><code>{escape(results.command or '')}</code></p>"
+        f"{pictures_html(results)}{''.join(map(table_html, results.tables))}"
     )
-
-
-def _figure(path: Path) -> str:
-    content = base64.b64encode(path.read_bytes()).decode("ascii")
-    name = escape(path.stem.replace("-", " "))
-    return f'<figure><img alt="{name}" src="data:image/svg+xml;base64,{content}"></figure>'
 
 
 _LIMITED = "<p><strong>A run with a limit: its figures are no results.</strong></p>"
@@ -165,14 +168,18 @@ caption {{ text-align: left; font-weight: 600; padding: .3rem 0 }}
 th, td {{ padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #8884; white-space: nowrap }}
 tbody th, .text {{ text-align: left }}
 tbody th {{ font-weight: normal }}
+tr.group th {{ font-weight: 600; padding-top: .8rem }}
+caption {{ max-width: calc(100vw - 2rem) }}
 tr.published {{ font-style: italic }}
 tr.model th {{ font-weight: 600 }}
 dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; font-size: .9rem }}
 dt {{ font-weight: 600 }} dd {{ margin: 0; overflow-wrap: anywhere }}
 code {{ overflow-wrap: anywhere; font-size: .85rem }}
 .notes, details {{ font-size: .85rem }}
-figure {{ margin: 1rem 0; display: inline-block; background: #fff; padding: .5rem; max-width: 100% }}
-img {{ max-width: 100%; height: auto }}
+figure {{ margin: 1rem 1rem 1rem 0; display: inline-block; background: #fff; color: #222; padding: .5rem }}
+figure {{ max-width: 100%; vertical-align: top }}
+figcaption {{ font-size: .85rem }}
+img {{ max-width: 100%; height: auto; display: block }}
 </style></head><body>
 {body}
 </body></html>

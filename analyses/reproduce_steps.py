@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shlex
+import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias
+
+from probe.commands import INTERRUPTED, WRONG_USE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +77,17 @@ ABSA = Source(
     name="SemEval-2014 task 4",
     places=("absa",),
     get="https://github.com/GeneZC/PWCN: its datasets/*.seg as absa (SemEval-2014, for research)",
+)
+CURVES = Source(
+    name="released curves of BERT (Ethayarajh 2019)",
+    places=("geometry/ethayarajh2019-curves/bert",),
+    get="https://github.com/kawine/contextual: its results for BERT as geometry/ethayarajh2019-curves/bert "
+    "(no licence stated)",
+)
+BLIMP = Source(
+    name="BLiMP",
+    places=("blimp", "blimp/data"),
+    get="https://github.com/alexwarstadt/blimp: its data/*.jsonl as blimp (CC BY 4.0)",
 )
 
 
@@ -236,8 +254,11 @@ def steps() -> tuple[Step, ...]:
             title="Geometry of the states (Ethayarajh 2019)",
             module="analyses.geometry",
             needs=(STS,),
+            uses=(CURVES,),
             options=lambda run, found, out: [
-                *("--corpus", found[STS.name], *run.options(), "--figures", "--out", out / "geometry")
+                *("--corpus", found[STS.name], *run.options(), "--figures"),
+                *(["--curves", found[CURVES.name]] if CURVES.name in found else []),
+                *("--out", out / "geometry"),
             ],
         ),
         Step(
@@ -246,10 +267,64 @@ def steps() -> tuple[Step, ...]:
             module="analyses.knowledge",
             needs=(LAMA,),
             options=lambda run, found, out: [
-                *("--data", found[LAMA.name], *run.options(), "--out", out / "knowledge")
+                *("--data", found[LAMA.name], *run.options(), "--seeds", min(run.seeds, 1)),
+                *("--out", out / "knowledge"),
+            ],
+        ),
+        Step(
+            name="knowledge-figures",
+            title="Knowledge by relation",
+            module="analyses.figures",
+            after=("knowledge",),
+            options=lambda run, found, out: [
+                *("lama", "--results", out / "knowledge", *run.options(limit=False)),
+                *("--out", out / "knowledge-figures"),
+            ],
+        ),
+        Step(
+            name="minimal-pairs",
+            title="Minimal pairs (BLiMP, Warstadt et al. 2020)",
+            module="analyses.minimal_pairs",
+            needs=(BLIMP,),
+            options=lambda run, found, out: [
+                *("--data", found[BLIMP.name], *run.options(), "--strict"),
+                *([] if run.seeds else ["--no-random-model"]),
+                *("--output", out / "minimal-pairs" / "minimal-pairs.json"),
             ],
         ),
     )
+
+
+def call(step: Step, options: Sequence[object], out: Path) -> int:
+    """Run the command of a step, its standard output left out, since its files have it; returns its exit code.
+
+    Args:
+        step: the step.
+        options: as ``step.options`` gives them.
+        out: folder of all steps.
+    """
+    (out / step.name).mkdir(parents=True, exist_ok=True)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        try:
+            code = import_module(step.module).main(list(map(str, options)))
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else WRONG_USE
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        except Exception:  # whatever went wrong in one step, the others go on
+            traceback.print_exc()
+            code = WRONG_USE
+    return int(code)
+
+
+def command_line(step: Step, options: Sequence[object]) -> str:
+    """How to run a step by itself."""
+    return shlex.join(["python", "-m", step.module, *map(str, options)])
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether a step left nothing: its input failed as a whole, which its exit code does not tell from a part."""
+    return not any(path.is_file() for path in folder.rglob("*"))
 
 
 def path_sha256(path: Path) -> str:

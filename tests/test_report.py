@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,14 +41,15 @@ TREES = """\
 (S (NP (NNS Rivers)) (VP (VBP carry) (NP (NN sand) (CC and) (NNS stones))) (. .))
 """
 
-Run = Callable[..., Done]
+PLAIN = ("--device", "cpu", "--dtype", "float32", "--quiet", "--sections", "trees")
+"""The other sections are those of test_report_inputs.py."""
 
 
 def run_report(capsys: pytest.CaptureFixture[str], *args: object) -> Done:
     """Run the command on the CPU in float32."""
     capsys.readouterr()
     try:
-        code: object = main(["--device", "cpu", "--dtype", "float32", "--quiet", *map(str, args)])
+        code: object = main([*PLAIN, *map(str, args)])
     except SystemExit as ended:
         code = ended.code
     written = capsys.readouterr()
@@ -66,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, model_folder: ModelFolder) 
     (made / "data" / "toy.conllu").write_text(TREEBANK, encoding="utf-8")
     (made / "data" / "toy.mrg").write_text(TREES, encoding="utf-8")
     given = ["--model", str(model), "--data", str(made / "data"), "--out", str(made / "report.html")]
-    assert main(["--device", "cpu", "--dtype", "float32", "--seeds", "0", "--quiet", *given]) == 0
+    assert main([*PLAIN, "--seeds", "0", *given]) == 0
     return made
 
 
@@ -109,7 +109,8 @@ def test_page_asks_for_nothing(html: str) -> None:
         for name in ("src", "href", "action", "poster", "data"):
             assert (attributes.get(name) or "#").startswith(("#", "data:")), (tag, attributes)
     assert "@import" not in html and "url(" not in html
-    assert "default-src 'none'" in html
+    assert "default-src 'none'" in html and "form-action 'none'" in html
+    assert "<li></li>" not in html
 
 
 def test_words_are_never_markup(html: str, records: list[dict[str, Any]]) -> None:
@@ -209,9 +210,13 @@ def test_without_tags_there_is_one_protocol(
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--data", "no.txt"], "a .conllu or .mrg file"),
+        (["--data", "no.txt"], "--data no.txt: expected are .conllu, .mrg"),
         (["--data", "no.conllu"], "no.conllu"),
-        (["--data", "."], "a .conllu or .mrg file"),
+        (["--data", "."], "--data .: expected are .conllu, .mrg"),
+        (["--data", "empty.conllu"], "empty.conllu: "),
+        (["--data", "a.seg"], "--data a.seg: aspect sentiment is trained"),
+        (["--sections", "discourse"], "--sections discourse: the data allow none of these"),
+        (["--sections", "tea"], "invalid choice"),
         (["--out", "nowhere/r.html"], "a file in a folder that is there is expected"),
         (["--out", "."], "a file in a folder that is there is expected"),
         (["--model", "no-such-model"], "no-such-model"),
@@ -226,12 +231,16 @@ def test_wrong_use_is_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    if {"empty.conllu", "a.seg"} & set(args):
+        Path(args[1]).write_text("", encoding="utf-8")
     if "--matrices" in args:
         (tmp_path / "a.mrg").write_text(TREES, encoding="utf-8")
         args = [*args, "--data", "a.mrg"]
     given = args if "--out" in args else [*args, "--out", "r.html"]
     done = run_report(capsys, *given)
-    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    # What is in a file may be wrong although the command is used as it should be.
+    code = 1 if "empty.conllu" in args else 2
+    assert (done.code, done.out, done.err.count("\n")) == (code, "", 1)
     assert message in done.err
     assert not (tmp_path / "r.html").exists()
 

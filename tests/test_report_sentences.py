@@ -44,7 +44,7 @@ def test_verdict_counts_what_the_protocol_scores() -> None:
 def test_a_thousand_sentences_are_below_five_megabytes() -> None:
     """Sentences of 24 words with relations, every matrix incompressible."""
     part = Part(name="x", kind="dependencies", tables=(), seen=(seen(24, heads=[0] * 24),) * 1000, skipped=())
-    report = Report(model="m", parts=(part,), facts={}, card=None, command="", versions={})
+    report = Report(title="m", parts=(part,), facts={}, card=None, command="", versions={})
     assert len("".join(page(report)).encode()) < 4e6
     assert len(list(sentence_items(part, number=1))) == len(json.loads(sentence_data([part]))) == 1000
 

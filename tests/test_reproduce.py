@@ -100,23 +100,33 @@ def files(out: Path) -> dict[str, bytes]:
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
 
 
+def take_no_time(argv: list[str]) -> int:
+    """In place of ``analyses.bias``."""
+    header = "decoder,n,protocol,right,right_low,right_high,left,left_low,left_high"
+    line = "mart-paper,5,fair,0.5,0.4,0.6,0.25,0.2,0.3"
+    text = f"{header},difference,difference_low,difference_high\n{line},0.25,0.2,0.3\n"
+    (Path(argv[-1]) / "bias.csv").write_text(text, encoding="utf-8")
+    return 0
+
+
 def test_everything_that_the_data_allow(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # What takes its time and is tested elsewhere: random matrices, and pictures at full size.
-    monkeypatch.setattr("analyses.bias.main", lambda argv: Path(argv[-1]).mkdir() or 0)
+    monkeypatch.setattr("analyses.bias.main", take_no_time)
     monkeypatch.setattr("analyses.constituency_tables.is_biased", lambda decoder: False)
     monkeypatch.setattr("analyses.figure_style.DPI", 40)
     done = run()
     assert (done.code, done.err) == (0, "")
-    absent = {"sentiment", "geometry", "knowledge"}
+    absent = {"sentiment", "geometry", "knowledge", "knowledge-figures", "minimal-pairs"}
     assert states(done) == {step.name: "missing" if step.name in absent else "done" for step in steps()}
     out = tmp_path / "out"
     assert done.out.splitlines()[-1] == str(out / "index.html")
+    assert "mart-paper, 5 words</th><td>50.0 [40.0, 60.0]</td>" in (out / "index.html").read_text("utf-8")
     assert "LAMA: https://github.com/facebookresearch/LAMA" in done.out
     page = (out / "index.html").read_text(encoding="utf-8")
     for title in ("Tables 1 and 2: dependency trees, PUD", "Table 3", "Table 4", "Published and measured"):
         assert title in page
     # Right-chain of Table 1 stands beside the one of the three sentences.
-    cells = re.search(r'Right-chain</td><td class="text">UAS</td><td>35\.0</td><td>(\S+) ', page)
+    cells = re.search(r'Right-chain</th><td class="text">UAS</td><td>35\.0</td><td>(\S+) ', page)
     table = json.loads((out / "dependency-pud" / "dependency-en_pud-wu2020-wu2020.json").read_text("utf-8"))
     (own,) = [row for row in table["rows"] if row["name"] == "right-chain"]
     assert cells is not None and cells[1] == f"{own['cells']['UAS']['value']:.1f}"
@@ -139,7 +149,7 @@ def test_killed_and_started_again(
         "from analyses import intervals, reproduce\nfrom tests.test_reproduce import take_few_resamples\n"
         "intervals._resampled_sums = take_few_resamples\n"
         "def die(argv):\n"
-        "    folder = Path(argv[-1])\n    folder.mkdir()\n    (folder / 'x.part').write_text('')\n"
+        "    folder = Path(argv[-1])\n    (folder / 'x.part').write_text('')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "analyses.discourse.main = die\nsys.exit(reproduce.main(sys.argv[1:]))\n"
     )
@@ -165,9 +175,15 @@ def test_what_changed_is_made_again(run: Run, data: Path, tmp_path: Path) -> Non
     (data / "scidtb").rename(data / "x")
     (data / "scidtb").mkdir()
     (data / "x").rename(data / "scidtb" / "test")
+    stale = tmp_path / "out" / "discourse" / "discourse-other-fair.json"
+    stale.write_text("{}", encoding="utf-8")
     next((tmp_path / "out" / "dependency-wsj10").glob("*.csv")).write_text("altered", encoding="utf-8")
     assert states(run(*given)) == {"dependency-wsj10": "done", "discourse": "done"}
+    assert not stale.exists()  # what was made of other data is gone
     assert set(states(run(*given)).values()) == {"kept"}
+    assert states(run("--steps", "discourse")) == {"discourse": "kept"}
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "Discourse trees on" in page and "Dependency trees on" in page
 
 
 def test_another_configuration_is_refused(run: Run, tmp_path: Path) -> None:
@@ -197,11 +213,16 @@ def test_two_processes_do_not_share_a_folder(run: Run, tmp_path: Path) -> None:
     assert done.code == 2 and "another process is filling this folder" in done.err
 
 
-@pytest.mark.parametrize("code", [2, 1, INTERRUPTED])
+@pytest.mark.parametrize("code", [3, 2, 1, 0, INTERRUPTED])
 def test_a_step_that_fails(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     def fail(argv: list[str]) -> int:
         if code == 2:
             raise SystemExit(2)
+        if code == 3:
+            raise MemoryError("out of memory")
+        if code == 0:
+            return 1  # and nothing was written: all of its input failed
+        (Path(argv[-1]) / "x.json").write_text("{}", encoding="utf-8")
         return code
 
     monkeypatch.setattr("analyses.discourse.main", fail)
@@ -215,9 +236,10 @@ def test_a_step_that_fails(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyP
         )
         return
     assert done.code == 1
-    assert states(done) == {"dependency-wsj10": "done", "discourse": "failed" if code == 2 else "done"}
+    assert states(done) == {"dependency-wsj10": "done", "discourse": "done" if code == 1 else "failed"}
     shown = page.read_text(encoding="utf-8")
-    assert ("failed; run <code>python -m analyses.discourse" in shown) == (code == 2)
+    assert ("failed; run <code>python -m analyses.discourse" in shown) == (code != 1)
+    assert ("MemoryError: out of memory" in done.err) == (code == 3)
     assert ("some of the input could not be probed" in shown) == (code == 1)
     assert (tmp_path / "out" / "done" / "discourse.json").exists() == (code == 1)
 
@@ -231,7 +253,7 @@ def test_options_are_those_of_the_commands(data: Path, tmp_path: Path) -> None:
         found = {source.name: data / source.places[0] for source in (*step.needs, *step.uses)}
         given = [str(option) for option in step.options(settings, found, tmp_path)]
         args = import_module(step.module).build_parser().parse_args(given)
-        out = args.out
+        out = args.output.parent if step.name == "minimal-pairs" else args.out
         assert out == tmp_path / step.name
 
 
@@ -267,6 +289,24 @@ def test_published_figures_find_their_rows() -> None:
         ("Eisner+Prob", "UAS"): (34.1, 3.0),
         ("Eisner+Dist", "UAS"): (41.7, 4.0),
     }
+    table5 = Table(
+        title="T",
+        columns=("Accuracy",),
+        rows=(
+            *(
+                Row(name=n, kind="published", cells=(Cell(75.0),))
+                for n in ("LSTM", "PWCN+Pos", "PWCN+Eisner")
+            ),
+            Row(name="position", kind="baseline", cells=(Cell(1.0),)),
+            Row(name="lstm", kind="baseline", cells=(Cell(2.0),)),
+            Row(name="eisner", kind="model", cells=(Cell(3.0),), signatures=("d | decoder:eisner",)),
+        ),
+    )
+    assert [(each.published, each.measured) for each in compare(table5)] == [
+        ("LSTM", "lstm"),
+        ("PWCN+Pos", "position"),
+        ("PWCN+Eisner", "eisner"),
+    ]
     mart = Row(name="m mart", kind="model", cells=(Cell(5.0),) * 7, signatures=("d | decoder:mart-released",))
     trees = Table(title="T", columns=TABLE3.columns, rows=(*TABLE3.rows, mart))
     assert {each.published for each in compare(trees)} == {"MART"} and len(compare(trees)) == 7
