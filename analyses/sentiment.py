@@ -73,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--epochs", type=positive, default=100, metavar="N", help="at most so many (default: 100)")
     add("--run", type=Path, default=Path("runs/sentiment"), metavar="DIR", help="default: %(default)s")
     add("--limit", type=positive, metavar="N", help="only the first N items of training and test set")
-    add("--predict", metavar="TEXT", help="class of an aspect of this sentence, by one source of --trees")
+    add("--predict", metavar="TEXT", help="class of an aspect of this sentence, by one of --trees (eisner)")
     add("--aspect", metavar="WORDS", help="the aspect, as it stands in the sentence")
     _add_model_options(parser)
     return parser
@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     protocols: Sequence[ProtocolName] = args.protocol or (PROTOCOLS if args.table else ("fair",))
-    trees: Sequence[TreeName] = args.trees or (TREES if args.table else DEFAULT_TREES)
+    trees: Sequence[TreeName] = args.trees or _default_trees(args)
     corpora = _corpora(args)
     sentence = _asked(args, corpora, trees, protocols) if args.predict is not None else None
     if args.out is not None:
@@ -143,8 +143,16 @@ def _run(args: argparse.Namespace) -> int:
 # --- input
 
 
+def _default_trees(args: argparse.Namespace) -> Sequence[TreeName]:
+    if args.table:
+        return TREES
+    return DEFAULT_TREES if args.predict is None else ("eisner",)
+
+
 def _corpora(args: argparse.Namespace) -> list[Corpus]:
     """Read and check all input before a model is loaded."""
+    if args.aspect is not None and args.predict is None:
+        raise UsageError("--aspect: --predict is expected, too")
     if (args.train is None) != (args.test is None):
         raise UsageError("--train and --test go together")
     if args.train is not None:
@@ -156,8 +164,11 @@ def _corpora(args: argparse.Namespace) -> list[Corpus]:
     names: Sequence[DatasetName] = args.dataset or (tuple(FILES) if args.table else ("laptop",))
     folder = _folder(args)
     distances = list(args.distances)
-    if args.table:
-        distances += [folder / name for name in PUBLISHED_DISTANCES if (folder / name).is_dir()]
+    for path in (folder / name for name in PUBLISHED_DISTANCES if args.table):
+        if path.is_dir():
+            distances.append(path)
+        elif not args.quiet:
+            print(f"{path}: there is none of this name, so its row is left out", file=sys.stderr)
     return [
         read_corpus(
             name,
@@ -173,7 +184,7 @@ def _corpora(args: argparse.Namespace) -> list[Corpus]:
 def _unlike(folders: Sequence[Path]) -> list[Path]:
     """Folders of distances, whose names become those of rows."""
     found = {path.name: path for path in folders}
-    if len(found) < len(set(folders)) or set(found) & set(TREES):
+    if len(found) < len(set(folders)) or set(found) & {"", *TREES}:
         raise UsageError("--distances: folders with names of their own, and none of --trees, are expected")
     return list(found.values())
 
@@ -199,6 +210,8 @@ def _asked(
         raise UsageError("--predict: --aspect is expected, too")
     if len(corpora) > 1 or len(trees) > 1 or len(protocols) > 1 or args.distances:
         raise UsageError("--predict: one --dataset, one of --trees, one --protocol and no --distances")
+    if args.format not in ("table", "json") or args.out is not None:
+        raise UsageError("--predict: --format table or json and no --out: it makes no table")
     words = tokenize(args.predict)
     return AspectItem(words=words, aspect=find_aspect(words, tokenize(args.aspect)), polarity=0)
 
@@ -294,7 +307,7 @@ def _measure(
         protocol=protocol,
         notes=(
             f"{len(corpus.training.items):,} training and {len(corpus.test.items):,} test items, "
-            f"{args.seeds} seeds, {args.hidden} hidden units.",
+            f"{args.seeds} seed{'s' if args.seeds > 1 else ''}, {args.hidden} hidden units.",
             *([skipped] if left_out else []),
             f"Embeddings: {prepared.embeddings.coverage}; a word without one has zeros.",
         ),
@@ -347,8 +360,6 @@ def _predict(
     from analyses.sentiment_experiment import source_distances, source_heads
     from analyses.sentiment_predict import predict_aspect
 
-    recipe = _recipe(protocol, args)
-    (system,) = _train(prepared, [source], 1, recipe, args)
     heads: dict[DecoderName, dict[Words, Heads]] = {}
     if source in DECODED:
         chosen = {key: getattr(args, key) for key in ("metric", "layer", "pool", "perturb")}
@@ -356,6 +367,8 @@ def _predict(
         decoder = cast("DecoderName", source)
         heads[decoder] = decoded_heads([matrix], [item.words], decoder)
     trees = source_heads(source, [item.words], decoded=heads, seed=0)
+    recipe = _recipe(protocol, args)
+    (system,) = _train(prepared, [source], 1, recipe, args)
     found = predict_aspect(
         item,
         source_distances(source, [item], trees)[0],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -105,8 +105,9 @@ def read_inputs(
         probe.ProbeError: as ``probe.load``, ``probe.Store.fill`` and ``static_vectors``.
     """
     words = vocabulary(sentences)
-    if vectors is not None and not decoders:
-        embeddings = read_embeddings(vectors, words, cache=folder)
+    # Read first: a fault in the file should not be found after hours of matrices.
+    embeddings = None if vectors is None else read_embeddings(vectors, words, cache=folder)
+    if embeddings is not None and not decoders:
         return Inputs(heads={}, failed={}, settings=Settings(), embeddings=embeddings)
     path = _path(folder, sentences, decoders, choice, with_vectors=vectors is None)
     kept = None if path is None else _load(path, sentences, words)
@@ -114,10 +115,7 @@ def read_inputs(
         kept = _make(sentences, decoders, choice, folder=folder, with_vectors=vectors is None, quiet=quiet)
         if path is not None:
             _save(path, sentences, kept)
-    if vectors is None:
-        return kept
-    embeddings = read_embeddings(vectors, words, cache=folder)
-    return Inputs(heads=kept.heads, failed=kept.failed, settings=kept.settings, embeddings=embeddings)
+    return kept if embeddings is None else replace(kept, embeddings=embeddings)
 
 
 def _make(

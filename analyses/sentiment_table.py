@@ -229,11 +229,14 @@ def _comparisons(systems: Sequence[System], scored: Sequence[Scored], setting: S
     for system, found in zip(systems, scored, strict=True):
         for distances, name in rivals.items():
             if system.distances != distances and system.name not in RIVALS:
-                notes.append(f"{system.name} to {name}: {_compared(found, by_distances[distances], setting)}")
+                notes.append(
+                    f"{system.name} to {name}: {_compared(found, by_distances[distances], setting)}."
+                )
                 if system.name != "lstm":
                     gaps.append(abs(float(found.f1.mean() - by_distances[distances].f1.mean())))
     if gaps and len(systems[0].runs) > 1:
-        spread = mean(stdev(found.f1.tolist()) for found in scored)
+        lstm = {system.distances for system in systems if system.name == "lstm"}
+        spread = mean(stdev(found.f1.tolist()) for key, found in by_distances.items() if key not in lstm)
         verdict = "more" if max(gaps) > spread else "no more"
         notes.append(
             f"The largest difference in macro-F1 between a tree and no tree, {max(gaps):.1f}, is {verdict} than "

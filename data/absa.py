@@ -19,11 +19,15 @@ POLARITIES = {-1: "negative", 0: "neutral", 1: "positive"}
 _TARGET = "$T$"
 _SEG_LINES, _DISTANCE_LINES = 3, 2
 _CONFLICT = "conflict"
+# float() and int() take more: underscores, digits of other scripts, numbers of any length.
+_DISTANCE = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_OFFSET = re.compile(r"[0-9]{1,9}")
+_LETTER = r"[\w\u0300-\u036f]"  # an accent may be a character of its own, after its letter
 _TOKEN = re.compile(
     r"\d+(?:[.,:/]\d+)*"  # 1,000.5 and 12:30
-    r"|\w+(?=n['’]t\b)|n['’]t\b"  # do n't
+    rf"|{_LETTER}+(?=n['’]t\b)|n['’]t\b"  # do n't
     r"|['’](?:s|re|ve|ll|d|m)\b"  # it 's
-    r"|\w+(?:-\w+)*"
+    rf"|{_LETTER}+(?:-{_LETTER}+)*"
     r"|\.{2,}|[^\w\s]",
     re.IGNORECASE,
 )
@@ -173,13 +177,11 @@ def _with_target(item: AspectItem) -> list[str]:
 
 
 def _numbers(text: str, *, where: str) -> tuple[float, ...]:
-    try:
-        values = tuple(map(float, text.split()))
-    except ValueError as error:
-        raise DataError(f"{where}: numbers are expected, found {str(error).rpartition(' ')[2]}") from None
-    if wrong := [value for value in values if not (math.isfinite(value) and value >= 0)]:
-        raise DataError(f"{where}: finite distances from 0 on are expected, found {wrong[0]}")
-    return values
+    fields = text.split()
+    for field in fields:
+        if not _DISTANCE.fullmatch(field) or not math.isfinite(float(field)):
+            raise DataError(f"{where}: finite distances from 0 on are expected, found {field[:20]!r}")
+    return tuple(map(float, fields))
 
 
 # --- XML
@@ -193,6 +195,8 @@ def _read_xml(path: Path) -> Iterator[AspectItem]:
         raise DataError(
             f"{path}:{error.lineno}: XML is expected, found {expat.ErrorString(error.code)}"
         ) from None
+    except LookupError as error:
+        raise DataError(f"{path}:1: XML of a known encoding is expected, found {error}") from None
     if not reader.terms:
         raise DataError(f"{path}: no aspect terms; <aspectTerm> elements within <sentence> are expected")
     yield from reader.items
@@ -232,10 +236,11 @@ class _XmlReader:
             raise DataError(f"{where}: an attribute {missing[0]!r} of <aspectTerm> is expected, found none")
         text, term = "".join(self._text), attributes["term"]
         start, end = (attributes[key] for key in ("from", "to"))
-        if not (start.isdecimal() and end.isdecimal()) or text[int(start) : int(end)] != term:
+        offsets = _OFFSET.fullmatch(start) and _OFFSET.fullmatch(end)
+        if not offsets or text[int(start) : int(end)] != term:
             raise DataError(
-                f"{where}: the aspect {term!r} is expected at characters {start} to {end} of the sentence, "
-                f"found {text!r}"
+                f"{where}: the aspect {term!r} is expected at characters {start[:20]} to {end[:20]} "
+                f"of the sentence, found {text!r}"
             )
         polarities = {name: value for value, name in POLARITIES.items()}
         if attributes["polarity"] == _CONFLICT:

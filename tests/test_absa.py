@@ -79,6 +79,9 @@ def test_seg_splits_at_any_white_space(tmp_path: Path) -> None:
         ("A $T$ .\n \n1\n", 2, "an aspect is expected"),
         ("A $T$ .\nlid\n2\n", 3, "polarity out of -1, 0, 1 is expected, found '2'"),
         ("A $T$ .\nlid\npositive\n", 3, "found 'positive'"),
+        ("\n\n\n", None, "no items"),
+        ("A $T$ .\nlid\n\u0661\n", 3, "found '\u0661'"),
+        ("A $T$ .\nlid\n1\n\nA $T$ .\nlid\n1\n", 7, "the last item has fewer"),
     ],
 )
 def test_bad_seg(tmp_path: Path, text: str, line: int | None, message: str) -> None:
@@ -116,6 +119,22 @@ def test_an_aspect_within_a_word_is_a_word_of_its_own(tmp_path: Path) -> None:
         ('from="15" ', "", 6, "an attribute 'from' of <aspectTerm> is expected"),
         ('polarity="negative"', 'polarity="bad"', 7, "positive, conflict is expected, found 'bad'"),
         ("</sentences>", "", 17, "XML is expected"),
+        (XML, "", 1, "XML is expected, found no element"),
+        (
+            '"UTF-8"',
+            '"none-such"',
+            1,
+            "XML of a known encoding is expected, found unknown encoding: none-such",
+        ),
+        ('from="15"', f'from="{"9" * 5_000}"', 6, f"at characters {'9' * 20} to 19 of the sentence"),
+        ('from="15"', 'from="\u00b9\u2075"', 6, "at characters \u00b9\u2075 to 19"),
+        ('term="soup"', 'term=""', 6, "the aspect '' is expected"),
+        (
+            'term="soup" polarity="positive" from="15" to="19"',
+            'term=" " polarity="neutral" from="6" to="7"',
+            6,
+            "at least one word",
+        ),
     ],
 )
 def test_bad_xml(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
@@ -124,6 +143,19 @@ def test_bad_xml(tmp_path: Path, old: str, new: str, line: int, message: str) ->
         list(read_aspects(path))
     assert str(error.value).startswith(f"{path}:{line}: ")
     assert message in str(error.value)
+
+
+def test_aspects_at_the_edges_and_of_the_whole_sentence(tmp_path: Path) -> None:
+    seg = "\ufeff$T$ broke .\r\nThe lid\r\n-1\r\nNice $T$\nlid\n1\n$T$\nSolid lid\n1"
+    first, last, whole = read_aspects(written(tmp_path, "a.seg", seg))
+    assert (first.words, first.aspect) == (("The", "lid", "broke", "."), (0, 2))
+    assert (last.words, last.aspect) == (("Nice", "lid"), (1, 2))
+    assert (whole.words, whole.aspect) == (("Solid", "lid"), (0, 2))
+    term = "<aspectTerm term='{}' polarity='neutral' from='{}' to='6'/>"
+    text = f"<s><sentence><text>😀 café</text>{term}</sentence></s>"
+    for term, start, aspect in (("café", 2, (1, 2)), ("😀 café", 0, (0, 2))):
+        (item,) = read_aspects(written(tmp_path, "a.xml", text.format(term, start)))
+        assert (item.words, item.aspect) == (("😀", "café"), aspect)
 
 
 def test_xml_without_terms(tmp_path: Path) -> None:
@@ -156,9 +188,11 @@ def test_distances(tmp_path: Path) -> None:
     ("line", "text", "message"),
     [
         (3, "0 1 2", "item 2 (a.seg:4): 11 distances are expected, one a word, found 3"),
-        (5, "0 1 nan 3 4", "item 3 (a.seg:7): finite distances from 0 on are expected, found nan"),
-        (5, "0 1 -2 3 4", "item 3 (a.seg:7): finite distances from 0 on are expected, found -2"),
-        (5, "0 1 two 3 4", "item 3 (a.seg:7): numbers are expected, found 'two'"),
+        (5, "0 1 nan 3 4", "item 3 (a.seg:7): finite distances from 0 on are expected, found 'nan'"),
+        (5, "0 1 -2 3 4", "item 3 (a.seg:7): finite distances from 0 on are expected, found '-2'"),
+        (5, "0 1 two 3 4", "item 3 (a.seg:7): finite distances from 0 on are expected, found 'two'"),
+        (5, "0 1_0 2 3 4", "found '1_0'"),
+        (5, "0 1e999 2 3 4", "found '1e999'"),
         (2, "another sentence with $T$ .", "the sentence of item 2 (a.seg:4) is expected"),
     ],
 )
@@ -186,6 +220,7 @@ def test_bad_distances(
         ("can't won't I'll it's John’s", "ca n't wo n't I 'll it 's John ’s"),
         ("(hot-ready) $1,000.50 at 12:30...", "( hot-ready ) $ 1,000.50 at 12:30 ..."),
         ("naïve café “quote”", "naïve café “ quote ”"),
+        ("cafe\u0301 re\u0301sume\u0301-like", "cafe\u0301 re\u0301sume\u0301-like"),
         ("  ", ""),
     ],
 )

@@ -45,7 +45,7 @@ SMALL = Shape(hidden=6, dropout=0.3)
 def toy_items(count: int, *, seed: int = 0) -> list[AspectItem]:
     """Sentences with two aspects and an opinion of each, an item an aspect."""
     rng = np.random.default_rng(seed)
-    items = []
+    items: list[AspectItem] = []
     while len(items) < count:
         words: list[str] = []
         spans = []

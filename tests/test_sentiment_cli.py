@@ -2,17 +2,23 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from analyses import sentiment_runs
 from analyses.sentiment import main
 from analyses.sentiment_figure import SeedScore, plot, read_scores
 from analyses.sentiment_table import PUBLISHED, published_rows
+from analyses.sentiment_train import train
 from data.absa import AspectItem, read_aspects
 from data.vectors import WordVectors, write_vectors
 from tests.command import Done, names
@@ -20,6 +26,7 @@ from tests.conftest import ModelFolder
 from tests.test_absa import XML
 
 Run = Callable[..., Done]
+ROOT = Path(__file__).parent.parent
 SMALL = ("--hidden", "4", "--epochs", "1", "--seeds", "2", "--device", "cpu", "--dtype", "float32", "--quiet")
 
 
@@ -42,6 +49,16 @@ def to_seg(items: list[AspectItem]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def options(folder: Path, *args: object, files: bool = True, vectors: bool = True) -> list[str]:
+    """A command line; what is given stands last, and so above all."""
+    found: list[object] = [*SMALL, "--run", folder / "run"]
+    if files:
+        found += ["--train", folder / "train.seg", "--test", folder / "test.seg"]
+    if vectors:
+        found += ["--embeddings", folder / "vectors.txt"]
+    return [str(value) for value in (*found, *args)]
+
+
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the command on 12 training and 6 test items, with small networks."""
@@ -53,14 +70,9 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     write_vectors(tmp_path / "vectors.txt", WordVectors(tuple(words), values))
 
     def command(*args: object, files: bool = True, vectors: bool = True) -> Done:
-        given = [*map(str, args), *SMALL, "--run", str(tmp_path / "run")]
-        if files:
-            given += ["--train", str(tmp_path / "train.seg"), "--test", str(tmp_path / "test.seg")]
-        if vectors:
-            given += ["--embeddings", str(tmp_path / "vectors.txt")]
         capsys.readouterr()
         try:
-            code: object = main(given)
+            code: object = main(options(tmp_path, *args, files=files, vectors=vectors))
         except SystemExit as ended:
             code = ended.code
         written = capsys.readouterr()
@@ -197,12 +209,33 @@ def test_a_prediction(run: Run, model_folder: ModelFolder) -> None:
     assert json.loads(run(*asked, "--trees", "lstm", "--format", "json").out)["weights"] is None
     refused(run("--predict", text, "--aspect", "battery", "--trees", "position"), 1, "found 'battery' beside")
     refused(run("--predict", text, "--trees", "position"), 2, "--aspect is expected")
-    refused(run("--predict", text, "--aspect", "lid"), 2, "one of --trees")
+    refused(run("--predict", text, "--aspect", "lid", "--trees", "lstm", "position"), 2, "one of --trees")
+
+
+def test_predictions_that_no_option_fits(run: Run, tmp_path: Path) -> None:
+    asked = ("--predict", "The lid is solid", "--aspect", "lid", "--trees", "position")
+    for wrong in (("--format", "csv"), ("--out", tmp_path / "out")):
+        refused(run(*asked, *wrong), 2, "it makes no table")
+    refused(run("--aspect", "lid", "--trees", "position"), 2, "--predict is expected")
+    for text, aspect in (("", "lid"), ("The lid", ""), ("The lids", "lid")):
+        refused(run(*asked, "--predict", text, "--aspect", aspect), 1, "an aspect out of the words")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_prediction_by_default_is_by_eisner(run: Run, model_folder: ModelFolder) -> None:
+    asked = ("--aspect", "solid lid", "--model", model_folder("bert"))
+    done = run("--predict", "Solid lid", *asked)
+    first, second, *rest = done.out.splitlines()
+    # No context: every weight is that of the aspect.
+    assert first.startswith("aspect") and second.startswith("aspect") and "eisner, trained on" in rest[-1]
+    # A sentence that cannot be probed is told before a network is trained.
+    long = "solid lid" + " so" * 60
+    refused(run("--predict", long, *asked, "--seeds", "1", "--hidden", "5"), 1, "the model's window")
 
 
 def test_an_interrupted_run_goes_on(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     args = ("--trees", "lstm", "position", "--format", "csv")
-    train, calls = sentiment_runs.train, []
+    calls = []
 
     def stopped(*given: Any, **options: Any) -> Any:
         calls.append(1)
@@ -222,7 +255,55 @@ def test_an_interrupted_run_goes_on(run: Run, tmp_path: Path, monkeypatch: pytes
     assert [row[0] for row in csv.reader(resumed.out.splitlines())][1::4] == ["lstm", "position"]
 
 
-def test_bad_embeddings(run: Run, tmp_path: Path) -> None:
+KILLED = """
+import os, signal, sys
+from analyses import sentiment, sentiment_runs
+
+train, networks = sentiment_runs.train, []
+
+def dying(*given, on_epoch, **options):
+    networks.append(1)
+    def epoch(number):
+        if (len(networks), number) == (3, 2):
+            os.kill(os.getpid(), signal.SIGKILL)
+    return train(*given, on_epoch=epoch, **options)
+
+sentiment_runs.train = dying
+sentiment.main(sys.argv[1:])
+"""
+"""The command, killed after the second of three epochs of the third network."""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_a_run_that_was_killed_ends_as_an_undisturbed_one(run: Run, tmp_path: Path) -> None:
+    args = ("--trees", "position", "random", "--epochs", "3", "--format", "json")
+    whole = run(*args, "--run", tmp_path / "whole")
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, *options(tmp_path, *args)],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
+    )
+    assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, b""), killed.stderr
+    folder = tmp_path / "run" / "networks"
+    before = {path.name: path.stat() for path in folder.iterdir()}
+    assert len(before) == 2
+    done = run(*args)
+    assert (done.code, done.out, done.err) == (0, whole.out, "")
+    after = {path.name: path for path in folder.iterdir()}
+    # What was finished was neither trained nor written again.
+    assert all(
+        (state.st_ino, state.st_mtime_ns) == (after[name].stat().st_ino, after[name].stat().st_mtime_ns)
+        for name, state in before.items()
+    )
+    expected = {path.name: path.read_bytes() for path in (tmp_path / "whole" / "networks").iterdir()}
+    assert {name: path.read_bytes() for name, path in after.items()} == expected and len(expected) == 4
+
+
+def test_bad_embeddings(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analyses.sentiment_inputs.load", None)  # found before a model is loaded
     path = tmp_path / "bad.txt"
     for text, message in (
         ("the 1 nan\n", "bad.txt:1: finite numbers are expected"),
@@ -230,7 +311,7 @@ def test_bad_embeddings(run: Run, tmp_path: Path) -> None:
         ("zebra 1 2\n", "found none"),
     ):
         path.write_text(text, encoding="utf-8")
-        done = run("--trees", "position", "--embeddings", path, vectors=False)
+        done = run("--trees", "eisner", "--embeddings", path, vectors=False)
         refused(done, 1, message)
     refused(
         run("--trees", "position", "--embeddings", tmp_path / "no.txt", vectors=False), 2, "there is none"
