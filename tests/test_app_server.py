@@ -290,7 +290,7 @@ def test_it_answers_on_this_machine_and_stops_at_ctrl_c(
             for _ in range(500):
                 with contextlib.suppress(urllib.error.URLError):
                     with urllib.request.urlopen(
-                        f"http://127.0.0.1:{port}/view?text=Nobody+slept", timeout=60
+                        f"http://127.0.0.1:{port}/view?text=Nobody+slept", timeout=120
                     ) as found:
                         answers.append(json.loads(found.read().splitlines()[-1]))
                     break

@@ -257,7 +257,7 @@ def test_the_list_in_a_fresh_interpreter() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=120,
     )
     names = [line.split()[0] for line in done.stdout.splitlines()]
     assert names == [*datasets(), *NEEDS_LICENCE]

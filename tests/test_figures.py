@@ -44,7 +44,7 @@ def test_the_same_bytes_in_every_process() -> None:
         [sys.executable, "-c", code],
         cwd=Path(__file__).parents[1],
         env=os.environ | {"PYTHONHASHSEED": "1", "SOURCE_DATE_EPOCH": "1"},
-        capture_output=True, text=True, check=True, timeout=60,
+        capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     with style():
         figure = arcs(["Owls", "see", "Łódź"], [2, 0, 2], gold=[0, 1, 2])

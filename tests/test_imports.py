@@ -27,7 +27,7 @@ def modules_after(code: str) -> set[str]:
     """Top-level modules of a fresh interpreter that has run this code."""
     report = f"{code}\nimport sys\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
     done = subprocess.run(
-        [sys.executable, "-c", report], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", report], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
     )
     return set(done.stdout.split())
 

@@ -317,7 +317,7 @@ def hub(model_folder: ModelFolder, tmp_path: Path) -> Iterator[Hub]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=45,  # the hub's own client would ask a silent hub for longer
+            timeout=90,  # the hub's own client would ask a silent hub for longer
         )
 
     yield run

@@ -338,7 +338,7 @@ def test_exit_codes(args: list[str], code: int, model_folder: ModelFolder) -> No
 def test_the_locale_does_not_change_conllu() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     process = start("--decoder", "adjacent", "--format", "conllu", "漢字 naïve", "--quiet", env=environment)
-    raw, err = process.communicate(timeout=60)
+    raw, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, "")
     assert "1\t漢字\t" in raw
 
@@ -347,7 +347,7 @@ def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "TRANSFORMERS_"))}
     unreachable = {**kept, "HF_HOME": str(tmp_path / "cache"), "HF_ENDPOINT": "http://127.0.0.1:9"}
     process = start("--model", "someone/tiny", "--output", tmp_path / "out", "A cat .", env=unreachable)
-    out, err = process.communicate(timeout=45)  # the hub's own client would ask for longer
+    out, err = process.communicate(timeout=90)  # the hub's own client would ask for longer
     refused(Done(process.returncode, out, err), 2, "cannot load 'someone/tiny'")
     assert "out" not in names(tmp_path)
 
@@ -363,7 +363,7 @@ def test_ctrl_c_leaves_nothing_half_written(model_folder: ModelFolder, tmp_path:
         time.sleep(0.05)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (130, "", "probe-parse: error: interrupted\n")
     assert names(tmp_path) == ["in.txt", "matrices"]
     assert all(len(probe.ImpactMatrix.load(path)) == 4 for path in matrices.glob("*.safetensors"))
@@ -380,7 +380,7 @@ def test_a_reader_that_goes_away(form: str, tmp_path: Path) -> None:
     process.stdout.close()
     err = process.stderr.read()
     process.stderr.close()
-    assert (process.wait(timeout=60), err) == (0, "")
+    assert (process.wait(timeout=120), err) == (0, "")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="broken pipes are those of POSIX")
@@ -392,7 +392,7 @@ def test_output_is_whole_though_nobody_reads_the_scores(unbuffered: str, tmp_pat
     process.stdout.close()
     err = process.stderr.read()
     process.stderr.close()
-    assert (process.wait(timeout=60), err) == (0, "")
+    assert (process.wait(timeout=120), err) == (0, "")
     text = (tmp_path / "trees.conllu").read_text(encoding="utf-8")
     assert len(list(parse_conllu(text.splitlines(), name="output"))) == 5
     assert names(tmp_path) == ["trees.conllu"]

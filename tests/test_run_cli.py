@@ -199,7 +199,7 @@ def test_an_interrupted_run_says_how_to_go_on(
     while not list(out.glob("shard-000002*")) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(kind)
-    written, err = process.communicate(timeout=60)
+    written, err = process.communicate(timeout=120)
     assert (process.returncode, written) == (130, "")
     message = re.fullmatch(
         r"probe-run: error: interrupted: (\d+) of 500 shards are done; the same command goes on from there\n",
