@@ -30,6 +30,7 @@ from pretraining.card_treebank import layer_evaluations
 from pretraining.config import TrainConfig, from_table, read_table
 from pretraining.export import export
 from pretraining.prepare import shard_path
+from pretraining.tokenizer import load_tokenizer
 from pretraining.train import train
 from probe.commands import positive
 from probe.files import whole_file
@@ -131,13 +132,11 @@ def run_variant(
 
 
 def _share_pieces(variant: Variant, out: Path) -> None:
-    """Take over the tokenizer of the run, or of a variant with as many pieces, and the shards in its pieces."""
+    """Take over a tokenizer with as many pieces, from ``out`` or another variant, and the shards in its pieces."""
     size = variant.config.model.vocab_size
-    for folder in (out, *sorted(path.parent for path in out.glob("*/config.json"))):
-        path = folder / "config.json"
-        known = json.loads(path.read_text("utf-8"))["model"]["vocab_size"] if path.is_file() else size
-        if known == size and (folder / "tokenizer.json").is_file():
-            for made in (folder / "tokenizer.json", *folder.glob("*.pieces.safetensors")):
+    for tokenizer in (out / "tokenizer.json", *sorted(out.glob("*/tokenizer.json"))):
+        if tokenizer.is_file() and load_tokenizer(tokenizer).get_vocab_size() == size:
+            for made in (tokenizer, *tokenizer.parent.glob("*.pieces.safetensors")):
                 if not (target := out / variant.name / made.name).exists():
                     os.link(made, target)
             return

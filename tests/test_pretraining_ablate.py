@@ -21,6 +21,9 @@ data.packed = false
 [[variants]]
 name = "wide"
 model.hidden_size = 32
+[[variants]]
+name = "few"
+model.vocab_size = 60
 """
 PAIR = {"field": "syntax", "linguistics_term": "binding", "UID": "made_up", "pairID": "0"}
 
@@ -32,12 +35,12 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_variants_differ_in_their_keys_alone(tmp_path: Path) -> None:
-    plain, single, wide = read_variants(write(tmp_path, TOML + VARIANTS))
-    assert [v.name for v in (plain, single, wide)] == ["plain", "single", "wide"]
+    plain, single, wide, few = read_variants(write(tmp_path, TOML + VARIANTS))
     assert (plain.config.data.packed, single.config.data.packed) == (True, False)
     assert single.config.model == plain.config.model and single.config.optim == plain.config.optim
     assert (plain.config.model.hidden_size, wide.config.model.hidden_size) == (16, 32)
     assert wide.config.data == plain.config.data
+    assert (plain.name, single.name, wide.name, few.name) == ("plain", "single", "wide", "few")
 
 
 @pytest.mark.parametrize(
@@ -79,15 +82,16 @@ def test_command(tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFix
     assert ablate.main(command) == 0
     printed = capsys.readouterr().out
     table = json.loads(printed)
-    assert [row["name"] for row in table["rows"]] == ["plain", "single", "wide"]
+    assert [row["name"] for row in table["rows"]] == ["plain", "single", "wide", "few"]
     out = tmp_path / "out"
     for name in ("plain", "single", "wide"):
         record = json.loads((out / name / "result.json").read_text(encoding="utf-8"))
         assert record["steps"] == STEPS and set(COLUMNS) <= set(record)
         assert 0 <= record["UUAS, wu2020"]["value"] <= 100
-    # The variants share a tokenizer, and what is finished is not made again.
+    # Variants of as many pieces share a tokenizer, and what is finished is not made again.
     tokenizers = {(out / name / "tokenizer.json").read_bytes() for name in ("plain", "single", "wide")}
     assert len(tokenizers) == 1
+    assert (out / "few" / "tokenizer.json").read_bytes() not in tokenizers
     result = out / "plain" / "result.json"
     changed = json.loads(result.read_text(encoding="utf-8")) | {"seconds": 3600}
     result.write_text(json.dumps(changed), encoding="utf-8")
