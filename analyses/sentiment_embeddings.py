@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MODEL_LAYER = 1
 """Layer of the default vectors: the first one gives the best static vectors (Ethayarajh 2019, section 4.4)."""
+SPREAD = 0.4
+"""Standard deviation of the coordinates of the default vectors: states as they are saturate an LSTM."""
 _KEY = "analyses.sentiment"
 
 
@@ -86,12 +88,25 @@ def read_embeddings(path: Path, words: Sequence[str], *, cache: Path) -> Embeddi
     )
 
 
+def centred(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Vectors without their mean, with a standard deviation of ``SPREAD`` over all coordinates.
+
+    Shapes:
+        values: [words, size]; returns float32 [words, size], zeros where all vectors are the same
+    """
+    rest = values - values.mean(axis=0, keepdims=True, dtype=np.float64)
+    spread = rest.std()
+    return np.asarray(rest * (SPREAD / spread if spread > 0 else 0.0), dtype=np.float32)
+
+
 def model_embeddings(
     model: Probe, sentences: Sequence[Sequence[str]], words: Sequence[str], *, cache: Path
 ) -> Embeddings:
     """Static vectors of a vocabulary from the model: first principal components of the states of its words.
 
-    The sentences are those of the experiment, without their labels; case is not told apart.
+    The sentences are those of the experiment, without their labels; case is not told apart. The mean of the
+    vectors, which all of them have in common, is taken away (Mu and Viswanath, ICLR 2018), and one factor brings
+    their coordinates to a standard deviation of ``SPREAD``.
 
     Raises:
         probe.ProbeError: as ``analyses.static_vectors.static_vectors``.
@@ -103,9 +118,12 @@ def model_embeddings(
 
     def make() -> Embeddings:
         found = static_vectors(model, sentences, layer=layer, words=words, method="pca")
-        return from_vectors(f"{model.name} layer {layer} static", words, found)
+        return from_vectors(
+            f"{model.name} layer {layer} static, centred", words, replace(found, values=centred(found.values))
+        )
 
-    source = [weights_sha256(model.model), tokenizer_sha256(model.tokenizer), layer, words_sha256(sentences)]
+    about = [weights_sha256(model.model), tokenizer_sha256(model.tokenizer), words_sha256(sentences)]
+    source = [*about, layer, SPREAD]
     return _cached(cache, source, words, make)
 
 

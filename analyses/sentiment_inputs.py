@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from analyses.sentiment_embeddings import (
+    SPREAD,
     Embeddings,
     model_embeddings,
     read_embeddings,
@@ -180,7 +181,7 @@ def _path(
     if state is None:
         return None
     versions = [__version__, *(f"{name} {version(name)}" for name in ("torch", "transformers", "tokenizers"))]
-    about = [asdict(choice), state, versions, list(decoders), with_vectors, list(sentences)]
+    about = [asdict(choice), state, versions, list(decoders), with_vectors, SPREAD, list(sentences)]
     key = hashlib.sha256(json.dumps(about).encode()).hexdigest()
     return folder / f"inputs-{key[:16]}.safetensors"
 

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analyses.sentiment_embeddings import SPREAD, centred
 from analyses.sentiment_experiment import source_distances, source_heads
 from analyses.sentiment_model import (
     Batch,
@@ -98,13 +99,9 @@ def test_tree_distances_are_shortest_paths(data: st.DataObject) -> None:
     graph.add_nodes_from(range(n))
     graph.add_edges_from((d, head - 1) for d, head in enumerate(heads) if head)
     paths = dict(nx.all_pairs_shortest_path_length(graph))
-    expected = [min(paths[word].get(aspect, n / 2) for aspect in range(start, end)) for word in range(n)]
-    reachable = [any(a in paths[word] for a in range(start, end)) for word in range(n)]
-    found = tree_distances(heads, (start, end))
-    assert [d for d, r in zip(found, reachable, strict=True) if r] == [
-        d for d, r in zip(expected, reachable, strict=True) if r
-    ]
-    assert all(d == n / 2 for d, r in zip(found, reachable, strict=True) if not r)
+    lengths = [[paths[word][a] for a in range(start, end) if a in paths[word]] for word in range(n)]
+    expected = [min(found, default=n / 2) for found in lengths]
+    assert list(tree_distances(heads, (start, end))) == expected
 
 
 def test_tree_distances_of_a_sentence() -> None:
@@ -389,3 +386,17 @@ def test_what_a_checkpoint_depends_on(data: tuple[Encoded, Encoded, torch.Tensor
 
 def test_sources_are_listed_once() -> None:
     assert len(set(TREES)) == len(TREES)
+
+
+def test_default_vectors_are_centred_and_of_moderate_size() -> None:
+    rng = np.random.default_rng(4)
+    values = (rng.normal(size=(40, 6)) * [3, 9, 1, 20, 5, 2] + 80).astype(np.float32)
+    found = centred(values)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-6)
+    assert found.std() == pytest.approx(SPREAD)
+    # Differences between words keep their directions and their proportions.
+    expected = values[1:] - values[:-1]
+    factor = np.linalg.norm(found[1] - found[0]) / np.linalg.norm(expected[0])
+    np.testing.assert_allclose(found[1:] - found[:-1], expected * factor, rtol=1e-4, atol=1e-5)
+    assert not centred(np.full((3, 4), 7.0)).any()
