@@ -22,7 +22,7 @@ from data.sample import load_sample, load_sample_trees
 from data.scidtb import Document, read_scidtb
 from data.sentence import Sentence, check_tree, root
 from data.sts import read_sts
-from data.text import decode_lines, parse_text, read_text
+from data.text import check_input, decode_lines, parse_text, read_text
 
 __all__ = [
     "AspectItem",
@@ -75,5 +75,6 @@ def read_sentences(path: Path) -> Iterator[Sentence]:
     readers = {".conllu": read_conllu, ".txt": read_text}
     reader = readers.get(path.suffix.lower())
     if reader is None:
+        check_input(path)  # of a wrong path that is the better message
         raise InputError(f"{path}: suffix {' or '.join(readers)} is expected, found {path.suffix!r}")
     return reader(path)

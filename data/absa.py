@@ -70,6 +70,7 @@ def read_aspects(path: Path) -> Iterator[AspectItem]:
     readers = {".seg": _read_seg, ".xml": _read_xml}
     reader = readers.get(path.suffix.lower())
     if reader is None:
+        check_input(path)  # of a wrong path that is the better message
         raise InputError(f"{path}: suffix {' or '.join(readers)} is expected, found {path.suffix!r}")
     check_input(path)
     return reader(path)

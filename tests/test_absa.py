@@ -166,7 +166,9 @@ def test_xml_without_terms(tmp_path: Path) -> None:
 
 def test_other_suffixes_and_missing_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"suffix .seg or .xml is expected, found '.txt'"):
-        read_aspects(tmp_path / "a.txt")
+        read_aspects(written(tmp_path, "a.txt", SEG))
+    with pytest.raises(InputError, match="there is none of this name"):
+        read_aspects(tmp_path / "b.txt")
     with pytest.raises(InputError, match="there is none of this name"):
         read_aspects(tmp_path / "a.seg")
 

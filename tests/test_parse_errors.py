@@ -79,9 +79,7 @@ def test_bad_files(name: str, content: Any, code: int, message: str, run: Parse,
 @pytest.mark.parametrize("name", ["folder", "folder.conllu", "folder.txt"])
 def test_a_directory_as_input(name: str, run: Parse, tmp_path: Path) -> None:
     (tmp_path / name).mkdir()
-    refused(
-        run("--input", tmp_path / name), 2, f"{name}: " + ("a file is" if "." in name else "suffix .conllu")
-    )
+    refused(run("--input", tmp_path / name), 2, f"{name}: a file is")
 
 
 @pytest.mark.parametrize(
