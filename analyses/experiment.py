@@ -20,7 +20,7 @@ from analyses.protocols import PROTOCOLS
 from analyses.signature import Settings
 from analyses.tables import FORMATS, Table, TableFormat
 from probe import __version__
-from probe.commands import UsageError, layer_name, positive, whole_number
+from probe.commands import UsageError, add_device_options, layer_name, positive, whole_number
 from probe.errors import SentenceError
 from probe.options import METRICS, PERTURBS, POOLS, Layers, Metric, Perturb, Pool
 
@@ -73,21 +73,24 @@ def add_options(parser: argparse.ArgumentParser, *, metrics: Sequence[Metric] = 
     add("--metrics", nargs="+", choices=METRICS, help=f"default: {' '.join(metrics)}; of --matrices: all")
     add("--pools", nargs="+", choices=(*POOLS, "best"), default=["best"], help="default: best")
     add("--perturb", nargs="+", choices=PERTURBS, default=["pair"], help="default: pair")
-    add(
+    add_seeds(parser)
+    add("--seed", type=whole_number, default=0, help="of bootstrap and random trees (default: 0)")
+    add("--limit", type=positive, metavar="N", help="only the first N sentences or documents of each corpus")
+    add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
+    add("--out", type=Path, metavar="DIR", help="write each table there, too, in every format")
+    add_device_options(parser)
+    add("--quiet", action="store_true", help="no progress bar")
+
+
+def add_seeds(parser: argparse.ArgumentParser) -> None:
+    """``--seeds``: how many times the architecture is run with random weights."""
+    parser.add_argument(
         "--seeds",
         type=whole_number,
         default=3,
         metavar="N",
         help="random-weight models a model; 0: none (default: 3)",
     )
-    add("--seed", type=whole_number, default=0, help="of bootstrap and random trees (default: 0)")
-    add("--limit", type=positive, metavar="N", help="only the first N sentences or documents of each corpus")
-    add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
-    add("--out", type=Path, metavar="DIR", help="write each table there, too, in every format")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
-    add("--dtype", default="auto", help="auto, float32, bfloat16, float16, float64")
-    add("--batch-tokens", type=positive, default=4_096, metavar="N", help="pieces in one forward pass")
-    add("--quiet", action="store_true", help="no progress bar")
 
 
 def load_models(args: argparse.Namespace) -> list[Probe]:

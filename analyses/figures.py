@@ -20,7 +20,16 @@ from analyses.figure_sentence import Example, own_example, published_example, tr
 from analyses.figure_style import FORMATS, save, style
 from analyses.protocols import DECODERS, PROTOCOLS
 from probe import __version__
-from probe.commands import DONE, SOME_FAILED, Parser, UsageError, exit_code, layer_name, positive
+from probe.commands import (
+    DONE,
+    SOME_FAILED,
+    Parser,
+    UsageError,
+    add_device_options,
+    exit_code,
+    layer_name,
+    positive,
+)
 from probe.options import METRICS, PERTURBS, POOLS
 
 if TYPE_CHECKING:
@@ -71,8 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--tree-decoder", choices=TREE_DECODERS, default="chart-row", metavar="NAME", help="of constituents")
     add("--matrices", type=positive, default=1000, metavar="N", help="random matrices for bias")
     add("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
-    add("--dtype", default="auto", help="auto, float32, bfloat16, float16, float64")
+    add_device_options(parser, batch_tokens=False)
     add("--quiet", action="store_true", help="no progress bar, no list of the files")
     return parser
 

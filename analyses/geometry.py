@@ -16,7 +16,16 @@ from analyses.geometry_tables import Measured, geometry_tables, released_table, 
 from analyses.signature import Settings, Signature, digest
 from analyses.tables import FORMATS
 from probe import __version__
-from probe.commands import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive, whole_number
+from probe.commands import (
+    DONE,
+    SOME_FAILED,
+    Parser,
+    UsageError,
+    add_device_options,
+    exit_code,
+    positive,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from analyses.geometry_occurrences import Occurrences
@@ -65,9 +74,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     add("--pieces", choices=PIECES, default="mean", help="of words of several pieces (default: mean)")
     add("--cased", action="store_true", help="The and the are two words (default: one)")
     add("--seed", type=whole_number, default=0, help="of draws and bootstrap (default: 0)")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
-    add("--dtype", default="float32", help="float32 (default), auto, bfloat16, float16, float64")
-    add("--batch-tokens", type=positive, default=4_096, metavar="N", help="pieces in one forward pass")
+    add_device_options(parser, dtype="float32")
     add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
     add("--quiet", action="store_true", help="no progress bar")
 

@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 from analyses.experiment import emit, load_models
 from analyses.tables import FORMATS, Table
 from probe import __version__
-from probe.commands import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive, whole_number
+from probe.commands import (
+    DONE,
+    SOME_FAILED,
+    Parser,
+    UsageError,
+    add_device_options,
+    exit_code,
+    positive,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from analyses.knowledge_candidates import Candidates
@@ -70,10 +79,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--seed", type=whole_number, default=0, help="of the bootstrap (default: 0)")
     add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
     add("--out", type=Path, metavar="DIR", help="write each table there, too, and excluded.csv")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
     # In bfloat16 many candidates get the same score.
-    add("--dtype", default="float32", help="float32 (default), auto, bfloat16, float16, float64")
-    add("--batch-tokens", type=positive, default=4_096, metavar="N", help="pieces in one forward pass")
+    add_device_options(parser, dtype="float32")
     add("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(matrices=None)  # of the options of load_models, the one that does not go here
     return parser

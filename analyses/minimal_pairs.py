@@ -22,7 +22,7 @@ from analyses.acceptability import (
     score_pairs,
 )
 from analyses.pseudo_likelihood import SCORES
-from probe.commands import DONE, SOME_FAILED, Parser, exit_code, positive, whole_number
+from probe.commands import DONE, SOME_FAILED, Parser, add_device_options, exit_code, positive, whole_number
 
 if TYPE_CHECKING:
     from data import MinimalPair
@@ -50,10 +50,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--format", choices=FORMATS, help="default: by the suffix of --output, else table")
     add("--output", type=Path, metavar="FILE", help="write here, not to standard output")
     add("--seed", type=whole_number, default=0, help="of bootstrap and random weights")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
     # In bfloat16 logits are rounded to sixteenths, which is as much as many pairs differ by.
-    add("--dtype", default="float32", help="float32 (default), auto, bfloat16, float16, float64")
-    add("--batch-tokens", type=positive, default=4_096, metavar="N", help="pieces in one forward pass")
+    add_device_options(parser, dtype="float32")
     add("--strict", action="store_true", help="exit with 1 if a pair cannot be scored")
     add("--quiet", action="store_true", help="no progress bar")
     return parser

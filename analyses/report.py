@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from analyses.dependency import wsj10
 from analyses.dependency_tables import Corpus
-from analyses.experiment import load_models, variants
+from analyses.experiment import add_seeds, load_models, variants
 from analyses.protocols import DECODERS
 from analyses.report_inputs import Inputs, recognise
 from analyses.report_page import Report, page
@@ -22,7 +22,16 @@ from analyses.report_sections import SECTIONS, TREES, Made, Section, make, secti
 from analyses.report_trees import Part, constituency_part, dependency_part, scorable
 from analyses.reproduce_steps import Settings
 from probe import __version__
-from probe.commands import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive, whole_number
+from probe.commands import (
+    DONE,
+    SOME_FAILED,
+    Parser,
+    UsageError,
+    add_device_options,
+    exit_code,
+    positive,
+    whole_number,
+)
 from probe.errors import ProbeError
 from probe.files import whole_file
 
@@ -67,17 +76,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--limit", type=positive, metavar="N", help="only the first N sentences, facts, pairs of each file")
     add("--out", dest="report", type=Path, required=True, metavar="FILE", help="the HTML file to write")
     add("--decoder", choices=DECODERS, default="eisner", help="of dependency trees (default: eisner)")
-    add(
-        "--seeds",
-        type=whole_number,
-        default=3,
-        metavar="N",
-        help="random-weight models; 0: none (default: 3)",
-    )
+    add_seeds(parser)
     add("--seed", type=whole_number, default=0, help="of bootstrap and random trees (default: 0)")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
-    add("--dtype", default="auto", help="auto, float32, bfloat16, float16, float64")
-    add("--batch-tokens", type=positive, default=4_096, metavar="N", help="pieces in one forward pass")
+    add_device_options(parser)
     add("--quiet", action="store_true", help="no progress bar")
     return parser
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from analyses.experiment import add_seeds
 from analyses.report_results import CONFIGURATION, MARKERS, read_json
 from analyses.reproduce_steps import (
     Found,
@@ -35,9 +36,9 @@ from probe.commands import (
     SOME_FAILED,
     Parser,
     UsageError,
+    add_device_options,
     exit_code,
     positive,
-    whole_number,
 )
 from probe.files import whole_file
 
@@ -84,16 +85,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--out", type=Path, metavar="DIR", required=True, help="folder of the results")
     add("--steps", nargs="+", choices=known, default=known, metavar="NAME", help=f"of {', '.join(known)}")
     add("--limit", type=positive, metavar="N", help="only the first N sentences, documents, facts, items")
-    add(
-        "--seeds",
-        type=whole_number,
-        default=3,
-        metavar="N",
-        help="random-weight models; 0: none (default: 3)",
-    )
+    add_seeds(parser)
     add("--networks", type=positive, default=5, metavar="N", help="sentiment networks a row (default: 5)")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
-    add("--dtype", default="auto", help="auto, float32, bfloat16, float16, float64")
+    add_device_options(parser, batch_tokens=False)
     add("--quiet", action="store_true", help="no progress bars")
     return parser
 

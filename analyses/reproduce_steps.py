@@ -194,10 +194,8 @@ def steps() -> tuple[Step, ...]:
             options=lambda run, found, out: [
                 *("--data", found[PUD.name], "--matrices", out / "matrices", "--layers", "all"),
                 *("--protocol", "fair", "--decoders", "eisner", "--by", "length", "relation"),
-                *(
-                    *([] if run.limit is None else ["--limit", run.limit]),
-                    *(["--quiet"] if run.quiet else []),
-                ),
+                *([] if run.limit is None else ["--limit", run.limit]),
+                *(["--quiet"] if run.quiet else []),
                 *("--out", out / "layers"),
             ],
         ),

@@ -25,7 +25,7 @@ from analyses.sentiment_trees import (
 )
 from analyses.tables import Table
 from probe import __version__
-from probe.commands import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive
+from probe.commands import DONE, SOME_FAILED, Parser, UsageError, add_device_options, exit_code, positive
 from probe.options import METRICS, PERTURBS, POOLS, LayerChoice
 
 if TYPE_CHECKING:
@@ -96,9 +96,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="write tables, figures and the scores of every seed there, too",
     )
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
-    add("--dtype", default="auto", help="of the language model: auto, float32, bfloat16, float16, float64")
-    add("--batch-tokens", type=positive, default=4_096, metavar="N", help="pieces in one forward pass")
+    add_device_options(parser)
     add("--quiet", action="store_true", help="no progress bar")
 
 

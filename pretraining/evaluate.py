@@ -24,7 +24,7 @@ from data import Sentence, read_conllu, read_minimal_pairs, read_scidtb
 from pretraining.card_discourse import discourse_scores
 from pretraining.card_heldout import position_rows, ratio_rows, read_shard
 from pretraining.card_treebank import best_setting, scores_on_test, treebank_scores
-from probe.commands import positive
+from probe.commands import add_device_options, positive
 from probe.options import POOLS
 
 _PLAIN_RATIO = 0.15
@@ -38,8 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     switch = argparse.BooleanOptionalAction
     add("--model", default="bert", help="bert (the embedded model) or a directory")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
-    add("--dtype", default="float32", help="float32 (default), auto, bfloat16, float16, float64")
+    add_device_options(parser, dtype="float32", batch_tokens=False)
     add("--heldout", type=Path, nargs="+", default=[], metavar="SHARD", help="held-out shards, .txt.xz")
     add("--documents", type=positive, metavar="N", help="only the first N documents of each shard")
     add(

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from probe import __version__
-from probe.commands import DONE, Parser, UsageError, exit_code, positive
+from probe.commands import DONE, Parser, UsageError, add_device_options, exit_code, positive
 
 if TYPE_CHECKING:
     from probe.source import ImpactSource
@@ -38,9 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="bert (the embedded model, default), a directory or a hub id; several: repeat the option",
     )
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
-    add("--dtype", default="auto", help="auto, float32, bfloat16, float16, float64")
-    add("--batch-tokens", type=positive, default=4_096, metavar="N", help="pieces in one forward pass")
+    add_device_options(parser)
     add("--host", default="127.0.0.1", help="address to answer on (default: 127.0.0.1, this machine only)")
     add("--port", type=_port, default=7860, help="0: any that is free (default: 7860)")
     add("--max-words", type=positive, default=60, metavar="N", help="longest sentence (default: 60)")

@@ -40,11 +40,26 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     add("--input", metavar="FILE", help=".conllu, .txt (a tokenised sentence a line) or - for standard input")
     add("--limit", type=positive, metavar="N", help="only the first N sentences")
     add("--model", help="bert (the embedded model, default), a directory or a hub id")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
-    add("--dtype", default="auto", help="auto, float32, bfloat16, float16, float64")
-    add("--batch-tokens", type=positive, default=4_096, metavar="N", help="pieces in one forward pass")
+    add_device_options(parser)
     add("--strict", action="store_true", help="exit with 1 if a sentence cannot be probed")
     add("--quiet", action="store_true", help="no progress bar and no summary")
+
+
+def add_device_options(
+    parser: argparse.ArgumentParser, *, dtype: str = "auto", batch_tokens: bool = True
+) -> None:
+    """Options of where and how a model computes: ``--device``, ``--dtype`` and ``--batch-tokens``.
+
+    Args:
+        parser: of the command.
+        dtype: the default.
+        batch_tokens: whether the command has that option.
+    """
+    add = parser.add_argument
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
+    add("--dtype", default=dtype, help="auto, float32, bfloat16, float16, float64 (default: %(default)s)")
+    if batch_tokens:
+        add("--batch-tokens", type=positive, default=4_096, metavar="N", help="pieces in one forward pass")
 
 
 def positive(value: str) -> int:

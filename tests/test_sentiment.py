@@ -11,7 +11,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyses.sentiment_embeddings import SPREAD, centred
 from analyses.sentiment_experiment import source_distances, source_heads
 from analyses.sentiment_model import (
     Batch,
@@ -203,7 +202,7 @@ def test_results_do_not_depend_on_the_batch(
     torch.manual_seed(1)
     items, _, vectors = data
     network = build(architecture, vectors, SMALL)
-    network.eval()
+    network.train(False)
     with torch.inference_mode():
         alone = torch.cat([network(items.batch(torch.tensor([at]))) for at in range(len(items))])
         together = network(items.batch(torch.arange(len(items))))
@@ -229,8 +228,8 @@ def test_pwcn_is_the_network_with_loops_over_positions() -> None:
     distances = source_distances("position", items, None)
     ours = cast(Pwcn, build("pwcn", vectors, SMALL))
     naive = NaivePwcn(ours)
-    ours.eval()
-    naive.eval()
+    ours.train(False)
+    naive.train(False)
     own = ours(encode(items, distances, index).batch(torch.arange(len(items))))
     other = naive(
         [[index[word.lower()] for word in item.words] for item in items], [i.aspect for i in items], distances
@@ -386,17 +385,3 @@ def test_what_a_checkpoint_depends_on(data: tuple[Encoded, Encoded, torch.Tensor
 
 def test_sources_are_listed_once() -> None:
     assert len(set(TREES)) == len(TREES)
-
-
-def test_default_vectors_are_centred_and_of_moderate_size() -> None:
-    rng = np.random.default_rng(4)
-    values = (rng.normal(size=(40, 6)) * [3, 9, 1, 20, 5, 2] + 80).astype(np.float32)
-    found = centred(values)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-6)
-    assert found.std() == pytest.approx(SPREAD)
-    # Differences between words keep their directions and their proportions.
-    expected = values[1:] - values[:-1]
-    factor = np.linalg.norm(found[1] - found[0]) / np.linalg.norm(expected[0])
-    np.testing.assert_allclose(found[1:] - found[:-1], expected * factor, rtol=1e-4, atol=1e-5)
-    assert not centred(np.full((3, 4), 7.0)).any()

@@ -84,7 +84,7 @@ def test_predictions_do_not_depend_on_the_size_of_a_pass() -> None:
     torch.manual_seed(0)
     part, vectors = encoded(items, index), torch.randn(len(index) + 1, 8)
     network = build("pwcn", vectors, Shape(hidden=6))
-    network.eval()
+    network.train(False)
     whole = network(part.batch(torch.arange(len(items)))).argmax(dim=-1)
     assert predict(network, part).tolist() == whole.tolist() and len(set(whole.tolist())) > 1
 
