@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+_DRAWN = 32
+"""Resamples held at a time."""
+
 
 def mean_pairwise_cosine(total: ArrayLike, count: ArrayLike) -> Floats:
     """Mean cosine over all pairs of m unit vectors from their sum alone: (|sum|^2 - m) / (m (m - 1)).
@@ -163,7 +166,3 @@ def bootstrap_means(values: Floats, *, resamples: int = 1_000, seed: int = 0) ->
         sums[some.start : some.stop] = np.stack(times).astype(np.float64) @ both
     with np.errstate(invalid="ignore"):
         return sums[:, : values.shape[1]] / sums[:, values.shape[1] :]
-
-
-_DRAWN = 32
-"""Resamples held at a time."""
