@@ -25,7 +25,7 @@ from analyses.constituency_tables import Scores, System, Way, choice_table, scor
 from analyses.experiment import (
     add_options,
     emit,
-    load_models,
+    load_sources,
     matrices,
     random_weights,
     variants,
@@ -39,7 +39,7 @@ from probe.files import whole_file
 if TYPE_CHECKING:
     from data import ConstituencySentence, PtbTree
     from parsers import Bracketing
-    from probe import Probe
+    from probe.source import ImpactSource
 
 _CHUNK = 64
 """Sentences whose matrices are held at a time."""
@@ -118,7 +118,7 @@ def _run(args: argparse.Namespace) -> int:
     golds = [
         Gold.of(_sentences(corpus, protocol, args), protocol) for protocol in dict.fromkeys(args.protocol)
     ]
-    models = load_models(args)
+    models = load_sources(args)
     chosen = [_ways(model, args) for model in models]
     if args.brackets is not None and len(golds) * sum(map(len, chosen)) > 1:
         raise UsageError(
@@ -202,12 +202,12 @@ def _report(gold: Gold, skipped: Skipped) -> None:
 # --- trees
 
 
-def _ways(model: Probe, args: argparse.Namespace) -> list[Way]:
+def _ways(model: ImpactSource, args: argparse.Namespace) -> list[Way]:
     return [Way(*pair) for pair in product(dict.fromkeys(args.decoders), variants(model, args))]
 
 
 def _systems(
-    model: Probe,
+    model: ImpactSource,
     ways: Sequence[Way],
     gold: Gold,
     args: argparse.Namespace,
@@ -227,7 +227,7 @@ def _systems(
 
 
 def _induce(
-    model: Probe,
+    model: ImpactSource,
     ways: Sequence[Way],
     gold: Gold,
     args: argparse.Namespace,

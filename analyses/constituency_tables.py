@@ -27,7 +27,7 @@ from analyses.tables import Cell, Row, RowKind, Table
 from probe import __version__
 
 if TYPE_CHECKING:
-    from probe import Probe
+    from probe.source import ImpactSource
 
 _RESAMPLES = 1000
 
@@ -48,7 +48,7 @@ class Way:
 class System:
     """Hits of one model, or of its architecture with several random weights: one run each."""
 
-    model: Probe
+    model: ImpactSource
     name: str
     kind: RowKind
     runs: list[Mapping[Way, Hits]] = field(default_factory=list)

@@ -19,7 +19,7 @@ from analyses.experiment import (
     Variant,
     add_options,
     emit,
-    load_models,
+    load_sources,
     matrices,
     random_weights,
     variants,
@@ -31,7 +31,8 @@ from probe.errors import SentenceError
 
 if TYPE_CHECKING:
     from data import Sentence
-    from probe import ImpactMatrix, Probe
+    from probe import ImpactMatrix
+    from probe.source import ImpactSource
 
 WSJ10_WORDS = 10
 
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     corpora = _corpora(args)
-    models = load_models(args)
+    models = load_sources(args)
     chosen = [
         tuple(
             replace(one, adjust=name) for one in variants(model, args) for name in dict.fromkeys(args.adjust)
@@ -159,7 +160,7 @@ def _check(corpus: Corpus, args: argparse.Namespace) -> None:
 
 
 def _all_runs(
-    model: Probe,
+    model: ImpactSource,
     chosen: Sequence[Variant],
     corpus: Corpus,
     args: argparse.Namespace,
@@ -189,7 +190,7 @@ def _is_defined(protocol: ProtocolName, decoder: DecoderName, variant: Variant) 
 
 
 def _induce(
-    model: Probe,
+    model: ImpactSource,
     ways: Sequence[Way],
     chosen: Sequence[Variant],
     corpus: Corpus,

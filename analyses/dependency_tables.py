@@ -20,7 +20,7 @@ from probe.errors import ProbeError
 
 if TYPE_CHECKING:
     from data import Sentence
-    from probe import Probe
+    from probe.source import ImpactSource
 
 COLUMNS = ("UAS", "UUAS", "NED")
 
@@ -56,7 +56,7 @@ Trees: TypeAlias = dict[Way, dict[int, Heads]]
 class Runs:
     """Trees of one model, or of its architecture with several random weights: one run each."""
 
-    model: Probe
+    model: ImpactSource
     name: str
     kind: RowKind
     runs: tuple[Trees, ...]

@@ -26,6 +26,7 @@ from probe.options import METRICS, PERTURBS, POOLS, Layers, Metric, Perturb, Poo
 
 if TYPE_CHECKING:
     from probe import ImpactMatrix, ImpactSet, Probe
+    from probe.source import ImpactSource
 
 Matrices: TypeAlias = "tuple[ImpactMatrix, ...]"
 """The matrices of one sentence, one a variant."""
@@ -47,7 +48,7 @@ class Variant:
         parts += [self.perturb] if self.perturb != "pair" else []
         return ", ".join(parts + ([self.adjust] if self.adjust != "none" else []))
 
-    def settings(self, model: Probe, *, decoder: str, name: str | None = None) -> Settings:
+    def settings(self, model: ImpactSource, *, decoder: str, name: str | None = None) -> Settings:
         """What goes into the signature of a score; ``name`` is that of the model where it has another."""
         return Settings(
             decoder=decoder,
@@ -94,42 +95,57 @@ def add_seeds(parser: argparse.ArgumentParser) -> None:
 
 
 def load_models(args: argparse.Namespace) -> list[Probe]:
-    """The models of the command, or in their place the run directory of ``--matrices``.
+    """The models of the command.
 
     All are loaded before the first one runs: a misspelt name should not cost a night. ``--out`` is made here
     for the same reason.
 
     Raises:
-        probe.commands.UsageError: options that do not go together, or one model twice.
-        probe.ModelError, probe.store.StoreError: a model or the run directory cannot be loaded.
+        probe.commands.UsageError: one model twice.
+        probe.ModelError: a model cannot be loaded.
         OSError: ``--out`` cannot be made.
     """
     from probe.loading import EMBEDDED, load
-    from probe.store import Store
 
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)
+    names = args.model or [EMBEDDED]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--model: each model once, found {' '.join(names)}")
+    return [load(name, device=args.device, dtype=args.dtype) for name in names]
+
+
+def load_sources(args: argparse.Namespace) -> list[ImpactSource]:
+    """As :func:`load_models`, or in place of models the run directory of ``--matrices``.
+
+    Raises:
+        probe.commands.UsageError: also options that do not go together.
+        probe.store.StoreError: the run directory cannot be loaded.
+    """
+    from probe.store import Store
+
     if args.matrices is None:
-        names = args.model or [EMBEDDED]
-        if len(set(names)) < len(names):
-            raise UsageError(f"--model: each model once, found {' '.join(names)}")
-        return [load(name, device=args.device, dtype=args.dtype) for name in names]
+        return list(load_models(args))
     if args.model is not None:
         raise UsageError("--model does not go with --matrices, which come from a model already: choose one")
+    if args.out is not None:
+        args.out.mkdir(parents=True, exist_ok=True)
     store = Store.open(args.matrices)
     if args.dtype not in ("auto", store.dtype):
         raise UsageError(f"--dtype {args.dtype}: the matrices of {args.matrices} are of {store.dtype}")
-    return [cast("Probe", store)]  # has all of a Probe that is asked for here but weights
+    return [store]
 
 
-def random_weights(model: Probe, args: argparse.Namespace) -> Iterator[Probe]:
+def random_weights(model: ImpactSource, args: argparse.Namespace) -> Iterator[Probe]:
     """The same architecture with random weights, ``--seeds`` times; never for stored matrices."""
-    if args.matrices is None:
+    from probe.model import Probe
+
+    if isinstance(model, Probe):
         for seed in range(args.seeds):
             yield model.with_random_weights(seed=seed)
 
 
-def variants(model: Probe, args: argparse.Namespace) -> tuple[Variant, ...]:
+def variants(model: ImpactSource, args: argparse.Namespace) -> tuple[Variant, ...]:
     """The combinations of ``--metrics``, ``--layers``, ``--pools`` and ``--perturb`` for a model.
 
     "best" is resolved metric by metric, so that ``dist`` keeps its layer beside ``prob``.
@@ -164,7 +180,7 @@ def _layers(values: Sequence[int | str]) -> Layers:
 
 
 def matrices(
-    model: Probe,
+    model: ImpactSource,
     sentences: Sequence[Sequence[str]],
     chosen: Sequence[Variant],
     args: argparse.Namespace,

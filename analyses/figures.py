@@ -29,6 +29,7 @@ from probe.commands import (
     exit_code,
     layer_name,
     positive,
+    whole_number,
 )
 from probe.options import METRICS, PERTURBS, POOLS
 
@@ -79,7 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--decoder", choices=DECODERS, default="eisner", help="of dependency trees (default: eisner)")
     add("--tree-decoder", choices=TREE_DECODERS, default="chart-row", metavar="NAME", help="of constituents")
     add("--matrices", type=positive, default=1000, metavar="N", help="random matrices for bias")
-    add("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    add("--seed", type=whole_number, default=0, help="of the bootstrap (default: 0)")
     add_device_options(parser, batch_tokens=False)
     add("--quiet", action="store_true", help="no progress bar, no list of the files")
     return parser

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_DRAWS = 1 << 18  # sentences drawn at once: bounds the memory of a bootstrap
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -118,10 +120,14 @@ def _resampled_sums(columns: NDArray[np.float64], *, resamples: int, seed: int) 
         raise ValueError(f"expected at least one resample, found {resamples}")
     rng = np.random.default_rng(seed)
     n = columns.shape[1]
-    sums = np.empty((len(columns), resamples))
-    for b in range(resamples):
-        sums[:, b] = columns[:, rng.integers(n, size=n)].sum(axis=1)
-    return sums
+    step = max(1, _DRAWS // n)
+    blocks = []
+    for first in range(0, resamples, step):
+        rows = min(step, resamples - first)
+        draws = rng.integers(n, size=(rows, n)) + n * np.arange(rows)[:, None]
+        counts = np.bincount(draws.ravel(), minlength=rows * n).reshape(rows, n)  # draws of each sentence
+        blocks.append(columns @ counts.T)
+    return np.concatenate(blocks, axis=1)
 
 
 def _percentiles(values: NDArray[np.float64], confidence: float) -> Interval:

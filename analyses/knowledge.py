@@ -82,7 +82,6 @@ def build_parser() -> argparse.ArgumentParser:
     # In bfloat16 many candidates get the same score.
     add_device_options(parser, dtype="float32")
     add("--quiet", action="store_true", help="no progress bar")
-    parser.set_defaults(matrices=None)  # of the options of load_models, the one that does not go here
     return parser
 
 

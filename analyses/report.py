@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from analyses.dependency import wsj10
 from analyses.dependency_tables import Corpus
-from analyses.experiment import add_seeds, load_models, variants
+from analyses.experiment import add_seeds, load_sources, variants
 from analyses.protocols import DECODERS
 from analyses.report_inputs import Inputs, recognise
 from analyses.report_page import Report, page
@@ -37,7 +37,7 @@ from probe.files import whole_file
 
 if TYPE_CHECKING:
     from data import PtbTree
-    from probe import Probe
+    from probe.source import ImpactSource
 
 _CARD = "README.md"
 _PACKAGES = ("torch", "transformers", "tokenizers", "numpy")
@@ -103,7 +103,7 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
     if not (corpora or treebanks or planned or inputs.results):
         raise UsageError(f"--sections {' '.join(args.sections)}: the data allow none of these")
     computed = corpora or treebanks or planned or args.model
-    model = load_models(args)[0] if computed else None
+    model = load_sources(args)[0] if computed else None
     parts, failed = _parts(model, corpora, treebanks, args) if model is not None else ([], [])
     made = _sections(planned, args)
     failed += [each.note for each in made if each.note]
@@ -132,7 +132,7 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
 
 
 def _parts(
-    model: Probe,
+    model: ImpactSource,
     corpora: Sequence[Corpus],
     treebanks: Sequence[tuple[str, tuple[PtbTree, ...]]],
     args: argparse.Namespace,
@@ -252,13 +252,15 @@ def _conllu(path: Path, args: argparse.Namespace, note: str | None) -> Corpus:
 # --- about the model
 
 
-def _facts(model: Probe, args: argparse.Namespace) -> dict[str, str]:
+def _facts(model: ImpactSource, args: argparse.Namespace) -> dict[str, str]:
+    from probe.fingerprint import tokenizer_sha256, weights_sha256
+    from probe.model import Probe
+
     (variant,) = variants(model, args)
     facts = {"name": model.name, "layers": str(model.n_layers), "settings": str(variant)}
     facts["computed in"] = str(model.dtype).removeprefix("torch.")
-    if args.matrices is not None:
+    if not isinstance(model, Probe):
         return facts | {"matrices": str(args.matrices)}
-    from probe.fingerprint import tokenizer_sha256, weights_sha256
 
     return facts | {
         "class": type(model.model).__name__,

@@ -25,7 +25,8 @@ from probe.errors import ProbeError, SentenceError
 if TYPE_CHECKING:
     from data import ConstituencySentence, PtbTree, Sentence
     from parsers import Bracketing
-    from probe import ImpactMatrix, Probe
+    from probe import ImpactMatrix
+    from probe.source import ImpactSource
 
 BRACKET_DECODERS = ("mart-released", "mart-paper", "chart-row")
 SHOWN_BRACKETS = "mart-paper"
@@ -71,7 +72,7 @@ class Part:
 
 
 def dependency_part(
-    model: Probe, variant: Variant, corpus: Corpus, args: argparse.Namespace, decoder: DecoderName
+    model: ImpactSource, variant: Variant, corpus: Corpus, args: argparse.Namespace, decoder: DecoderName
 ) -> Part:
     """Score the trees of a model and of random weights, and keep what is shown of each sentence.
 
@@ -135,7 +136,7 @@ def scorable(corpus: Corpus) -> tuple[ProtocolName, ...]:
 
 
 def _matrices(
-    model: Probe,
+    model: ImpactSource,
     variant: Variant,
     corpus: Corpus,
     args: argparse.Namespace,
@@ -189,7 +190,7 @@ def _reasons(
 
 
 def constituency_part(
-    model: Probe, variant: Variant, name: str, trees: Sequence[PtbTree], args: argparse.Namespace
+    model: ImpactSource, variant: Variant, name: str, trees: Sequence[PtbTree], args: argparse.Namespace
 ) -> Part:
     """Score the brackets of a model and of random weights; the sentences are those of protocol ``fair``.
 
@@ -218,7 +219,7 @@ class _Brackets:
     """The brackets of one corpus under one protocol."""
 
     def __init__(
-        self, model: Probe, variant: Variant, name: str, gold: Gold, args: argparse.Namespace
+        self, model: ImpactSource, variant: Variant, name: str, gold: Gold, args: argparse.Namespace
     ) -> None:
         self.model, self.variant, self.name, self.gold, self.args = model, variant, name, gold, args
         self.ways = [BracketWay(decoder, variant) for decoder in BRACKET_DECODERS]
@@ -244,7 +245,7 @@ class _Brackets:
         return table, [seen[place] for place in places]
 
     def _run(
-        self, model: Probe, label: str, seen: dict[int, Seen] | None
+        self, model: ImpactSource, label: str, seen: dict[int, Seen] | None
     ) -> dict[BracketWay, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
         """Gold brackets that the trees of a model have, in every way."""
         hits = {way: np.zeros_like(self.gold.hits) for way in self.ways}

@@ -25,7 +25,16 @@ from analyses.sentiment_trees import (
 )
 from analyses.tables import Table
 from probe import __version__
-from probe.commands import DONE, SOME_FAILED, Parser, UsageError, add_device_options, exit_code, positive
+from probe.commands import (
+    DONE,
+    SOME_FAILED,
+    Parser,
+    UsageError,
+    add_device_options,
+    exit_code,
+    positive,
+    whole_number,
+)
 from probe.options import METRICS, PERTURBS, POOLS, LayerChoice
 
 if TYPE_CHECKING:
@@ -88,7 +97,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     add("--layer", type=_layer, default="best", help="an index or best (default)")
     add("--pool", choices=(*POOLS, "best"), default="best", help="default: best")
     add("--perturb", choices=PERTURBS, default="pair", help="default: pair")
-    add("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    add("--seed", type=whole_number, default=0, help="of the bootstrap (default: 0)")
     add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
     add(
         "--out",

@@ -15,6 +15,7 @@ from analyses.experiment import (
     add_options,
     emit,
     load_models,
+    load_sources,
     matrices,
     paired_note,
     random_weights,
@@ -137,7 +138,7 @@ def test_models_are_loaded_and_randomised(model_folder: ModelFolder, tmp_path: P
 def test_stored_matrices_stand_in_for_the_model(model: Probe, tmp_path: Path) -> None:
     Store.fill(tmp_path, model, WORDS, metric=["dist"], layer=[1, 2], pool=["first"])
     args = options("--matrices", tmp_path, "--layers", "1")
-    (store,) = load_models(args)
+    (store,) = load_sources(args)
     chosen = variants(store, args)
     assert chosen == (Variant("dist", 1, "first", "pair"),)
     for words, row in zip(WORDS, matrices(store, WORDS, chosen, args, label=""), strict=True):
@@ -149,9 +150,9 @@ def test_stored_matrices_stand_in_for_the_model(model: Probe, tmp_path: Path) ->
     with pytest.raises(StoreError, match="sentence 1 differs"):
         list(matrices(store, WORDS[1:], chosen, args, label=""))
     with pytest.raises(UsageError, match="--model does not go with --matrices"):
-        load_models(options("--matrices", tmp_path, "--model", "bert"))
+        load_sources(options("--matrices", tmp_path, "--model", "bert"))
     with pytest.raises(UsageError, match="are of float32"):
-        load_models(options("--matrices", tmp_path, "--dtype", "float16"))
+        load_sources(options("--matrices", tmp_path, "--dtype", "float16"))
 
 
 def test_paired_note_takes_the_strongest_baseline() -> None:

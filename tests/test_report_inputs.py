@@ -181,7 +181,7 @@ def test_results_are_shown_and_nothing_is_computed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = write_results(tmp_path / HOSTILE.partition("/")[0], title=HOSTILE)
-    monkeypatch.setattr("analyses.report.load_models", None)  # is not called
+    monkeypatch.setattr("analyses.report.load_sources", None)  # is not called
     target = tmp_path / "r.html"
     done = report(capsys, "--data", tmp_path / HOSTILE.partition("/")[0], "--out", target)
     assert (done.code, done.out, done.err) == (0, "", "")
