@@ -299,7 +299,7 @@ def _human(corpus: Corpus, protocol: ProtocolName) -> list[Line]:
         return []
     trees = human_documents(corpus.documents, corpus.human, protocol=protocol)
     counts = count_documents(corpus.documents, trees, protocol=protocol)
-    return [Line("second annotator", "baseline", [counts], Settings(decoder="human"))]
+    return [Line("second annotator", "human", [counts], Settings(decoder="human"))]
 
 
 def _lines(corpus: Corpus, system: System, protocol: ProtocolName) -> list[Line]:

@@ -119,7 +119,9 @@ def _summary(report: Report) -> str:
     for table in [*tables, *(table for results in report.results for table in results.tables)]:
         models = [row for row in table.rows if row.kind == "model" and row.signatures]
         if models and not _compares_layers(models):
-            found += [_finding(table, row) for row in models if not row.name.endswith(_BIASED)]
+            found += [
+                _finding(table, row) for row in models if any(row.cells) and not row.name.endswith(_BIASED)
+            ]
             lines += [_signature(table, row) for row in models]
     skipped = [reason for part in report.parts for reason in part.skipped]
     signatures = _items(f"<code>{escape(line)}</code>" for line in lines)
@@ -138,25 +140,30 @@ def _compares_layers(rows: Sequence[Row]) -> bool:
 
 
 def _finding(table: Table, row: Row) -> str:
-    """A row beside the strongest baseline of the first column."""
-    said = f"<strong>{escape(row.name)}</strong>: {escape(table.columns[0])} {_first(row)}"
-    baselines = [other for other in table.rows if other.kind == "baseline" and other.cells[0]]
+    """A row beside the strongest baseline of the first column that it has a score in."""
+    at, cell = _first(row)
+    said = f"<strong>{escape(row.name)}</strong>: {escape(table.columns[at])} {escape(str(cell))}"
+    baselines = [
+        (rival.value, other.name, rival)
+        for other in table.rows
+        if other.kind == "baseline" and (rival := other.cells[at])
+    ]
     if baselines:
-        strongest = max(baselines, key=lambda other: _value(other.cells[0]))
-        said += f"; strongest baseline {escape(strongest.name)} {_first(strongest)}"
+        _, name, strongest = max(baselines, key=lambda each: each[0])
+        said += f"; strongest baseline {escape(name)} {escape(str(strongest))}"
     return f"{said} <small>({escape(table.title)})</small>"
 
 
-def _first(row: Row) -> str:
-    return "–" if row.cells[0] is None else escape(str(row.cells[0]))
-
-
-def _value(cell: Cell | None) -> float:
-    return cell.value if cell is not None else float("-inf")
+def _first(row: Row) -> tuple[int, Cell]:
+    """The first score of a row that has one, and its column."""
+    return next((at, cell) for at, cell in enumerate(row.cells) if cell is not None)
 
 
 def _signature(table: Table, row: Row) -> str:
-    return f"{table.columns[0]} = {row.cells[0] or '-'} | {' | '.join(row.signatures)}"
+    if not any(row.cells):
+        return f"no score | {' | '.join(row.signatures)}"
+    at, cell = _first(row)
+    return f"{table.columns[at]} = {cell} | {' | '.join(row.signatures)}"
 
 
 # --- tables and figures

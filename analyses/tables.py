@@ -18,7 +18,7 @@ from analyses.intervals import Interval
 from analyses.protocols import check_name
 from probe.files import whole_file
 
-RowKind: TypeAlias = Literal["published", "baseline", "model"]
+RowKind: TypeAlias = Literal["published", "baseline", "human", "model"]
 TableFormat: TypeAlias = Literal["table", "json", "csv", "md", "latex"]
 FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
 SUFFIXES: dict[TableFormat, str] = {"table": "txt", "json": "json", "csv": "csv", "md": "md", "latex": "tex"}
@@ -47,7 +47,7 @@ class Row:
 
     Attributes:
         name: what was measured.
-        kind: ``published``, ``baseline`` or ``model``.
+        kind: ``published``, ``baseline``, ``human`` (another annotator) or ``model``.
         cells: one a column, None where there is no figure.
         signatures: how to repeat the figures, one line each; empty for published rows.
     """

@@ -196,6 +196,25 @@ def test_results_are_shown_and_nothing_is_computed(
     assert recognise(given).results[0].tables == (table,)
 
 
+def test_the_summary_takes_the_first_score_and_no_annotator_for_a_baseline(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = (
+        Row(name="chain", kind="baseline", cells=(Cell(10.0), Cell(20.0))),
+        Row(name="annotator", kind="human", cells=(Cell(90.0), Cell(95.0))),
+        Row(name="m", kind="model", cells=(None, Cell(30.0)), signatures=("layer:1",)),
+        Row(name="unscored", kind="model", cells=(None, None), signatures=("layer:2",)),
+    )
+    Table(title="T", columns=("to 10", "all"), rows=rows).write(tmp_path, "own")
+    target = tmp_path / "r.html"
+    done = report(capsys, "--data", tmp_path / "own.json", "--out", target)
+    assert done.code == 0
+    summary = target.read_text(encoding="utf-8").partition('id="tables"')[0]
+    assert "<strong>m</strong>: all 30.0; strongest baseline chain 20.0" in summary
+    assert "<strong>unscored" not in summary
+    assert "all = 30.0 | layer:1" in summary and "no score | layer:2" in summary
+
+
 def test_a_folder_of_reproduce(tmp_path: Path) -> None:
     out = tmp_path / "out"
     tables = {name: write_results(out / name, title=name) for name in ("discourse", "knowledge", "geometry")}
