@@ -35,7 +35,7 @@ from analyses.evaluation import (
     table,
 )
 from analyses.induction import Induced, Method, Outcome, Skipped, evaluation_rows, induce
-from analyses.intervals import Interval, PairedResult, bootstrap, paired_bootstrap
+from analyses.intervals import Interval, PairedResult, bootstrap, paired_bootstrap, paired_t
 from analyses.protocols import (
     baseline_trees,
     decode,
@@ -94,6 +94,7 @@ __all__ = [
     "label_recall",
     "pair_table",
     "paired_bootstrap",
+    "paired_t",
     "pseudo_log_likelihoods",
     "recall_table",
     "score_brackets",

@@ -227,7 +227,7 @@ def _more_tables(
     if args.words:
         tables = asked.words(args.words)
         found += tables
-        if len(tables) < args.words:
+        if len(tables) < args.words and not args.quiet:
             print(f"knowledge: {len(tables)} right answers of {run.model.name}", file=sys.stderr)
     return found, excluded
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -82,8 +81,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--epochs", type=positive, default=100, metavar="N", help="at most so many (default: 100)")
     add("--run", type=Path, default=Path("runs/sentiment"), metavar="DIR", help="default: %(default)s")
     add("--limit", type=positive, metavar="N", help="only the first N items of training and test set")
-    add("--predict", metavar="TEXT", help="class of an aspect of this sentence, by one of --trees (eisner)")
-    add("--aspect", metavar="WORDS", help="the aspect, as it stands in the sentence")
+    add("--predict", type=_utf8, metavar="TEXT", help="classify --aspect of this by one of --trees (eisner)")
+    add("--aspect", type=_utf8, metavar="WORDS", help="the aspect, as it stands in the sentence")
     _add_model_options(parser)
     return parser
 
@@ -107,6 +106,12 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     add_device_options(parser)
     add("--quiet", action="store_true", help="no progress bar")
+
+
+def _utf8(value: str) -> str:
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise argparse.ArgumentTypeError("text in UTF-8 is expected, found other bytes")
+    return value
 
 
 def _layer(value: str) -> LayerChoice:
@@ -350,7 +355,8 @@ def _write_seeds(stem: Path, trained: Sequence[System], setting: Setting, found:
         for at, run in enumerate(system.runs)
     ]
     write_scores(stem.with_name(f"{stem.name}-seeds.csv"), scores)
-    (signature,) = found.rows[-1].signatures
+    parts = found.rows[-1].signatures[0].split(" | ")  # only the decoder is not that of all rows
+    signature = " | ".join(part for part in parts if not part.startswith("decoder:"))
     save(plot(scores, signature=signature), stem.with_name(f"{stem.name}-seeds"))
 
 
@@ -365,7 +371,7 @@ def _predict(
     from dataclasses import replace
 
     from analyses.sentiment_experiment import source_distances, source_heads
-    from analyses.sentiment_predict import predict_aspect
+    from analyses.sentiment_predict import predict_aspect, print_prediction
 
     heads: dict[DecoderName, dict[Words, Heads]] = {}
     if source in DECODED:
@@ -385,10 +391,7 @@ def _predict(
         heads=None if trees is None else trees[item.words].tolist(),
     )
     about = f"{source}, trained on {prepared.corpus.name}, protocol {protocol}, seed 0, v{__version__}"
-    if args.format == "json":
-        print(json.dumps({**found.as_dict(), "about": about}, indent=1, ensure_ascii=False))
-    else:
-        print(f"{found}\n{about}")
+    print_prediction(found, about, as_json=args.format == "json")
     return DONE
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import torch
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from analyses.protocols import DecoderName, Heads
     from data.absa import AspectItem
 
+Rows: TypeAlias = tuple[Sequence[Distances], Sequence[Distances]]
+"""The distances of every item of the training and of the test set."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
@@ -56,21 +59,32 @@ class Prepared:
         """The embeddings on the device, [1 + words, size]."""
         return torch.from_numpy(self.embeddings.values).to(self.device)
 
-    def encoded(self, source: str, seed: int) -> tuple[Encoded, Encoded]:
-        """Training and test set with the distances of a source or of a folder; ``seed`` draws random trees."""
+    def distances(self, source: str, seed: int) -> Rows:
+        """Distances in training and test set by a source or from a folder; ``seed`` draws random trees."""
         training, test = self.corpus.training, self.corpus.test
-        index = self.embeddings.index
         if source in training.distances:
-            rows = training.distances[source], test.distances[source]
-            return encode(training.items, rows[0], index), encode(test.items, rows[1], index)
+            return training.distances[source], test.distances[source]
         name = cast("TreeName", source)
         trees = source_heads(
             name, sentences_of([*training.items, *test.items]), decoded=self.heads, seed=seed
         )
-        found = [
-            encode(part.items, source_distances(name, part.items, trees), index) for part in (training, test)
+        return source_distances(name, training.items, trees), source_distances(name, test.items, trees)
+
+    def encoded(self, rows: Rows) -> tuple[Encoded, Encoded]:
+        """Training and test set with these distances."""
+        training, test, index = self.corpus.training, self.corpus.test, self.embeddings.index
+        return encode(training.items, rows[0], index), encode(test.items, rows[1], index)
+
+    def like_positions(self, rows: Rows) -> float:
+        """Share of the words outside the aspects whose distance is that of ``position``, from 0 to 1."""
+        same = [
+            own == words
+            for part, found in zip((self.corpus.training, self.corpus.test), rows, strict=True)
+            for item, distances in zip(part.items, found, strict=True)
+            for own, words in zip(distances, _positions(item), strict=True)
+            if words  # 0 on the aspect only
         ]
-        return found[0], found[1]
+        return sum(same) / max(1, len(same))
 
 
 def source_heads(
@@ -145,12 +159,13 @@ def systems(
     found = []
     for source in sources:
         own = replace(recipe, architecture="lstm") if source == "lstm" else recipe
-        parts = prepared.encoded(source, 0)
+        rows = prepared.distances(source, 0)
+        parts = prepared.encoded(rows)
         key = experiment_sha256(*parts, vectors, own)
         trained = []
         for seed in range(seeds):
             if source == "random" and seed:
-                parts = prepared.encoded(source, seed)
+                parts = prepared.encoded(prepared.distances(source, seed))
             report = progress.network(f"{source}, seed {seed}") if progress else None
             trained.append(train_or_load(runs, *parts, vectors, recipe=own, seed=seed, on_epoch=report))
             if progress:
@@ -161,6 +176,7 @@ def systems(
                 name=source,
                 kind="model" if model else "baseline",
                 distances=key,
+                like_positions=None if source == "lstm" else prepared.like_positions(rows),
                 runs=tuple(trained),
                 settings=replace(prepared.settings, decoder=source) if model else Settings(),
             )

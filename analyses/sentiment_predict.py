@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -63,6 +66,16 @@ class Prediction:
             "probabilities": {POLARITIES[key]: value for key, value in self.probabilities.items()},
             "unknown": list(self.unknown),
         }
+
+
+def print_prediction(prediction: Prediction, about: str, *, as_json: bool = False) -> None:
+    """Print a prediction, and what it is of, for a terminal or as JSON."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # as JSON must be, whatever the locale
+    if as_json:
+        print(json.dumps({**prediction.as_dict(), "about": about}, indent=1, ensure_ascii=False))
+    else:
+        print(f"{prediction}\n{about}")
 
 
 def _numbered(words: Sequence[str]) -> list[str]:

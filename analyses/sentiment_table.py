@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.intervals import Interval, bootstrap, paired_bootstrap
+from analyses.intervals import Interval, bootstrap, paired_bootstrap, paired_t
 from analyses.protocols import ProtocolName
 from analyses.published import CITATION
 from analyses.signature import Settings, Signature
@@ -53,6 +53,7 @@ class System:
         distances: what tells systems apart that give the same distances and are the same experiment.
         runs: one a seed, the same seeds in every system of a table.
         settings: how its trees were made.
+        like_positions: share of the words whose distance is that of ``position``; None for the LSTM.
     """
 
     name: str
@@ -60,6 +61,7 @@ class System:
     distances: str
     runs: tuple[Trained, ...]
     settings: Settings
+    like_positions: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +169,7 @@ def table(systems: Sequence[System], setting: Setting, *, dataset: DatasetName |
             _SELECTION[setting.protocol],
             "sd: standard deviation over seeds. Intervals: bootstrap over test items, mean of the seeds.",
             *_same(systems),
+            *_like_positions(systems),
             *_comparisons(systems, scored, setting),
         ),
     )
@@ -218,6 +221,18 @@ def _same(systems: Sequence[System]) -> list[str]:
     ]
 
 
+def _like_positions(systems: Sequence[System]) -> list[str]:
+    """How much there is to compare: trees whose paths are as long as the way in words are chains."""
+    shares = [
+        f"{system.name} {100 * system.like_positions:.1f}"
+        for system in systems
+        if system.like_positions is not None and system.name not in RIVALS
+    ]
+    if not shares:
+        return []
+    return [f"Words outside the aspect with the distance of position, percent: {', '.join(shares)}."]
+
+
 def _comparisons(systems: Sequence[System], scored: Sequence[Scored], setting: Setting) -> list[str]:
     """Each system against those without a tree, and whether the differences exceed the spread over seeds."""
     by_distances = {system.distances: found for system, found in zip(systems, scored, strict=True)}
@@ -246,20 +261,21 @@ def _comparisons(systems: Sequence[System], scored: Sequence[Scored], setting: S
 
 
 def _compared(a: Scored, b: Scored, setting: Setting) -> str:
-    """Paired bootstrap over test items (accuracy, mean of the seeds) and over seeds (both scores)."""
-    columns = [
-        ("accuracy", 100 * a.correct, 100 * b.correct, "items"),
-        ("accuracy", a.accuracy, b.accuracy, "seeds"),
-        ("macro-F1", a.f1, b.f1, "seeds"),
-    ]
-    parts = []
-    for name, mine, other, over in columns:
-        if len(mine) < 2:
-            continue
-        found = paired_bootstrap(mine, other, np.ones(len(mine)), resamples=_RESAMPLES, seed=setting.seed)
-        interval = f"[{found.interval.low:+.1f}, {found.interval.high:+.1f}]"
-        parts.append(f"{name} {found.difference:+.1f} {interval} over {over} (p = {found.p_value:.3f})")
-    return "; ".join(parts)
+    """Paired bootstrap over test items (accuracy, mean of the seeds), paired t-test over seeds (both scores)."""
+    found = []
+    if len(a.correct) > 1:
+        items = np.ones(len(a.correct))
+        correct = 100 * a.correct, 100 * b.correct
+        tested = paired_bootstrap(*correct, items, resamples=_RESAMPLES, seed=setting.seed)
+        found.append(("accuracy", "items", tested))
+    if len(a.f1) > 1:
+        found.append(("accuracy", "seeds", paired_t(a.accuracy, b.accuracy)))
+        found.append(("macro-F1", "seeds", paired_t(a.f1, b.f1)))
+    return "; ".join(
+        f"{name} {tested.difference:+.1f} [{tested.interval.low:+.1f}, {tested.interval.high:+.1f}] "
+        f"over {over} (p = {tested.p_value:.3f})"
+        for name, over, tested in found
+    )
 
 
 def items_sha256(items: Sequence[AspectItem]) -> str:

@@ -116,7 +116,7 @@ def naive_epoch(
             nn.functional.cross_entropy(logits(training, distances[0], batch.tolist()), labels)
         )
         optimizer.step()
-        if step % recipe.evaluate_every == 0:
+        if step % recipe.evaluate_every == 0 or step == len(batches) < recipe.evaluate_every:
             network.train(False)
             with torch.no_grad():
                 for places in torch.split(torch.arange(len(test)), recipe.batch):

@@ -24,10 +24,10 @@ _DISTANCE = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _OFFSET = re.compile(r"[0-9]{1,9}")
 _LETTER = r"[\w\u0300-\u036f]"  # an accent may be a character of its own, after its letter
 _TOKEN = re.compile(
-    r"\d+(?:[.,:/]\d+)*"  # 1,000.5 and 12:30
+    rf"\d+(?:[.,:/]\d+)+{_LETTER}*(?:-{_LETTER}+)*"  # 1,000.5 and 12:30, 2.5GB and 13.3-inch
     rf"|{_LETTER}+(?=n['’]t\b)|n['’]t\b"  # do n't
     r"|['’](?:s|re|ve|ll|d|m)\b"  # it 's
-    rf"|{_LETTER}+(?:-{_LETTER}+)*"
+    rf"|{_LETTER}+(?:-{_LETTER}+)*"  # also 2nd, 16GB and 17-inch
     r"|\.{2,}|[^\w\s]",
     re.IGNORECASE,
 )
@@ -192,11 +192,13 @@ def _read_xml(path: Path) -> Iterator[AspectItem]:
     reader = _XmlReader(path)
     try:
         reader.parser.Parse(path.read_bytes(), True)
+    except DataError:
+        raise
     except expat.ExpatError as error:
         raise DataError(
             f"{path}:{error.lineno}: XML is expected, found {expat.ErrorString(error.code)}"
         ) from None
-    except LookupError as error:
+    except (LookupError, ValueError) as error:  # there is no such encoding, or expat cannot use it
         raise DataError(f"{path}:1: XML of a known encoding is expected, found {error}") from None
     if not reader.terms:
         raise DataError(f"{path}: no aspect terms; <aspectTerm> elements within <sentence> are expected")
@@ -213,9 +215,17 @@ class _XmlReader:
         self._text: list[str] = []
         self._in_text = False
         self.parser: Any = expat.ParserCreate()
+        self.parser.StartDoctypeDeclHandler = self._doctype
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._characters
+
+    def _doctype(self, name: str, *declared: object) -> None:
+        # Entities of one's own grow without bound; those of other files would be missing from the text.
+        where = f"{self.path}:{self.parser.CurrentLineNumber}"
+        raise DataError(
+            f"{where}: XML without a document type declaration is expected, found <!DOCTYPE {name}"
+        )
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "sentence":

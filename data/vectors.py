@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from data.errors import DataError
 from data.text import check_input, number_lines, read_lines
 
 __all__ = ["WordVectors", "read_vectors", "write_vectors"]
+
+_HEADER = re.compile(r"([0-9]{1,9}) ([0-9]{1,9})")
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,10 +140,8 @@ def _from_text(path: Path, wanted: frozenset[str] | None) -> Iterator[tuple[str,
 
 
 def _header(line: str) -> tuple[int, int] | None:
-    fields = line.split(" ")
-    if len(fields) == 2 and all(field.isdecimal() for field in fields):
-        return int(fields[0]), int(fields[1])
-    return None
+    found = _HEADER.fullmatch(line)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _from_json(path: Path, wanted: frozenset[str] | None) -> dict[str, NDArray[np.float32]]:

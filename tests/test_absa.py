@@ -126,6 +126,7 @@ def test_an_aspect_within_a_word_is_a_word_of_its_own(tmp_path: Path) -> None:
             1,
             "XML of a known encoding is expected, found unknown encoding: none-such",
         ),
+        ('"UTF-8"', '"shift_jis"', 1, "XML of a known encoding is expected, found multi-byte encodings"),
         ('from="15"', f'from="{"9" * 5_000}"', 6, f"at characters {'9' * 20} to 19 of the sentence"),
         ('from="15"', 'from="\u00b9\u2075"', 6, "at characters \u00b9\u2075 to 19"),
         ('term="soup"', 'term=""', 6, "the aspect '' is expected"),
@@ -156,6 +157,27 @@ def test_aspects_at_the_edges_and_of_the_whole_sentence(tmp_path: Path) -> None:
     for term, start, aspect in (("café", 2, (1, 2)), ("😀 café", 0, (0, 2))):
         (item,) = read_aspects(written(tmp_path, "a.xml", text.format(term, start)))
         assert (item.words, item.aspect) == (("😀", "café"), aspect)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        '<!DOCTYPE s [<!ENTITY soup SYSTEM "secret.txt">]>',
+        '<!DOCTYPE s SYSTEM "secret.txt">',
+        '<!DOCTYPE s [<!ENTITY a "so "><!ENTITY b "&a;&a;"><!ENTITY soup "&b;&b;">]>',
+    ],
+)
+def test_xml_entities_are_neither_fetched_nor_dropped_nor_expanded(tmp_path: Path, declared: str) -> None:
+    written(tmp_path, "secret.txt", "secret")
+    text = XML.replace("<sentences>", f"{declared}<sentences>").replace("wasn't.", "wasn't &soup; .")
+    path = written(tmp_path, "a.xml", text)
+    with pytest.raises(DataError) as error:
+        list(read_aspects(path))
+    assert str(error.value).startswith(f"{path}:2: XML without a document type declaration is expected")
+    assert "secret" not in str(error.value)
+    path = written(tmp_path, "a.xml", XML.replace("wasn't.", "wasn't &soup; ."))
+    with pytest.raises(DataError, match="XML is expected, found undefined entity"):
+        list(read_aspects(path))
 
 
 def test_xml_without_terms(tmp_path: Path) -> None:
@@ -222,6 +244,7 @@ def test_bad_distances(
         ("can't won't I'll it's John’s", "ca n't wo n't I 'll it 's John ’s"),
         ("(hot-ready) $1,000.50 at 12:30...", "( hot-ready ) $ 1,000.50 at 12:30 ..."),
         ("naïve café “quote”", "naïve café “ quote ”"),
+        ("2nd 16GB, 13.3-inch, a 17-inch i7 at 10am", "2nd 16GB , 13.3-inch , a 17-inch i7 at 10am"),
         ("cafe\u0301 re\u0301sume\u0301-like", "cafe\u0301 re\u0301sume\u0301-like"),
         ("  ", ""),
     ],

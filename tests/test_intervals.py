@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from analyses import Interval, bootstrap, paired_bootstrap
+from analyses import Interval, PairedResult, bootstrap, paired_bootstrap, paired_t
 
 
 def corpus(n: int, rate: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -118,3 +118,35 @@ def test_bad_input(
         bootstrap(numerator, denominator, **options)
     with pytest.raises(ValueError, match=message):
         paired_bootstrap(numerator, numerator, denominator, **options)
+
+
+def test_paired_t_by_hand() -> None:
+    # Differences 1, 2, 3: mean 2, standard error 1 / sqrt(3), t = 2 sqrt(3) with 2 degrees of freedom, where
+    # the distribution function is 1/2 + t / (2 sqrt(2 + t^2)) and its .975 quantile 4.302653.
+    result = paired_t([11, 22, 33], [10, 20, 30])
+    t = 2 * 3**0.5
+    assert result.difference == pytest.approx(2)
+    assert result.p_value == pytest.approx(1 - t / (2 + t**2) ** 0.5)
+    assert result.interval.low == pytest.approx(2 - 4.302653 / 3**0.5, abs=1e-5)
+    assert result.interval.high == pytest.approx(2 + 4.302653 / 3**0.5, abs=1e-5)
+    swapped = paired_t([10, 20, 30], [11, 22, 33])
+    assert swapped.difference == pytest.approx(-2) and swapped.p_value == pytest.approx(result.p_value)
+
+
+def test_paired_t_without_variation() -> None:
+    assert paired_t([1, 2], [1, 2]) == PairedResult(0.0, Interval(0.0, 0.0), 1.0)
+    assert paired_t([2, 3], [1, 2]) == PairedResult(1.0, Interval(1.0, 1.0), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "confidence", "message"),
+    [
+        ([1.0], [2.0], 0.95, "at least 2"),
+        ([1.0, 2.0], [2.0], 0.95, "one length"),
+        ([1.0, float("nan")], [2.0, 3.0], 0.95, "finite"),
+        ([1.0, 2.0], [2.0, 4.0], 1.0, "confidence"),
+    ],
+)
+def test_paired_t_refuses(a: list[float], b: list[float], confidence: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        paired_t(a, b, confidence=confidence)

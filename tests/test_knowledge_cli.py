@@ -128,9 +128,13 @@ def test_everything_else_that_can_be_asked(
 def test_a_right_answer_is_explained(capsys: pytest.CaptureFixture[str], options: list[str]) -> None:
     words = Path(options[3]) / "one.txt"
     words.write_text("the\n", encoding="utf-8")  # the only candidate is always right
-    found = tables(
-        capsys, *options, "--relations", "P1", "--vocabulary", str(words), "--words", "3", "--seeds", "0"
-    )
+    asked = [*options, "--relations", "P1", "--vocabulary", str(words), "--seeds", "0", "--words"]
+    capsys.readouterr()  # what making the model wrote
+    assert main([*asked, "9", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main([*asked, "9"]) == 0
+    assert "right answers of" in capsys.readouterr().err
+    found = tables(capsys, *asked, "3")
     explained = [title for title in found if "[MASK] . -> the (" in title]
     assert explained == [
         next(title for title in found if ": The fox sleeps near the [MASK] . -> the (" in title)

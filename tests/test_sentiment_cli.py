@@ -1,12 +1,14 @@
 """``python -m analyses.sentiment``: tables, checkpoints, predictions, errors."""
 
 import csv
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import torch
 
 from analyses import sentiment_runs
 from analyses.sentiment import main
+from analyses.sentiment_corpus import FILES
 from analyses.sentiment_figure import SeedScore, plot, read_scores
 from analyses.sentiment_table import PUBLISHED, published_rows
 from analyses.sentiment_train import train
@@ -222,6 +225,25 @@ def test_predictions_that_no_option_fits(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_predictions_of_any_text_on_any_terminal(
+    run: Run, form: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sys.stdout", ascii_only := io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    text = "<b>The</b> “hard\u00a0drive” of the cafe\u0301 👍 is $x_1$ "
+    asked = ("--trees", "position", "--aspect", "hard drive", "--format", form)
+    assert main(options(tmp_path, *asked, "--predict", text)) == 0
+    ascii_only.flush()
+    shown = ascii_only.buffer.getvalue().decode("utf-8")
+    if form == "json":
+        found = json.loads(shown)
+        assert found["words"][slice(*found["aspect"])] == ["hard", "drive"]
+        assert found["words"][-6:] == ["cafe\u0301", "👍", "is", "$", "x_1", "$"]
+    assert "cafe\u0301" in shown and "position, trained on train" in shown
+    for option in ("--predict", "--aspect"):
+        refused(run(*asked, "--predict", text, option, "not \udcff UTF-8"), 2, "text in UTF-8 is expected")
+
+
 def test_a_prediction_by_default_is_by_eisner(run: Run, model_folder: ModelFolder) -> None:
     asked = ("--aspect", "solid lid", "--model", model_folder("bert"))
     done = run("--predict", "Solid lid", *asked)
@@ -326,6 +348,32 @@ def test_wrong_use(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     refused(run("--data", tmp_path, files=False), 2, "Laptops_Train.xml.seg: a file is expected")
     for folders in (["lstm"], ["a/mine", "b/mine"]):
         refused(run("--distances", *folders), 2, "--distances: folders with names of their own")
+
+
+def test_all_of_table_5(
+    run: Run, model_folder: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = short_items(18)
+    folder = tmp_path / "absa"
+    (folder / "dist-spacy").mkdir(parents=True)  # the other row of published distances is left out
+    for names_of in FILES.values():
+        for name, part in zip(names_of, (items[:12], items[12:]), strict=True):
+            (folder / name).write_text(to_seg(part), encoding="utf-8")
+            lines = [line for item in part for line in (to_seg([item]).split("\n")[0], "1 0 1 2 3")]
+            (folder / "dist-spacy" / f"{name}.dist").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.setenv("PROBE_DATA", str(tmp_path))
+    done = run("--table", "--model", model_folder("bert"), "--seeds", "1", "--format", "json", files=False)
+    assert (done.code, done.err) == (0, "")
+    tables = json.loads(done.out)
+    own = ["lstm", "position", "right-chain", "left-chain", "random", "dist-spacy", "eisner", "cle"]
+    for table, (dataset, protocol) in zip(tables, product(FILES, ("wu2020", "fair")), strict=True):
+        assert f"on {dataset}, protocol {protocol}," in table["title"]
+        published = list(PUBLISHED) if protocol == "wu2020" else []
+        assert list(rows_of(table)) == [*published, *own]
+        selection = "Selection on the test set" if protocol == "wu2020" else "the test set is read once"
+        assert any(selection in note for note in table["notes"])
+        assert any("distance of position, percent: random " in note for note in table["notes"])
+        assert any("dist-spacy 100.0, eisner " in note for note in table["notes"])
 
 
 def test_published_figures() -> None:

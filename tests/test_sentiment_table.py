@@ -1,10 +1,15 @@
 """Tables of the sentiment experiment: what is published, what is one experiment, what exceeds the seeds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from analyses.sentiment_corpus import Corpus, Part
+from analyses.sentiment_embeddings import Embeddings
+from analyses.sentiment_experiment import Prepared
 from analyses.sentiment_model import Shape, build
 from analyses.sentiment_table import PUBLISHED, Setting, System, table
 from analyses.sentiment_train import _EVALUATION_ITEMS, Recipe, Trained, encode, predict, train
@@ -62,6 +67,26 @@ def test_differences_beside_the_spread_over_seeds(eisner: tuple[int, ...], verdi
     assert any(
         note.startswith("position, left-chain: the same distances, so one experiment") for note in found.notes
     )
+
+
+def test_how_far_trees_are_from_positions() -> None:
+    short = [AspectItem(words=tuple("abcd"), aspect=(0, 2), polarity=0)] * 2
+    prepared = Prepared(
+        corpus=Corpus(
+            name="toy", dataset=None, training=Part(items=(short[0],)), test=Part(items=(short[1],))
+        ),
+        embeddings=Embeddings("none", tuple("abcd"), np.zeros((5, 1), dtype=np.float32), 0),
+        heads={},
+        settings=Settings(),
+        device=torch.device("cpu"),
+    )
+    # The aspect, "a b", is left out of the count; "c" and "d" are 1 and 2 words from it.
+    assert prepared.like_positions(([(0, 0, 1, 1)], [(0, 0, 2, 2)])) == 0.5
+    for source, share in (("position", 1), ("left-chain", 1), ("right-chain", 1)):
+        assert prepared.like_positions(prepared.distances(source, 0)) == share
+    own = replace(system("eisner", (10,), kind="model"), like_positions=0.785)
+    notes = made(replace(system("position", (10,)), like_positions=1.0), own, system("lstm", (10,))).notes
+    assert "Words outside the aspect with the distance of position, percent: eisner 78.5." in notes
 
 
 def test_one_seed_has_no_spread() -> None:

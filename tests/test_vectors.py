@@ -55,6 +55,7 @@ def test_json(tmp_path: Path) -> None:
         ("a 1 2\nb 3 1e40\n", "v.txt:2: finite numbers are expected"),
         ("3 2\na 1 2\nb 3 4\n", "v.txt:1: the header promises 3 words, found 2"),
         ("a\n", "v.txt:1: a word and its numbers are expected"),
+        (f"1 {'9' * 5_000}\na 1\n", "v.txt:1: finite numbers are expected"),  # too much for a header
         ("", "v.txt: vectors of words are expected, found none"),
         ("a 1 2\nb \0 3\n", "v.txt:2: a line of UTF-8 text is expected"),
     ],
