@@ -15,8 +15,9 @@ from analyses.figure_style import COLUMN_WIDTH, sign
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_CELL, _SMALLEST_CELL = 8.6, 6.6
-"""Points from one word to the next: less where the figure then has the width of a column."""
+_CELL, _SMALLEST_CELL, _SMALLEST_SIDE = 13.0, 6.6, 66.0
+"""Points from one word to the next, such that the figure has the width of a column if it can; and the least of
+all words together, beside which the label of the colour bar has room."""
 _LETTER = 0.55
 """Width of a letter of an axis, about, its size being 1."""
 _BESIDE = 66
@@ -47,11 +48,12 @@ def heatmap(
         raise ValueError(f"expected a matrix [n, n] for n > 0 words, found {matrix.shape} for {n} words")
     words = drawable(words)
     longest = _LETTER * max(map(_width, words))
-    cell = float(np.clip((72 * COLUMN_WIDTH - _BESIDE) / (n + longest), _SMALLEST_CELL, _CELL))
+    largest = max(_CELL, _SMALLEST_SIDE / n)
+    cell = float(np.clip((72 * COLUMN_WIDTH - _BESIDE) / (n + longest), _SMALLEST_CELL, largest))
     font = min(7.0, cell)
     side = n * cell + longest * font
     size = (max(COLUMN_WIDTH, (side + _BESIDE) / 72), (side + 50) / 72)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, layout="compressed")
     axes = figure.subplots()
     shown = np.ma.masked_array(matrix, mask=np.eye(n, dtype=bool))
     image = axes.imshow(shown, cmap="Blues", interpolation="nearest", vmin=min(0.0, float(matrix.min())))
@@ -63,7 +65,7 @@ def heatmap(
     axes.xaxis.set_label_position("top")
     axes.set(xlabel="impact of", ylabel="impact on")
     axes.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=axes, label=label, fraction=0.05, pad=0.02)
+    bar = figure.colorbar(image, ax=axes, label=label, fraction=0.05, pad=0.03)
     bar.outline.set_visible(False)
     if signature is not None:
         sign(figure, signature)

@@ -123,17 +123,24 @@ def render(figure: Figure, form: FigureFormat) -> bytes:
 
     PDF has its font in it as TrueType (publishers refuse Type 3), SVG has letters as outlines; so has PDF
     where they come from a fallback font. Characters that no installed font has are written as their code
-    points, which a warning says.
+    points, which a warning says. The layout is that of the first time: it is not made again.
     """
     import matplotlib
 
     make_drawable(figure)
+    _settle(figure)
     rc: dict[Any, Any] = {"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "perturbed-probe"}
     dates: dict[FigureFormat, dict[str, None]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
     content = io.BytesIO()
     with matplotlib.rc_context(rc):
         figure.savefig(content, format=form, dpi=DPI, metadata=dates.get(form, {}))
     return content.getvalue()
+
+
+def _settle(figure: Figure) -> None:
+    """Lay a figure out once: every drawing moves its axes a little, and files would depend on those before."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def save(figure: Figure, stem: Path, *, formats: Sequence[FigureFormat] = FORMATS) -> list[Path]:

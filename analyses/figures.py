@@ -101,6 +101,9 @@ def _say(message: Warning | str, *about: object, **more: object) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    for option, path in (("--data", args.data), ("--results", args.results)):
+        if path is not None and not path.exists():  # also where no figure that is named reads it
+            raise UsageError(f"{option} {path}: no such file or folder")
     args.out.mkdir(parents=True, exist_ok=True)
     named = [name for name in FIGURES if name in args.names]
     with tempfile.TemporaryDirectory() as scratch:

@@ -61,6 +61,8 @@ def recognise(paths: Iterable[Path]) -> Inputs:
     """
     found = Inputs()
     for path in paths:
+        if not path.exists():
+            raise UsageError(f"--data {path}: no such file or folder")
         before, notes = len(found), len(found.notes)
         results, configuration = read_path(path)
         found.results += results

@@ -180,6 +180,12 @@ figure {{ margin: 1rem 1rem 1rem 0; display: inline-block; background: #fff; col
 figure {{ max-width: 100%; vertical-align: top }}
 figcaption {{ font-size: .85rem }}
 img {{ max-width: 100%; height: auto; display: block }}
+@media (max-width: 40rem) {{
+  table {{ font-size: .78rem }}
+  th, td {{ padding: .2rem .25rem }}
+  th {{ white-space: normal }}
+  tr.group th {{ max-width: 0 }}
+}}
 </style></head><body>
 {body}
 </body></html>

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -177,6 +177,20 @@ def test_an_edit_shows_what_changed_and_a_link_restores_it(page: Browser) -> Non
     page.run("history.back()")
 
 
+def test_a_link_to_what_is_not_here_shows_nothing_else(page: Browser, address: str) -> None:
+    second = urlencode({"second": urlencode({"layer": "99"})})
+    page.driver.get(f"{address}?text=Rivers+carry+sand&model=no-such-model&metric=tea&{second}")
+    ready(page)
+    (said,) = text_of(page, "#error")
+    assert "the link asks for model no-such-model, metric tea, layer 99, which" in said
+    assert text_of(page, ".view") == []
+    page.run("document.querySelector('#show').click()")
+    page.wait(f"{DONE}document.querySelectorAll('.view').length === 2")
+    assert text_of(page, "#error") == []
+    assert "no-such-model" not in page.run("return location.href")
+    page.run("document.querySelector('#beside').click()")
+
+
 def test_bad_input_is_said_and_the_page_goes_on(page: Browser) -> None:
     page.run("document.querySelector('#text').select()")
     page.press("a " * 25, ENTER)
@@ -211,6 +225,9 @@ def test_a_phone_is_wide_enough(page: Browser, scheme: str) -> None:
     page.look(width=390, height=844, scheme=scheme)
     enter(page, TEXT)
     assert page.run("return document.documentElement.scrollWidth") == 390
+    enter(page, f"See {'W' * 24} .")  # names of rows stay in place, and must not cover the cells
+    width = page.run("return document.querySelector('.heatmap tbody tr:nth-child(2) th').offsetWidth")
+    assert width < 390 / 2
     unnamed = page.run(
         "return [...document.querySelectorAll('input, select, textarea, button, [tabindex]')]"
         ".filter((e) => !(e.labels?.length || e.ariaLabel || e.textContent.trim())).map((e) => e.outerHTML)"

@@ -52,6 +52,16 @@ def test_the_same_bytes_in_every_process() -> None:
     assert done.stdout.split() == here
 
 
+def test_a_file_does_not_depend_on_those_written_before() -> None:
+    def drawn(*forms: figure_style.FigureFormat) -> list[bytes]:
+        with style():
+            figure = heatmap(WORDS, np.arange(25.0).reshape(5, 5), signature="sig | n:1")
+        return [render(figure, form) for form in forms]
+
+    together = drawn("pdf", "svg", "png", "svg")
+    assert together == [*drawn("pdf"), *drawn("svg"), *drawn("png"), *drawn("svg")]
+
+
 def test_files_are_print_ready_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with style():
         figure = heatmap(WORDS, np.ones((5, 5)))
@@ -113,6 +123,18 @@ def test_heatmap_shows_the_matrix() -> None:
     for wrong in (np.ones((5, 4)), np.ones(5)):
         with pytest.raises(ValueError, match="expected a matrix"):
             heatmap(WORDS, wrong)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 18])
+def test_heatmaps_of_short_sentences_stand_in_the_middle(n: int) -> None:
+    with style():
+        figure = heatmap(["word"] * n, np.ones((n, n)), label="impact (dist)", signature="sig | n:1")
+    render(figure, "svg")
+    boxes = [box for axes in figure.axes if (box := axes.get_tightbbox()) is not None]
+    left, right = min(box.x0 for box in boxes), figure.bbox.x1 - max(box.x1 for box in boxes)
+    assert left == pytest.approx(right, abs=8)
+    (signature,) = (text for text in figure.findobj(Text) if text.get_text() == "sig | n:1")
+    assert min(box.y0 for box in boxes) > signature.get_window_extent().y1
 
 
 def test_arcs_tell_right_from_wrong_without_colour() -> None:

@@ -132,7 +132,9 @@ def test_all_leaves_out_what_has_no_results(
         (["heatmap", "--text", "a", "--layers", "9"], "layer"),
         (["heatmap", "--sentence", "nope"], "found no 'nope'"),
         (["heatmap", "--text", "a", "--sentence", "b"], "not allowed with"),
-        (["uas-by-layer", "--data", "/nowhere/x.conllu"], "/nowhere/x.conllu"),
+        (["uas-by-layer", "--data", "/nowhere/x.conllu"], "--data /nowhere/x.conllu: no such file"),
+        (["heatmap", "--text", "a", "--data", "/nowhere/x.conllu"], "--data /nowhere/x.conllu: no such file"),
+        (["all", "--results", "/nowhere"], "--results /nowhere: no such file"),
     ],
 )
 def test_wrong_use(run: Run, args: list[str], message: str) -> None:

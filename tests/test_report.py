@@ -210,8 +210,8 @@ def test_without_tags_there_is_one_protocol(
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--data", "no.txt"], "--data no.txt: expected are .conllu, .mrg"),
-        (["--data", "no.conllu"], "no.conllu"),
+        (["--data", "no.txt"], "--data no.txt: no such file or folder"),
+        (["--data", "no.conllu"], "--data no.conllu: no such file or folder"),
         (["--data", "."], "--data .: expected are .conllu, .mrg"),
         (["--data", "empty.conllu"], "empty.conllu: "),
         (["--data", "a.seg"], "--data a.seg: aspect sentiment is trained"),

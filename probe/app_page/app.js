@@ -40,10 +40,12 @@ function fill(select, values) {
   select.replaceChildren(...values.map((value) => new Option(value, value)));
 }
 
-/** Selects a value if there is one of this name, else the first. */
+/** Selects a value if there is one of this name, else the first; returns whether there is one. */
 function choose(select, value) {
   select.value = value;
-  if (select.selectedIndex < 0) select.selectedIndex = 0;
+  const found = select.selectedIndex >= 0;
+  if (!found) select.selectedIndex = 0;
+  return found;
 }
 
 /** The model and the options that are not at their first value, which is their default. */
@@ -52,28 +54,33 @@ function chosen(fieldset) {
   return selects.filter((one) => one.selectedIndex || one.name === "model").map((one) => [one.name, one.value]);
 }
 
-/** Sets the selects to what a query string says; a layer counted from the end is shown from the start. */
+/**
+ * Sets the selects to what a query string says; a layer counted from the end is shown from the start.
+ * Returns what it says that there is not: another view than the one asked for must not look like it.
+ */
 function restore(fieldset, query) {
-  const model = $("[name=model]", fieldset);
-  choose(model, query.get("model"));
-  model.dispatchEvent(new Event("change"));
-  for (const name of OPTIONS.slice(1)) {
+  const lacking = [];
+  for (const name of OPTIONS) {
     const select = $(`[name=${name}]`, fieldset);
     const last = select.options.length - 2;
     const value = query.get(name);
-    choose(select, name === "layer" && value < 0 ? String(Number(value) + last + 1) : value);
+    const found = choose(select, name === "layer" && value < 0 ? String(Number(value) + last + 1) : value);
+    if (!found && value !== null) lacking.push(`${name} ${value}`);
+    if (name === "model") select.dispatchEvent(new Event("change")); // the layers are those of the model
   }
+  return lacking;
 }
 
+/** Sets the form to what the address says; returns the former view, and what is asked for and not there. */
 function readAddress() {
   const address = new URLSearchParams(location.search);
   $("#text").value = address.get("text") ?? "";
-  restore($("#first"), address);
+  const lacking = restore($("#first"), address);
   const second = address.get("second");
   $("#beside").checked = second !== null;
   $("#second").hidden = second === null;
-  if (second !== null) restore($("#second"), new URLSearchParams(second));
-  return address.get("since");
+  if (second !== null) lacking.push(...restore($("#second"), new URLSearchParams(second)));
+  return { since: address.get("since"), lacking };
 }
 
 // ---- Asking the server
@@ -330,8 +337,12 @@ async function start() {
   });
   $("#stop").addEventListener("click", () => running?.abort());
   const fromAddress = () => {
-    const since = readAddress();
-    if ($("#text").value) show(since, { remember: false });
+    const { since, lacking } = readAddress();
+    if (lacking.length) {
+      running?.abort();
+      $("#views").replaceChildren();
+      fail(`the link asks for ${lacking.join(", ")}, which this explorer does not have: choose another and press Show`);
+    } else if ($("#text").value) show(since, { remember: false });
   };
   addEventListener("popstate", fromAddress);
   fromAddress();
