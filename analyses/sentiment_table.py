@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.intervals import Interval, bootstrap, paired_bootstrap, paired_t
+from analyses.intervals import Interval, PairedResult, bootstrap, paired_bootstrap, paired_t
 from analyses.protocols import ProtocolName
 from analyses.published import CITATION
 from analyses.signature import Settings, Signature
@@ -271,11 +271,15 @@ def _compared(a: Scored, b: Scored, setting: Setting) -> str:
     if len(a.f1) > 1:
         found.append(("accuracy", "seeds", paired_t(a.accuracy, b.accuracy)))
         found.append(("macro-F1", "seeds", paired_t(a.f1, b.f1)))
-    return "; ".join(
-        f"{name} {tested.difference:+.1f} [{tested.interval.low:+.1f}, {tested.interval.high:+.1f}] "
-        f"over {over} (p = {tested.p_value:.3f})"
-        for name, over, tested in found
-    )
+    return "; ".join(f"{name} {_tested(result)} over {over}{_p(result)}" for name, over, result in found)
+
+
+def _tested(result: PairedResult) -> str:
+    return f"{result.difference:+.1f} [{result.interval.low:+.1f}, {result.interval.high:+.1f}]"
+
+
+def _p(result: PairedResult) -> str:
+    return f" (p = {result.p_value:.3f})" if result.p_value >= 0.0005 else " (p < 0.001)"
 
 
 def items_sha256(items: Sequence[AspectItem]) -> str:
