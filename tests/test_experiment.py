@@ -23,7 +23,7 @@ from analyses.experiment import (
 )
 from analyses.tables import FORMATS, SUFFIXES, Cell, Row, Table
 from probe import OptionError, Probe, SentenceError
-from probe.commands import Parser, UsageError
+from probe.commands import Parser, UsageError, exit_code
 from probe.options import Best
 from probe.store import Store, StoreError
 from tests.conftest import ModelFolder
@@ -153,6 +153,13 @@ def test_stored_matrices_stand_in_for_the_model(model: Probe, tmp_path: Path) ->
         load_sources(options("--matrices", tmp_path, "--model", "bert"))
     with pytest.raises(UsageError, match="are of float32"):
         load_sources(options("--matrices", tmp_path, "--dtype", "float16"))
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    args = options("--out", tmp_path / "file")
+    assert exit_code("command", lambda: len(load_models(args))) == 2
+    assert capsys.readouterr().err == f"command: error: {tmp_path / 'file'}: File exists\n"
 
 
 def test_paired_note_takes_the_strongest_baseline() -> None:
