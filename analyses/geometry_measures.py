@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analyses.intervals import resampled_sums
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 Floats = NDArray[np.float64]
-
-_DRAWN = 32
-"""Resamples held at a time."""
 
 
 def mean_pairwise_cosine(total: ArrayLike, count: ArrayLike) -> Floats:
@@ -154,15 +153,8 @@ def bootstrap_means(values: Floats, *, resamples: int = 1_000, seed: int = 0) ->
     Shapes:
         values: [items, columns]; returns [resamples, columns]
     """
-    rng = np.random.default_rng(seed)
-    n = len(values)
     there = np.isfinite(values)
-    # One product serves several resamples, so that the values are read once for all of them.
     both = np.concatenate([np.where(there, values, 0), there], axis=1)
-    sums = np.empty((resamples, both.shape[1]))
-    for begin in range(0, resamples, _DRAWN):
-        some = range(begin, min(begin + _DRAWN, resamples))
-        times = [np.bincount(rng.integers(n, size=n), minlength=n) for _ in some]
-        sums[some.start : some.stop] = np.stack(times).astype(np.float64) @ both
+    sums = resampled_sums(both.T, resamples=resamples, seed=seed).T
     with np.errstate(invalid="ignore"):
         return sums[:, : values.shape[1]] / sums[:, values.shape[1] :]

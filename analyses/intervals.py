@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_DRAWS = 1 << 18  # sentences drawn at once: bounds the memory of a bootstrap
+_DRAWS = 1 << 20
+"""Sentences drawn at once: bounds the memory of a bootstrap."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def bootstrap(
             negative or is 0 beside a numerator that is not, or an option is out of range.
     """
     top, bottom = _columns(numerator, denominator)
-    sums = _resampled_sums(np.stack((top, bottom)), resamples=resamples, seed=seed)
+    sums = resampled_sums(np.stack((top, bottom)), resamples=resamples, seed=seed)
     return _percentiles(sums[0] / sums[1], confidence)
 
 
@@ -89,7 +90,7 @@ def paired_bootstrap(
     top_a, bottom = _columns(numerator_a, denominator)
     top_b, _ = _columns(numerator_b, denominator)
     # The difference of the ratios is the ratio of the differences, since the denominator is shared.
-    sums = _resampled_sums(np.stack((top_a - top_b, bottom)), resamples=resamples, seed=seed)
+    sums = resampled_sums(np.stack((top_a - top_b, bottom)), resamples=resamples, seed=seed)
     difference = float((top_a - top_b).sum() / bottom.sum())
     differences = sums[0] / sums[1]
     interval = _percentiles(differences, confidence)
@@ -149,8 +150,15 @@ def _columns(numerator: ArrayLike, denominator: ArrayLike) -> tuple[NDArray[np.f
     return top[bottom > 0], bottom[bottom > 0]
 
 
-def _resampled_sums(columns: NDArray[np.float64], *, resamples: int, seed: int) -> NDArray[np.float64]:
-    """Sum the columns [k, n] over each resample of the n sentences: [k, resamples]."""
+def resampled_sums(columns: NDArray[np.float64], *, resamples: int, seed: int) -> NDArray[np.float64]:
+    """Sums over resamples, drawn as by :func:`bootstrap`.
+
+    Shapes:
+        columns: [k, n], of n sentences or other items; returns [k, resamples]
+
+    Raises:
+        ValueError: ``resamples`` is not positive.
+    """
     if resamples < 1:
         raise ValueError(f"expected at least one resample, found {resamples}")
     rng = np.random.default_rng(seed)
