@@ -137,10 +137,10 @@ def test_every_section(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    resampled = intervals._resampled_sums
+    resampled = intervals.resampled_sums
     monkeypatch.setattr(
         intervals,
-        "_resampled_sums",
+        "resampled_sums",
         lambda columns, *, resamples, seed: resampled(columns, resamples=9, seed=seed),
     )
     monkeypatch.setattr("analyses.constituency_tables.is_biased", lambda decoder: False)

@@ -25,7 +25,7 @@ from tests.test_discourse import EDUS, write
 
 ROOT = Path(__file__).parents[1]
 STEPS = ("dependency-wsj10", "matrices", "discourse")
-RESAMPLED = intervals._resampled_sums
+RESAMPLED = intervals.resampled_sums
 Run = Callable[..., Done]
 
 
@@ -37,7 +37,7 @@ def take_few_resamples(columns: Any, *, resamples: int, seed: int) -> Any:
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     """For all tests of this file."""
-    monkeypatch.setattr(intervals, "_resampled_sums", take_few_resamples)
+    monkeypatch.setattr(intervals, "resampled_sums", take_few_resamples)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_killed_and_started_again(
     code = (
         "import os, signal, sys\nfrom pathlib import Path\nimport analyses.discourse\n"
         "from analyses import intervals, reproduce\nfrom tests.test_reproduce import take_few_resamples\n"
-        "intervals._resampled_sums = take_few_resamples\n"
+        "intervals.resampled_sums = take_few_resamples\n"
         "def die(argv):\n"
         "    folder = Path(argv[-1])\n    (folder / 'x.part').write_text('')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
