@@ -51,14 +51,25 @@ class Batch:
     Shapes:
         ids: int64 [sequences, length], masked
         attention: int64 [sequences, length], 0 on padding
-        masked: bool [sequences, length], positions to predict
-        targets: int64 [masked positions], in row-major order
+        predicted: bool [sequences, length], positions whose state predicts a piece
+        targets: int64 [predicted positions], in row-major order
+        sides: int8 [sequences], what a position sees besides itself: -1 what is to its left, 1 to its right, 0 both
     """
 
     ids: NDArray[np.int64]
     attention: NDArray[np.int64]
-    masked: NDArray[np.bool_]
+    predicted: NDArray[np.bool_]
     targets: NDArray[np.int64]
+    sides: NDArray[np.int8]
+
+    def visible(self) -> NDArray[np.bool_]:
+        """What each position (axis 2) sees (axis 3): bool [sequences, 1, length, length].
+
+        Every position sees itself, also on padding: a softmax over nothing is not a number.
+        """
+        offset = np.subtract.outer(*2 * (np.arange(self.ids.shape[1]),)).T
+        seen = self.sides[:, None, None] * offset >= 0
+        return np.asarray((seen & (self.attention[:, None, :] > 0) | (offset == 0))[:, None])
 
 
 def pack(pieces: Pieces, length: int, *, packed: bool = True) -> NDArray[np.int64]:
@@ -133,15 +144,14 @@ class Batches:
             self._first = _Stream(pack(pieces, config.first_length, packed=packed), size, seed + 2)
 
     def __getitem__(self, step: int) -> Batch:
-        spans = self._spans(step)
+        ids = assemble(self._pieces, self._spans(step), self._specials)
         rng = np.random.default_rng([self._seed, 2, step])
-        return mask_words(
-            assemble(self._pieces, spans, self._specials),
-            self._specials,
-            low=self._config.mask_low,
-            high=self._config.mask_high,
-            rng=rng,
-        )
+        data = self._config
+        batch = mask_words(ids, self._specials, low=data.mask_low, high=data.mask_high, rng=rng)
+        if step < data.one_sided_steps:
+            one_sided = rng.random(len(ids)) < data.one_sided
+            batch = see_one_side(batch, ids, one_sided * rng.choice([-1, 1], len(ids)))
+        return batch
 
     def _spans(self, step: int) -> NDArray[np.int64]:
         """Spans of the sequences of a step: [sequences, 2]."""
@@ -197,6 +207,34 @@ def mask_words(
     return Batch(
         ids=np.where(masked, specials.mask, ids),
         attention=(ids != specials.pad).astype(np.int64),
-        masked=masked,
+        predicted=masked,
         targets=ids[masked],
+        sides=np.zeros(len(ids), np.int8),
+    )
+
+
+def see_one_side(batch: Batch, ids: NDArray[np.int64], sides: NDArray[np.int64]) -> Batch:
+    """Turn sequences of a batch into ones whose every position predicts the next piece, or the one before.
+
+    Nothing is masked in them, and a position sees only itself and what lies on one side. Language models of one
+    side learn several times more of a sequence than masked ones; a masked model that begins as one is better for
+    the same computation (Gisserot-Boukhlef et al. 2025). Both directions, since a masked model sees both sides.
+
+    Shapes:
+        ids: int64 [sequences, length], without masks
+        sides: [sequences], as of ``Batch``; a sequence of side 0 stays as it is
+    """
+    whole = sides[:, None]
+    following = np.roll(batch.attention, -1, axis=1) > 0  # the first piece is [CLS], the last [SEP] or padding
+    following[:, -1] = False
+    inside = batch.attention > 0
+    inside[:, :2] = False  # nothing comes before [CLS], and what is before the first piece is known
+    predicted = np.where(whole == 0, batch.predicted, np.where(whole < 0, following, inside))
+    target = np.where(whole == 0, ids, np.where(whole < 0, np.roll(ids, -1, axis=1), np.roll(ids, 1, axis=1)))
+    return Batch(
+        ids=np.where(whole == 0, batch.ids, ids),
+        attention=batch.attention,
+        predicted=predicted,
+        targets=target[predicted],
+        sides=sides.astype(np.int8),
     )

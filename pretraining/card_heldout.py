@@ -175,12 +175,12 @@ def predict(p: Probe, batches: Iterable[Batch], specials: Specials) -> Predictio
         inputs = {"input_ids": torch.from_numpy(batch.ids).to(p.device)}
         if not batch.attention.all():
             inputs["attention_mask"] = torch.from_numpy(batch.attention).to(p.device)
-        states = p.model.base_model(**inputs).last_hidden_state[torch.from_numpy(batch.masked).to(p.device)]
+        states = p.model.base_model(**inputs).last_hidden_state[torch.from_numpy(batch.predicted).to(p.device)]
         loss, correct = _read(head, states, torch.from_numpy(batch.targets).to(p.device))
         # Whole words are masked, so a piece continues the masked piece before it or is its word's first.
-        before = np.pad(batch.masked, ((0, 0), (1, 0)))[:, :-1][batch.masked]
+        before = np.pad(batch.predicted, ((0, 0), (1, 0)))[:, :-1][batch.masked]
         first = ~(specials.continues[batch.targets] & before)
-        parts.append((loss, correct, np.nonzero(batch.masked)[1] + 1, first))
+        parts.append((loss, correct, np.nonzero(batch.predicted)[1] + 1, first))
     return Predictions(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

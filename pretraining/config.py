@@ -45,7 +45,8 @@ class DataConfig:
     pieces, sentences cut, in batches of as many pieces as ever: among few words it is soon found that
     neighbours matter (the plateau of small masked LMs). The masking ratio of a sequence is uniform in
     [``mask_low``, ``mask_high``], whole words at a time. Without ``packed`` every sequence is a single sentence,
-    and batches have fewer pieces.
+    and batches have fewer pieces. In the first ``one_sided_steps`` steps a share ``one_sided`` of the sequences
+    is not masked: every position sees one side and predicts the piece beside it on the other.
     """
 
     shards: tuple[str, ...]
@@ -60,6 +61,8 @@ class DataConfig:
     mask_low: float = 0.05
     mask_high: float = 0.35
     packed: bool = True
+    one_sided: float = 0.0
+    one_sided_steps: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +169,7 @@ def _is_of_type(value: object, kind: Any) -> bool:
 
 def _check_counts(config: TrainConfig) -> None:
     data, optim, model = config.data, config.optim, config.model
-    least = {"seed": 0, "warmup_steps": 0, "first_steps": 0, "neighbour_steps": 0}
+    least = {"seed": 0, "warmup_steps": 0, "first_steps": 0, "one_sided_steps": 0, "neighbour_steps": 0}
     for section, values in (("", config), ("model.", model), ("data.", data), ("optim.", optim)):
         for key, field_ in inspect.signature(type(values), eval_str=True).parameters.items():
             if field_.annotation is int and getattr(values, key) < least.get(key, 1):
@@ -181,6 +184,8 @@ def _check(config: TrainConfig) -> None:
         raise ValueError(f"data.heldout shares {', '.join(sorted(overlap))} with data.shards")
     if not 0 <= data.mask_low <= data.mask_high <= 1:
         raise ValueError("data.mask_low and data.mask_high must satisfy 0 <= low <= high <= 1")
+    if not 0 <= data.one_sided <= 1:
+        raise ValueError("data.one_sided must lie in [0, 1]")
     if data.first_steps and not 8 <= data.first_length <= data.length:
         raise ValueError("8 <= data.first_length <= data.length must hold")
     if not 8 <= data.length <= data.long_length <= model.max_position_embeddings:

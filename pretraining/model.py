@@ -94,10 +94,12 @@ def set_unigram_bias(model: ModernBertForMaskedLM, ids: NDArray[np.uint16]) -> N
 
 
 def masked_logits(model: ModernBertForMaskedLM, batch: Batch, device: torch.device) -> torch.Tensor:
-    """Logits of the masked positions alone, float32 [masked positions, vocabulary]."""
+    """Logits of the positions that predict, float32 [predicted positions, vocabulary]."""
     inputs: dict[str, Any] = {"input_ids": torch.from_numpy(batch.ids).to(device)}
-    if not batch.attention.all():
+    if batch.sides.any():
+        inputs["attention_mask"] = torch.from_numpy(batch.visible()).to(device)
+    elif not batch.attention.all():
         inputs["attention_mask"] = torch.from_numpy(batch.attention).to(device)
     states = model.model(**inputs).last_hidden_state
-    logits: torch.Tensor = model.decoder(model.head(states[torch.from_numpy(batch.masked).to(device)]))
+    logits: torch.Tensor = model.decoder(model.head(states[torch.from_numpy(batch.predicted).to(device)]))
     return logits.float()

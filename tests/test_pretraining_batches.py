@@ -48,7 +48,7 @@ def random_pieces(seed: int, documents: int) -> Pieces:
 def unmask(batch: Batch) -> NDArray[np.int64]:
     """The ids before masking."""
     ids = batch.ids.copy()
-    ids[batch.masked] = batch.targets
+    ids[batch.predicted] = batch.targets
     return ids
 
 
@@ -252,7 +252,7 @@ def test_masks_differ_from_step_to_step() -> None:
         long_every=2,
     )
     batches = Batches(pieces, specials_of(64), config, seed=0)
-    assert len({str(batches[step].masked.tolist()) for step in range(8)}) == 8
+    assert len({str(batches[step].predicted.tolist()) for step in range(8)}) == 8
 
 
 # Masks
@@ -291,11 +291,11 @@ def test_mask_words(low: float, high: float) -> None:
     original = ids.copy()
     batch = mask_words(ids, specials_of(60, CONTINUES), low=low, high=high, rng=np.random.default_rng(1))
     np.testing.assert_array_equal(ids, original)
-    np.testing.assert_array_equal(batch.targets, original[batch.masked])
-    np.testing.assert_array_equal(batch.ids, np.where(batch.masked, MASK, original))
+    np.testing.assert_array_equal(batch.targets, original[batch.predicted])
+    np.testing.assert_array_equal(batch.ids, np.where(batch.predicted, MASK, original))
     np.testing.assert_array_equal(batch.attention, original != PAD)
-    assert not batch.masked[np.isin(original, (PAD, CLS, SEP))].any()
-    for row, masked in zip(original, batch.masked, strict=True):
+    assert not batch.predicted[np.isin(original, (PAD, CLS, SEP))].any()
+    for row, masked in zip(original, batch.predicted, strict=True):
         flags = [set(masked[word].tolist()) for word in words_of(row)]
         assert all(len(flag) == 1 for flag in flags)
         count = sum(True in flag for flag in flags)
@@ -310,7 +310,7 @@ def share_of_words(low: float, high: float, *, rows: int, words: int) -> NDArray
     """Share of masked words of each sequence; every word has two pieces."""
     ids = np.tile(np.array([CLS, *[5, 40] * words, SEP]), (rows, 1))
     batch = mask_words(ids, specials_of(60, CONTINUES), low=low, high=high, rng=np.random.default_rng(2))
-    return np.asarray(batch.masked[:, 1:-1].mean(axis=1))
+    return np.asarray(batch.predicted[:, 1:-1].mean(axis=1))
 
 
 def test_ratio_is_uniform_in_its_range() -> None:
@@ -331,5 +331,5 @@ def test_fixed_ratio() -> None:
 def test_the_one_word_that_is_always_masked_is_drawn_evenly() -> None:
     ids = np.tile(np.array([CLS, 5, 40, 41, 6, 7, SEP]), (3000, 1))
     batch = mask_words(ids, specials_of(60, CONTINUES), low=0, high=0, rng=np.random.default_rng(3))
-    counts = batch.masked[:, [1, 4, 5]].sum(axis=0)
+    counts = batch.predicted[:, [1, 4, 5]].sum(axis=0)
     assert counts.sum() == 3000 and abs(counts - 1000).max() < 4 * np.sqrt(3000 * 2 / 9)

@@ -253,7 +253,7 @@ def test_evaluation_against_the_full_logits(corpora: Path, finished: Path) -> No
             logits = model(
                 input_ids=torch.from_numpy(batch.ids), attention_mask=torch.from_numpy(batch.attention)
             ).logits.float()
-        chosen, targets = logits[torch.from_numpy(batch.masked)], torch.from_numpy(batch.targets)
+        chosen, targets = logits[torch.from_numpy(batch.predicted)], torch.from_numpy(batch.targets)
         losses.append(torch.nn.functional.cross_entropy(chosen, targets, reduction="none"))
         correct.append(chosen.argmax(-1) == targets)
     loss, accuracy = train.evaluate(model, batches, torch.device("cpu"))
