@@ -53,7 +53,7 @@ class Batch:
         attention: int64 [sequences, length], 0 on padding
         predicted: bool [sequences, length], positions whose state predicts a piece
         targets: int64 [predicted positions], in row-major order
-        sides: int8 [sequences], what a position sees besides itself: -1 what is to its left, 1 to its right, 0 both
+        sides: int8 [sequences], what a position sees besides itself: -1 its left, 1 its right, 0 both
     """
 
     ids: NDArray[np.int64]
@@ -225,7 +225,9 @@ def see_one_side(batch: Batch, ids: NDArray[np.int64], sides: NDArray[np.int64])
         sides: [sequences], as of ``Batch``; a sequence of side 0 stays as it is
     """
     whole = sides[:, None]
-    following = np.roll(batch.attention, -1, axis=1) > 0  # the first piece is [CLS], the last [SEP] or padding
+    following = (
+        np.roll(batch.attention, -1, axis=1) > 0
+    )  # the first piece is [CLS], the last [SEP] or padding
     following[:, -1] = False
     inside = batch.attention > 0
     inside[:, :2] = False  # nothing comes before [CLS], and what is before the first piece is known

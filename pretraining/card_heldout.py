@@ -175,7 +175,9 @@ def predict(p: Probe, batches: Iterable[Batch], specials: Specials) -> Predictio
         inputs = {"input_ids": torch.from_numpy(batch.ids).to(p.device)}
         if not batch.attention.all():
             inputs["attention_mask"] = torch.from_numpy(batch.attention).to(p.device)
-        states = p.model.base_model(**inputs).last_hidden_state[torch.from_numpy(batch.predicted).to(p.device)]
+        states = p.model.base_model(**inputs).last_hidden_state[
+            torch.from_numpy(batch.predicted).to(p.device)
+        ]
         loss, correct = _read(head, states, torch.from_numpy(batch.targets).to(p.device))
         # Whole words are masked, so a piece continues the masked piece before it or is its word's first.
         before = np.pad(batch.predicted, ((0, 0), (1, 0)))[:, :-1][batch.masked]
