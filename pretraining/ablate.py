@@ -32,7 +32,7 @@ from pretraining.export import export
 from pretraining.prepare import shard_path
 from pretraining.tokenizer import load_tokenizer
 from pretraining.train import train
-from probe.commands import positive
+from probe.commands import positive, whole_number
 from probe.files import whole_file
 
 COLUMNS = ("UUAS, wu2020", "UUAS, fair", "BLiMP", "masked words")
@@ -222,7 +222,7 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--pieces", type=positive, default=30_000, metavar="N", help="of held-out text (default: %(default)s)"
     )
-    add("--seed", type=int, default=0, help="of masks and bootstrap")
+    add("--seed", type=whole_number, default=0, help="of masks and bootstrap")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     add("--format", choices=FORMATS, default="table", help="of standard output")
     return parser

@@ -24,7 +24,7 @@ from data import Sentence, read_conllu, read_minimal_pairs, read_scidtb
 from pretraining.card_discourse import discourse_scores
 from pretraining.card_heldout import position_rows, ratio_rows, read_shard
 from pretraining.card_treebank import best_setting, scores_on_test, treebank_scores
-from probe.commands import add_device_options, positive
+from probe.commands import add_device_options, positive, whole_number
 from probe.options import POOLS
 
 _PLAIN_RATIO = 0.15
@@ -73,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--blimp", type=Path, metavar="DIR", help="minimal pairs, .jsonl files")
     add("--pairs", type=positive, metavar="N", help="only the first N pairs of each paradigm")
     add("--random-model", action=switch, default=True, help="random weights on --test and --blimp, too")
-    add("--seed", type=int, default=0, help="of masks, random weights, random trees and bootstrap")
+    add("--seed", type=whole_number, default=0, help="of masks, random weights, random trees and bootstrap")
     return parser
 
 
