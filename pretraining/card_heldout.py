@@ -180,7 +180,7 @@ def predict(p: Probe, batches: Iterable[Batch], specials: Specials) -> Predictio
         ]
         loss, correct = _read(head, states, torch.from_numpy(batch.targets).to(p.device))
         # Whole words are masked, so a piece continues the masked piece before it or is its word's first.
-        before = np.pad(batch.predicted, ((0, 0), (1, 0)))[:, :-1][batch.masked]
+        before = np.pad(batch.predicted, ((0, 0), (1, 0)))[:, :-1][batch.predicted]
         first = ~(specials.continues[batch.targets] & before)
         parts.append((loss, correct, np.nonzero(batch.predicted)[1] + 1, first))
     return Predictions(*(np.concatenate(column) for column in zip(*parts, strict=True)))
