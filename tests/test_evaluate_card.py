@@ -56,11 +56,11 @@ class TestHeldOut:
             logits = p.model(
                 input_ids=torch.from_numpy(batch.ids), attention_mask=torch.from_numpy(batch.attention)
             ).logits
-        log_probabilities = logits[torch.from_numpy(batch.masked)].log_softmax(-1).numpy()
+        log_probabilities = logits[torch.from_numpy(batch.predicted)].log_softmax(-1).numpy()
         loss = -log_probabilities[np.arange(len(batch.targets)), batch.targets]
         np.testing.assert_allclose(found.loss, loss, rtol=1e-4)
         assert found.correct.tolist() == (log_probabilities.argmax(1) == batch.targets).tolist()
-        assert found.position.tolist() == (np.nonzero(batch.masked)[1] + 1).tolist()
+        assert found.position.tolist() == (np.nonzero(batch.predicted)[1] + 1).tolist()
 
     def test_words_are_found(self, p: probe.Probe) -> None:
         vocabulary = p.tokenizer.get_vocab()
