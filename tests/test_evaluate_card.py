@@ -74,8 +74,9 @@ class TestHeldOut:
         batch = Batch(
             ids=np.where(masked, specials.mask, ids),
             attention=(ids != specials.pad).astype(np.int64),
-            masked=masked,
+            predicted=masked,
             targets=ids[masked],
+            sides=np.zeros(len(ids), np.int8),
         )
         found = predict(p, [batch, batch], specials)
         assert found.first.tolist() == [True, False, True, False, False, True, True] * 2

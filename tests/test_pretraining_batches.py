@@ -203,7 +203,7 @@ def test_batches_are_a_function_of_seed_and_step() -> None:
     batches = Batches(pieces, specials, CONFIG, seed=1)
     for step in (30, 0, 5, 3, 30):
         one, other = batches[step], Batches(pieces, specials, CONFIG, seed=1)[step]
-        for name in ("ids", "attention", "masked", "targets"):
+        for name in ("ids", "attention", "predicted", "targets", "sides"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     reseeded = Batches(pieces, specials, CONFIG, seed=2)
     assert all(unmask(batches[s]).tolist() != unmask(reseeded[s]).tolist() for s in range(4))
