@@ -67,7 +67,8 @@ class Batch:
 
         Every position sees itself, also on padding: a softmax over nothing is not a number.
         """
-        offset = np.subtract.outer(*2 * (np.arange(self.ids.shape[1]),)).T
+        places = np.arange(self.ids.shape[1])
+        offset = places - places[:, None]
         seen = self.sides[:, None, None] * offset >= 0
         return np.asarray((seen & (self.attention[:, None, :] > 0) | (offset == 0))[:, None])
 
@@ -216,27 +217,25 @@ def mask_words(
 def see_one_side(batch: Batch, ids: NDArray[np.int64], sides: NDArray[np.int64]) -> Batch:
     """Turn sequences of a batch into ones whose every position predicts the next piece, or the one before.
 
-    Nothing is masked in them, and a position sees only itself and what lies on one side. Language models of one
-    side learn several times more of a sequence than masked ones; a masked model that begins as one is better for
-    the same computation (Gisserot-Boukhlef et al. 2025). Both directions, since a masked model sees both sides.
+    Nothing is masked in them, and a position sees only itself and what lies on one side. Gisserot-Boukhlef et al.
+    (2025) find masked models better for the same computation when they begin as models of the left side; here both
+    sides serve, since a masked model sees both.
 
     Shapes:
         ids: int64 [sequences, length], without masks
         sides: [sequences], as of ``Batch``; a sequence of side 0 stays as it is
     """
-    whole = sides[:, None]
-    following = (
-        np.roll(batch.attention, -1, axis=1) > 0
-    )  # the first piece is [CLS], the last [SEP] or padding
-    following[:, -1] = False
-    inside = batch.attention > 0
-    inside[:, :2] = False  # nothing comes before [CLS], and what is before the first piece is known
-    predicted = np.where(whole == 0, batch.predicted, np.where(whole < 0, following, inside))
-    target = np.where(whole == 0, ids, np.where(whole < 0, np.roll(ids, -1, axis=1), np.roll(ids, 1, axis=1)))
+    two_sided, sees_left = sides[:, None] == 0, sides[:, None] < 0
+    plain = batch.attention > 0
+    before_a_piece = np.pad(plain[:, 1:], ((0, 0), (0, 1)))
+    after_a_piece = plain.copy()
+    after_a_piece[:, :2] = False  # before [CLS] is nothing, and before the first piece always [CLS]
+    beside = np.where(sees_left, np.roll(ids, -1, axis=1), np.roll(ids, 1, axis=1))
+    predicted = np.where(two_sided, batch.predicted, np.where(sees_left, before_a_piece, after_a_piece))
     return Batch(
-        ids=np.where(whole == 0, batch.ids, ids),
+        ids=np.where(two_sided, batch.ids, ids),
         attention=batch.attention,
         predicted=predicted,
-        targets=target[predicted],
+        targets=np.where(two_sided, ids, beside)[predicted],
         sides=sides.astype(np.int8),
     )

@@ -93,7 +93,7 @@ def set_unigram_bias(model: ModernBertForMaskedLM, ids: NDArray[np.uint16]) -> N
         model.decoder.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
 
 
-def masked_logits(model: ModernBertForMaskedLM, batch: Batch, device: torch.device) -> torch.Tensor:
+def predicted_logits(model: ModernBertForMaskedLM, batch: Batch, device: torch.device) -> torch.Tensor:
     """Logits of the positions that predict, float32 [predicted positions, vocabulary]."""
     inputs: dict[str, Any] = {"input_ids": torch.from_numpy(batch.ids).to(device)}
     if batch.sides.any():

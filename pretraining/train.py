@@ -23,7 +23,7 @@ from transformers import ModernBertForMaskedLM
 from pretraining import checkpoint
 from pretraining.batches import Batch, Batches, Specials, assemble, mask_words, pack
 from pretraining.config import TrainConfig, as_table, from_table, read_config
-from pretraining.model import build_model, masked_logits, release_neighbours, set_unigram_bias
+from pretraining.model import build_model, predicted_logits, release_neighbours, set_unigram_bias
 from pretraining.optimizers import build_optimizers, schedule, set_rate
 from pretraining.prepare import join, prepare_shard, prepare_tokenizer, shard_path
 
@@ -66,7 +66,7 @@ def evaluate(model: ModernBertForMaskedLM, batches: list[Batch], device: torch.d
     model.train(False)
     for batch in batches:
         with autocast(device):
-            logits = masked_logits(model, batch, device)
+            logits = predicted_logits(model, batch, device)
         targets = torch.from_numpy(batch.targets).to(device)
         loss += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
         correct += int((logits.argmax(-1) == targets).sum())
@@ -225,7 +225,7 @@ def _step(
 ) -> torch.Tensor:
     model.train()
     with autocast(device):
-        logits = masked_logits(model, batch, device)
+        logits = predicted_logits(model, batch, device)
     loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(batch.targets).to(device))
     model.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pretraining.batches import Batch, Batches, Specials, mask_words, see_one_side
 from pretraining.config import DataConfig, ModelConfig, from_table
-from pretraining.model import build_model, masked_logits
+from pretraining.model import build_model, predicted_logits
 from pretraining.prepare import Pieces
 
 PAD, UNK, CLS, SEP, MASK = range(5)
@@ -84,8 +84,8 @@ def test_no_prediction_depends_on_what_it_predicts() -> None:
         at = np.zeros_like(batch.predicted)
         at[:, place] = batch.predicted[:, place]
         with torch.inference_mode():
-            before = masked_logits(model, replace(batch, predicted=at), torch.device("cpu"))
-            after = masked_logits(model, replace(batch, ids=other, predicted=at), torch.device("cpu"))
+            before = predicted_logits(model, replace(batch, predicted=at), torch.device("cpu"))
+            after = predicted_logits(model, replace(batch, ids=other, predicted=at), torch.device("cpu"))
         torch.testing.assert_close(before, after, atol=1e-5, rtol=0)
         assert torch.isfinite(after).all()
 
