@@ -1,6 +1,14 @@
 """Trees and gold trees in; scores, intervals and tables out."""
 
-from analyses.acceptability import (
+from analyses.discourse.protocols import (
+    DiscourseCounts,
+    baseline_documents,
+    count_documents,
+    decode_document,
+    document_impacts,
+)
+from analyses.intervals import Interval, PairedResult, bootstrap, paired_bootstrap, paired_t
+from analyses.minimal_pairs.accuracy import (
     Accuracy,
     PairEvaluation,
     PairOutcome,
@@ -10,43 +18,30 @@ from analyses.acceptability import (
     pair_table,
     score_pairs,
 )
-from analyses.arcs import draw_arcs
-from analyses.attachment import NO_HEAD, ArcCounts, count_arcs
-from analyses.bracket_scores import (
-    BracketCounts,
-    LabelRecall,
-    count_brackets,
-    label_recall,
-    score_brackets,
-)
-from analyses.discourse_protocols import (
-    DiscourseCounts,
-    baseline_documents,
-    count_documents,
-    decode_document,
-    document_impacts,
-)
-from analyses.evaluation import (
+from analyses.minimal_pairs.pseudo_likelihood import pseudo_log_likelihoods
+from analyses.pictures.arcs_text import draw_arcs
+from analyses.scores.attachment import NO_HEAD, ArcCounts, count_arcs
+from analyses.scores.brackets import BracketCounts, LabelRecall, count_brackets, label_recall, score_brackets
+from analyses.scores.evaluation import (
     Evaluation,
     baseline_rows,
     evaluate,
     evaluate_runs,
-    gold_roots,
+    evaluation_rows,
     table,
 )
-from analyses.induction import Induced, Method, Outcome, Skipped, evaluation_rows, induce
-from analyses.intervals import Interval, PairedResult, bootstrap, paired_bootstrap, paired_t
-from analyses.protocols import (
+from analyses.scores.recall import ArcRecall, arc_groups, arc_recall, recall_table
+from analyses.tables.signature import Score, Settings, Signature, digest, score_line
+from analyses.trees.induction import Induced, Method, Outcome, Skipped, induce
+from analyses.trees.protocols import (
     baseline_trees,
     decode,
     fair_scores,
+    gold_roots,
     scored_words,
     wu2020_cle_scores,
     wu2020_eisner_scores,
 )
-from analyses.pseudo_likelihood import pseudo_log_likelihoods
-from analyses.recall import ArcRecall, arc_groups, arc_recall, recall_table
-from analyses.signature import Score, Settings, Signature, digest, score_line
 
 __all__ = [
     "NO_HEAD",

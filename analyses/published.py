@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
-from analyses.tables import Cell, Row, Table
+from analyses.tables.table import Cell, Row, Table
 
 CITATION = "Wu et al., Perturbed Masking, ACL 2020"
 

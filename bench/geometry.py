@@ -25,16 +25,16 @@ import numpy as np
 import torch
 
 import probe
-from analyses.geometry import read_corpus
-from analyses.geometry_occurrences import find_occurrences
-from analyses.geometry_pass import Geometry, measure
-from analyses.geometry_states import Encoder, load_encoder
-from analyses.geometry_summary import Summary, summarize
+from analyses.geometry.stream import Geometry, measure
+from analyses.geometry.summary import Summary, summarize
+from analyses.states.occurrences import find_occurrences
+from analyses.states.options import read_corpus
 from bench.engine import BATCH_SIZES
 from bench.in_turn import in_turn, timed
 from data import DataError
 from probe.alignment import align
 from probe.errors import SentenceError
+from probe.word_states import Encoder, load_encoder
 
 Sentences = Sequence[Sequence[str]]
 

@@ -25,8 +25,8 @@ import numpy as np
 import torch
 
 import probe
-from analyses.knowledge_candidates import Candidates
-from analyses.knowledge_results import RelationResult, ask_relations, probe_relations
+from analyses.knowledge.candidates import Candidates
+from analyses.knowledge.results import RelationResult, ask_relations, probe_relations
 from bench.engine import BATCH_SIZES, bare, timed
 from bench.in_turn import in_turn
 from data.lama import Relation, list_relations, read_word_list

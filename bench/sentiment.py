@@ -3,7 +3,7 @@
 Two ways to the same epoch of protocol ``wu2020`` (a look at the test set every five steps), timed in turn so
 that a noisy machine disturbs both alike:
 
-- ``ours``: ``analyses.sentiment_train.train``;
+- ``ours``: ``analyses.sentiment.training.train``;
 - ``naive``: the network written straightforwardly, with Python loops over positions (recurrence, proximity
   weights), batches of any lengths padded to their longest, every item with its sentence to itself.
 
@@ -25,11 +25,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from analyses.sentiment_corpus import FILES, read_corpus
-from analyses.sentiment_embeddings import vocabulary
-from analyses.sentiment_model import WIDTH, Pwcn, Shape, build
-from analyses.sentiment_train import Recipe, encode, train
-from analyses.sentiment_trees import chain_heads, item_distances, sentences_of
+from analyses.sentiment.corpus import FILES, read_corpus
+from analyses.sentiment.embeddings import vocabulary
+from analyses.sentiment.network import WIDTH, Pwcn, Shape, build
+from analyses.sentiment.training import Recipe, encode, train
+from analyses.sentiment.trees import chain_heads, item_distances, sentences_of
 from data import DataError
 from data.absa import AspectItem
 

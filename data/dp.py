@@ -78,3 +78,23 @@ def _sentence(rows: list[tuple[str, str, int]], *, name: str, first: int, runnin
     return Sentence(
         id=f"{Path(name).name}:{running}", words=words, heads=heads, upos=upos, where=f"{name}:{first}"
     )
+
+
+WSJ10_WORDS = 10
+
+
+def wsj10(folder: Path) -> Iterator[Sentence]:
+    """The sentences of 1 to 10 words without their punctuation (Klein and Manning, ACL 2004).
+
+    Args:
+        folder: ``.dp`` files; see ``data.read_dp``.
+
+    Raises:
+        data.DataError: as ``data.read_dp`` and ``data.without_punctuation``.
+    """
+    import data
+
+    for sentence in data.read_dp(folder):
+        words = sum(tag != "PUNCT" for tag in sentence.upos or ())
+        if 1 <= words <= WSJ10_WORDS:
+            yield data.without_punctuation(sentence)

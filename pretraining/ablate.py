@@ -20,10 +20,10 @@ from typing import Any
 import torch
 
 import probe
-from analyses.acceptability import evaluate_pairs, first_pairs, score_pairs
 from analyses.intervals import Interval
-from analyses.signature import Score
-from analyses.tables import FORMATS, Cell, Row, Table
+from analyses.minimal_pairs.accuracy import evaluate_pairs, first_pairs, score_pairs
+from analyses.tables.signature import Score
+from analyses.tables.table import FORMATS, Cell, Row, Table
 from data import MinimalPair, Sentence, read_conllu, read_minimal_pairs
 from pretraining.card_heldout import ratio_rows, read_shard
 from pretraining.card_treebank import layer_evaluations
@@ -32,7 +32,7 @@ from pretraining.export import export
 from pretraining.prepare import shard_path
 from pretraining.tokenizer import load_tokenizer
 from pretraining.train import train
-from probe.commands import positive, whole_number
+from probe.command_line import positive, whole_number
 from probe.files import whole_file
 
 COLUMNS = ("UUAS, wu2020", "UUAS, fair", "BLiMP", "masked words")

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from analyses.discourse_protocols import (
+from analyses.discourse.protocols import (
     DiscourseCounts,
     baseline_documents,
     count_documents,
     decode_document,
     document_impacts,
 )
-from analyses.experiment import Variant
 from analyses.intervals import bootstrap
-from analyses.protocols import BASELINES, ProtocolName
+from analyses.trees.protocols import BASELINES, ProtocolName
+from analyses.trees.variants import Variant
 from data import Document
 from probe import Probe
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import probe
 from analyses import Evaluation, Method, baseline_rows, decode, evaluate, gold_roots
-from analyses.evaluation import RootName
-from analyses.protocols import PROTOCOLS, ProtocolName
+from analyses.trees.protocols import PROTOCOLS, ProtocolName, RootName
 from data import Sentence
 from probe.options import POOLS, Pool
 

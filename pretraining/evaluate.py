@@ -18,13 +18,13 @@ from typing import Any
 
 import probe
 from analyses import evaluate_pairs, score_pairs
-from analyses.acceptability import first_pairs
-from analyses.dependency import wsj10
+from analyses.minimal_pairs.accuracy import first_pairs
 from data import Sentence, read_conllu, read_minimal_pairs, read_scidtb
+from data.dp import wsj10
 from pretraining.card_discourse import discourse_scores
 from pretraining.card_heldout import position_rows, ratio_rows, read_shard
 from pretraining.card_treebank import best_setting, scores_on_test, treebank_scores
-from probe.commands import add_device_options, positive, whole_number
+from probe.command_line import add_device_options, positive, whole_number
 from probe.options import POOLS
 
 _PLAIN_RATIO = 0.15

@@ -21,7 +21,8 @@ from probe import metrics
 from probe.errors import ModelError, SentenceError
 from probe.head import Head
 from probe.last_layer import LastLayer
-from probe.options import HEAD_METRICS, Metric, Perturb, Settings
+from probe.metrics import HEAD_METRICS, Metric
+from probe.options import Perturb, Settings
 from probe.plan import Plan, Reads, join_reads, starts
 
 if TYPE_CHECKING:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class ProbeError(Exception):
     """Base of all errors this package raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+    """Of a command that ends with it: 1, some input failed; 2, wrong use."""
 
 
 class ModelError(ProbeError):
     """A model that cannot be loaded, or cannot do what is asked of it."""
 
+    exit_code = 2
+
 
 class OptionError(ProbeError, ValueError):
     """An option with a value that is not known, or that does not go with another."""
+
+    exit_code = 2
 
 
 class SentenceError(ProbeError, ValueError):

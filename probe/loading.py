@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from probe.errors import ModelError, OptionError
 from probe.model import Probe, placed
-from probe.options import POOLS, Best, check_name
+from probe.options import POOLS, Best
+from probe.registry import check_name
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from probe import __version__
 from probe.errors import ProbeError
 from probe.fingerprint import tokenizer_sha256, weights_sha256, words_sha256
-from probe.options import METRICS, PERTURBS, POOLS, Metric, Perturb, Pool, Settings
+from probe.metrics import METRICS, Metric
+from probe.options import PERTURBS, POOLS, Perturb, Pool, Settings
 
 if TYPE_CHECKING:
     from probe.model import Probe
@@ -25,6 +26,8 @@ _FORMAT = "probe.Store/1"
 
 class StoreError(ProbeError):
     """A run directory that cannot be used: another configuration, incomplete, damaged, in use, full disk."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True, kw_only=True)

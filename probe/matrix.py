@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probe.errors import OptionError
-from probe.options import Metric, Perturb, Pool
+from probe.metrics import Metric
+from probe.options import Perturb, Pool
+from probe.svg import escape, heatmap_svg
 
 _FORMAT = "probe.ImpactMatrix/1"
 
@@ -49,7 +51,7 @@ class ImpactMatrix:
 
     def _repr_html_(self) -> str:
         """The heatmap, for a notebook."""
-        from probe.display import impact_html
+        pass
 
         return impact_html(self)
 
@@ -136,3 +138,13 @@ class ImpactSet:
                 f"{len(found)} of {len(self)} matrices have {named or 'no setting named'}; name one"
             )
         return found[0]
+
+
+def impact_html(matrix: ImpactMatrix) -> str:
+    """What a notebook shows of an impact matrix: the heatmap and what it is the matrix of."""
+    about = f"{matrix.model}: {matrix.metric}, layer {matrix.layer}, {matrix.pool}, {matrix.perturb}"
+    picture = heatmap_svg(matrix.units, matrix.values, title=f"Impact matrix, {about}")
+    return (
+        f'<figure style="overflow-x:auto"><figcaption>ImpactMatrix, {escape(about)}</figcaption>'
+        f"{picture}</figure>"
+    )

@@ -11,17 +11,8 @@ from probe.alignment import Alignment, align
 from probe.engine import Budget, Engine, Impacts, pool_pieces, windows
 from probe.errors import ModelError, SentenceError
 from probe.matrix import ImpactMatrix, ImpactSet
-from probe.options import (
-    HEAD_METRICS,
-    Best,
-    LayerChoice,
-    Layers,
-    Metric,
-    Perturb,
-    PoolChoice,
-    Settings,
-    resolve,
-)
+from probe.metrics import HEAD_METRICS, Metric
+from probe.options import Best, LayerChoice, Layers, Perturb, PoolChoice, Settings, resolve
 from probe.plan import Plan, make_plan
 
 if TYPE_CHECKING:

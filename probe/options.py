@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import product
 from operator import index
-from typing import Literal, TypeAlias, TypeVar, get_args
+from typing import Literal, TypeAlias, get_args
 
 from probe.errors import OptionError
+from probe.metrics import HEAD_METRICS, METRICS, Metric
+from probe.registry import check_name
 
-Metric: TypeAlias = Literal["dist", "cos", "prob", "kl"]
-"""How the change of a state is measured; see ``probe.metrics``."""
 Pool: TypeAlias = Literal["first", "mean", "max", "state"]
 """How the pieces of a unit make one number: of the per-piece impacts, or (``state``) of their mean state."""
 Perturb: TypeAlias = Literal["pair", "single"]
@@ -24,13 +23,8 @@ LayerChoice: TypeAlias = int | Literal["best"]
 Layers: TypeAlias = LayerChoice | Sequence[int] | Literal["all"]
 """One layer, several, or all of them."""
 
-Name = TypeVar("Name", bound=str)
-
-METRICS: tuple[Metric, ...] = get_args(Metric)
 POOLS: tuple[Pool, ...] = get_args(Pool)
 PERTURBS: tuple[Perturb, ...] = get_args(Perturb)
-HEAD_METRICS: frozenset[Metric] = frozenset({"prob", "kl"})
-"""The metrics that read the masked-LM head."""
 
 
 @dataclass(frozen=True)
@@ -108,21 +102,6 @@ def resolve(
             "pool 'state' goes with metrics 'dist' and 'cos' only: a mean state has no true piece"
         )
     return settings
-
-
-def check_name(option: str, name: str, known: Iterable[Name]) -> Name:
-    """The name itself, if it is known.
-
-    Raises:
-        OptionError: it is not; suggests the nearest known one.
-    """
-    names = list(known)
-    for candidate in names:
-        if candidate == name:
-            return candidate
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise OptionError(f"unknown {option} {name!r}: {hint}known are {', '.join(names)}")
 
 
 def _listed(option: str | Sequence[str]) -> list[str]:

@@ -14,19 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from probe.commands import (
-    DONE,
-    SOME_FAILED,
-    Parser,
-    add_common_options,
-    exit_code,
-    layer_name,
-    load_model,
-    positive,
-    read_input,
-)
+from probe.command_line import DONE, SOME_FAILED, Parser, exit_code, layer_name, positive
 from probe.errors import OptionError
-from probe.options import METRICS, PERTURBS, POOLS, Layers, check_name
+from probe.inputs import add_common_options, load_model, read_input
+from probe.metrics import METRICS
+from probe.options import PERTURBS, POOLS, Layers
+from probe.registry import check_name
 from probe.store import SHARD_SENTENCES, Store
 
 if TYPE_CHECKING:

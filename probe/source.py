@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from probe.errors import SentenceError
     from probe.matrix import ImpactMatrix, ImpactSet
+    from probe.metrics import Metric
     from probe.model import Errors, Words
-    from probe.options import Layers, Metric, Perturb, PoolChoice, Settings
+    from probe.options import Layers, Perturb, PoolChoice, Settings
 
 
 class ImpactSource(Protocol):

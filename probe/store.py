@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from probe.errors import OptionError, SentenceError
 from probe.manifest import MANIFEST, Configuration, Manifest, StoreError, configure
 from probe.matrix import ImpactMatrix, ImpactSet
-from probe.options import Best, Layers, Metric, Perturb, PoolChoice, Settings, resolve
+from probe.metrics import Metric
+from probe.options import Best, Layers, Perturb, PoolChoice, Settings, resolve
 from probe.shards import Arrays, StoredSentence, damaged, is_whole, read_arrays, read_sentences, write_shard
 
 if TYPE_CHECKING:

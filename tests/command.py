@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from probe.parse import main
+from analyses.parse import main
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from analyses.intervals import Interval
-from analyses.tables import Cell, Row, Table
+from analyses.tables.table import Cell, Row, Table
 
 
 def texts(figure: Figure) -> list[str]:

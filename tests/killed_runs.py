@@ -1,4 +1,4 @@
-"""Run directories whose making is killed at random times; a process of its own, for ``tests.test_store``.
+"""Run directories whose making is killed at random times; a process of its own, for ``tests.probe.test_store``.
 
 ``python -m tests.killed_runs MODEL FOLDER KILLS`` makes FOLDER/whole undisturbed, then FOLDER/0, FOLDER/1 and
 so on, each killed once and started again, and prints for each of them how many shards were begun in the two

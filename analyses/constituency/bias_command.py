@@ -1,0 +1,78 @@
+"""How far constituency decoders prefer a side: ``probe bias``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from analyses.constituency import bias_tables as bias_report
+from analyses.constituency.bias import measure_bias, measure_reach
+from analyses.trees.decoders import DECODERS
+from probe.command_line import DONE, Parser, exit_code, positive, whole_number
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    parser = Parser(
+        prog="python -m analyses.bias",
+        description="Right- and left-branching F1 of constituency decoders on random impact matrices, "
+        "and how many of the binary trees each can give.",
+    )
+    add = parser.add_argument
+    add("--decoder", nargs="+", choices=DECODERS, default=list(DECODERS), metavar="NAME", help="default: all")
+    add("--lengths", nargs="+", type=_length, default=[5, 10, 20, 40], metavar="N", help="numbers of words")
+    add("--matrices", type=positive, default=1000, metavar="N", help="random matrices a length")
+    add("--scale", type=_scale, default=1.0, help="impacts are uniform between 0 and this (default: 1)")
+    add("--reach", type=int, default=6, metavar="N", help="count trees up to N words (below 3: do not)")
+    add("--seed", type=whole_number, default=0, metavar="N", help="of matrices and bootstrap")
+    add("--format", choices=bias_report.FORMATS, default="table", help=", ".join(bias_report.FORMATS))
+    add(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="also write bias.csv, reach.csv and bias.pdf, .png, .svg there",
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is 0, or 2 for wrong use."""
+    args = build_parser().parse_args(argv)
+    return exit_code("python -m analyses.bias", lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.out is not None:
+        bias_report.check_folder(args.out)
+    settings = {"matrices": args.matrices, "scale": args.scale, "seed": args.seed}
+    rows = [
+        row for n in args.lengths for decoder in args.decoder for row in measure_bias(decoder, n, **settings)
+    ]
+    reaches = [
+        measure_reach(decoder, n, matrices=args.matrices, seed=args.seed)
+        for n in range(3, args.reach + 1)
+        for decoder in args.decoder
+    ]
+    sys.stdout.write(bias_report.text(rows, reaches, form=args.format, settings=settings))
+    if args.out is not None:
+        bias_report.write(rows, reaches, args.out, settings=settings)
+    return DONE
+
+
+def _length(value: str) -> int:
+    n = positive(value)
+    if n < 3:
+        raise argparse.ArgumentTypeError(f"at least 3 words are expected, found {n}")
+    return n
+
+
+def _scale(value: str) -> float:
+    try:
+        scale = float(value)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale <= 1e6:
+        raise argparse.ArgumentTypeError(f"a number above 0, up to 1e6, is expected, found {value!r}")
+    return scale

@@ -1,0 +1,295 @@
+"""Constituency trees, Table 3 of Wu et al. (ACL 2020): ``python -m analyses.constituency --data DIR``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from itertools import islice, product
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from analyses.constituency.scores import WSJ10_WORDS, Columns, Gold, Hits, count_hits
+from analyses.constituency.tables import Scores, System, Way, choice_table, score_table
+from analyses.options import add_options, emit, load_sources
+from analyses.tables.table import Table
+from analyses.trees.decoders import DECODERS
+from analyses.trees.protocols import ProtocolName
+from analyses.trees.variants import matrices, random_weights, variants
+from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive
+from probe.errors import ProbeError, SentenceError
+from probe.files import whole_file
+
+if TYPE_CHECKING:
+    from data import ConstituencySentence, PtbTree
+    from parsers import Bracketing
+    from probe.source import ImpactSource
+
+_CHUNK = 64
+"""Sentences whose matrices are held at a time."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Gold trees, the words of a protocol not yet taken from them."""
+
+    name: str
+    trees: tuple[PtbTree, ...]
+
+
+Skipped: TypeAlias = dict[int, str]
+"""Why a sentence could not be probed, by its place."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    parser = Parser(
+        prog="constituency",
+        description="Unlabelled F1 and recall by label of constituency trees induced by perturbed masking, "
+        "beside baselines and published figures (Wu et al. 2020, Table 3).",
+        epilog="Without --data it runs on the bundled sample trees. "
+        "Exit codes: 0 done, 1 some sentences failed, 2 wrong use, 130 interrupted.",
+    )
+    add = parser.add_argument
+    add("--data", type=Path, metavar="PATH", help="Penn Treebank: a .mrg file, or a folder of them")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument(
+        "--sections", nargs="+", type=_section, metavar="N", help="only these sections of --data"
+    )
+    part.add_argument(
+        "--dev",
+        nargs="+",
+        type=_section,
+        metavar="N",
+        help="only choose layer and span score: F1 of all of them, on these sections and no others",
+    )
+    add(
+        "--max-length",
+        type=_length,
+        metavar="N",
+        help="sentences of up to N words; 10 for WSJ10 (default: all)",
+    )
+    add(
+        "--decoders", nargs="+", choices=DECODERS, default=list(DECODERS), help="default: all", metavar="NAME"
+    )
+    add("--brackets", metavar="FILE", help="write the induced trees there, one a line; - for standard output")
+    add_options(parser)
+    return parser
+
+
+def _section(value: str) -> int:
+    if not value.isdecimal() or int(value) > 99:
+        raise argparse.ArgumentTypeError(f"a section from 0 to 99 is expected, found {value!r}")
+    return int(value)
+
+
+def _length(value: str) -> int:
+    if (n := positive(value)) < 2:
+        raise argparse.ArgumentTypeError("at least 2 words are expected, since one word has no tree, found 1")
+    return n
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    return exit_code(parser.prog, lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
+    _check(args)
+    corpus = _corpus(args)
+    golds = [
+        Gold.of(_sentences(corpus, protocol, args), protocol) for protocol in dict.fromkeys(args.protocol)
+    ]
+    models = load_sources(args)
+    chosen = [_ways(model, args) for model in models]
+    if args.brackets is not None and len(golds) * sum(map(len, chosen)) > 1:
+        raise UsageError(
+            "--brackets writes the trees of one row: give one --protocol, model, decoder, layer, metric, pool"
+        )
+    tables, failed = [], 0
+    for gold in golds:
+        skipped: Skipped = {}
+        trees: dict[int, Bracketing] | None = None if args.brackets is None else {}
+        systems = [
+            system
+            for model, ways in zip(models, chosen, strict=True)
+            for system in _systems(model, ways, gold, args, skipped, trees)
+        ]
+        failed += len(skipped)
+        _report(gold, skipped)
+        tables += _tables(corpus, gold, systems, args, skipped)
+        if trees is not None:
+            _write_brackets(args.brackets, gold, trees)
+    with redirect_stdout(sys.stderr if args.brackets == "-" else sys.stdout):
+        emit(tables, args)
+    return SOME_FAILED if failed else DONE
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse options that do not go together, before anything is read."""
+    if args.data is None and (args.sections or args.dev):
+        raise UsageError("--sections and --dev choose from --data, which is missing")
+    if args.dev and args.brackets is not None:
+        raise UsageError("--dev writes no trees: choose it or --brackets")
+    if args.dev:
+        args.seeds = 0
+        args.decoders = [decoder for decoder in args.decoders if not decoder.startswith("mart")]
+        args.layers = ["all"] if args.layers == ["best"] else args.layers
+        if not args.decoders:
+            raise UsageError(
+                "--dev chooses the span score of chart and top-down, found MART only in --decoders"
+            )
+    if args.matrices is not None and len(set(args.protocol)) > 1:
+        raise UsageError("--matrices are of the words of one protocol: give --protocol")
+
+
+# --- sentences
+
+
+def _corpus(args: argparse.Namespace) -> Corpus:
+    import data
+
+    if args.data is None:
+        trees = (
+            data.PtbTree(id=f"sample:{number}", tree=tree)
+            for number, tree in enumerate(data.load_sample_trees(), start=1)
+        )
+        return Corpus("sample", tuple(trees))
+    sections = args.dev or args.sections
+    name = "-".join([args.data.stem, *(f"{section:02}" for section in sections or [])])
+    return Corpus(name, tuple(data.read_ptb(args.data, sections=sections)))
+
+
+def _sentences(
+    corpus: Corpus, protocol: ProtocolName, args: argparse.Namespace
+) -> tuple[ConstituencySentence, ...]:
+    """The sentences of a protocol; one word has no tree and is left out."""
+    import data
+
+    found = data.constituency_sentences(
+        corpus.trees, protocol=protocol, min_length=2, max_length=args.max_length
+    )
+    sentences = tuple(islice(found, args.limit))
+    if not sentences:
+        raise UsageError(f"{corpus.name}: no sentence of 2 words or more without punctuation to score")
+    return sentences
+
+
+def _report(gold: Gold, skipped: Skipped) -> None:
+    for place, reason in sorted(skipped.items()):
+        sentence = gold.sentences[place]
+        print(f"{sentence.where}: sentence {sentence.id} skipped: {reason}", file=sys.stderr)
+
+
+# --- trees
+
+
+def _ways(model: ImpactSource, args: argparse.Namespace) -> list[Way]:
+    return [Way(*pair) for pair in product(dict.fromkeys(args.decoders), variants(model, args))]
+
+
+def _systems(
+    model: ImpactSource,
+    ways: Sequence[Way],
+    gold: Gold,
+    args: argparse.Namespace,
+    skipped: Skipped,
+    trees: dict[int, Bracketing] | None,
+) -> list[System]:
+    """Hits of random weights and of the model itself; notes the sentences that cannot be probed."""
+    blank = System(model, f"{model.name} random weights", "baseline")
+    for seed, weights in enumerate(random_weights(model, args)):
+        label = f"{gold.protocol}, random weights {seed}"
+        blank.runs.append(_induce(weights, ways, gold, args, skipped, label=label))
+    own = System(model, model.name, "model")
+    own.runs.append(
+        _induce(model, ways, gold, args, skipped, label=f"{gold.protocol}, {model.name}", trees=trees)
+    )
+    return [blank, own] if blank.runs else [own]
+
+
+def _induce(
+    model: ImpactSource,
+    ways: Sequence[Way],
+    gold: Gold,
+    args: argparse.Namespace,
+    skipped: Skipped,
+    *,
+    label: str,
+    trees: dict[int, Bracketing] | None = None,
+) -> dict[Way, Hits]:
+    """Decode the matrices in every way as they come; only hits are kept, and trees if asked for."""
+    chosen = list(dict.fromkeys(way.variant for way in ways))
+    hits = {way: np.zeros_like(gold.hits) for way in ways}
+    words = [sentence.words for sentence in gold.sentences]
+    results = enumerate(matrices(model, words, chosen, args, label=label))
+    while chunk := list(islice(results, _CHUNK)):
+        skipped.update({place: str(found) for place, found in chunk if isinstance(found, SentenceError)})
+        probed = {place: found for place, found in chunk if not isinstance(found, SentenceError)}
+        places = list(probed)
+        sentences = [gold.sentences[place] for place in places]
+        for way in ways:
+            column = chosen.index(way.variant)
+            decoded = DECODERS[way.decoder](
+                [found[column].values.astype(np.float64) for found in probed.values()]
+            )
+            hits[way][places] = count_hits(sentences, [tree.spans for tree in decoded], gold.protocol)
+            if trees is not None:
+                trees.update(zip(places, decoded, strict=True))
+    return hits
+
+
+def _write_brackets(target: str, gold: Gold, trees: Mapping[int, Bracketing]) -> None:
+    """One tree a line, in order; the line of a sentence that could not be probed is empty."""
+    lines = [
+        (trees[place].brackets(sentence.words) if place in trees else "") + "\n"
+        for place, sentence in enumerate(gold.sentences)
+    ]
+    if target == "-":
+        sys.stdout.writelines(lines)
+        return
+    with whole_file(Path(target)) as file:
+        file.writelines(lines)
+
+
+# --- tables
+
+
+def _tables(
+    corpus: Corpus,
+    gold: Gold,
+    systems: Sequence[System],
+    args: argparse.Namespace,
+    skipped: Skipped,
+) -> list[tuple[str, Table]]:
+    """The scores under a protocol, or with ``--dev`` the choice of layer and span score."""
+    places = [place for place in range(len(gold.sentences)) if place not in skipped]
+    if not places:
+        raise ProbeError("no sentence could be probed, so there is nothing to score")
+    kept = Gold.of([gold.sentences[place] for place in places], gold.protocol)
+    table = Scores(corpus.name, Columns(kept, args.max_length), places, args.seed)
+    stem = f"constituency-{corpus.name}-{gold.protocol}"
+    if args.dev:
+        found = [choice_table(table, system) for system in systems]
+        return [(f"{stem}-dev-{number}", each) for number, each in enumerate(found, start=1)]
+    notes = [_sentences_note(kept, args.max_length)]
+    if skipped:
+        notes.append(f"{len(skipped):,} more sentences could not be probed and are left out of every row.")
+    if args.data is None:
+        notes.append("Data: the bundled sample trees, since --data is not given.")
+    return [(stem, score_table(table, systems, beside_published=args.data is not None, notes=notes))]
+
+
+def _sentences_note(gold: Gold, max_length: int | None) -> str:
+    lengths = "2 words or more" if max_length is None else f"2 to {max_length} words"
+    short = int((gold.lengths <= WSJ10_WORDS).sum())
+    return (
+        f"{len(gold.sentences):,} sentences of {lengths} without punctuation, {short:,} of them of up to "
+        f"{WSJ10_WORDS}; one word has no tree."
+    )

@@ -1,0 +1,281 @@
+"""What ``analyses.dependency`` scores, and the tables of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from numpy.typing import ArrayLike
+
+from analyses import published
+from analyses.scores.attachment import count_arcs
+from analyses.scores.evaluation import Evaluation, baseline_rows, evaluate_runs
+from analyses.scores.paired import Counted, paired_note
+from analyses.scores.recall import GroupName, recall_table
+from analyses.tables.table import Cell, Row, RowKind, Table
+from analyses.trees.protocols import (
+    BaselineName,
+    DecoderName,
+    Heads,
+    ProtocolName,
+    RootName,
+    baseline_trees,
+    gold_roots,
+    scored_words,
+)
+from analyses.trees.variants import Variant
+from probe import __version__
+from probe.errors import ProbeError
+
+if TYPE_CHECKING:
+    from data import Sentence
+    from probe.source import ImpactSource
+
+COLUMNS = ("UAS", "UUAS", "NED")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """Gold trees; ``treebank`` says beside which published figures they stand, if any."""
+
+    name: str
+    sentences: tuple[Sentence, ...]
+    treebank: published.Treebank | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Way:
+    """How impact matrices become trees."""
+
+    protocol: ProtocolName
+    decoder: DecoderName
+    variant: Variant
+
+    def __str__(self) -> str:
+        """``eisner+dist, layer 12, mean``."""
+        return f"{self.decoder}+{self.variant}"
+
+
+Trees: TypeAlias = dict[Way, dict[int, Heads]]
+"""Induced heads by the place of the sentence in the corpus."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Trees of one model, or of its architecture with several random weights: one run each."""
+
+    model: ImpactSource
+    name: str
+    kind: RowKind
+    runs: tuple[Trees, ...]
+
+    def ways(self, protocol: ProtocolName) -> list[Way]:
+        """How the trees were made under a protocol."""
+        return [way for way in self.runs[0] if way.protocol == protocol]
+
+
+def root_of(protocol: ProtocolName) -> RootName:
+    """Where the root comes from under a protocol."""
+    return "gold" if protocol == "wu2020" else "predicted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """What the rows of a table share: the sentences that every model could probe, and how they are scored."""
+
+    corpus: Corpus
+    protocol: ProtocolName
+    places: tuple[int, ...]
+    seed: int
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """The gold sentences."""
+        return [self.corpus.sentences[place] for place in self.places]
+
+    def heads(self, trees: dict[int, Heads]) -> list[Heads]:
+        """The induced heads of these sentences."""
+        return [trees[place] for place in self.places]
+
+    def about(self) -> dict[str, Any]:
+        """Arguments of ``evaluate_runs`` and ``baseline_rows``."""
+        return {
+            "data": self.corpus.name,
+            "version": __version__,
+            "protocol": self.protocol,
+            "root": root_of(self.protocol),
+            "seed": self.seed,
+        }
+
+
+def tables(
+    corpus: Corpus,
+    systems: Sequence[Runs],
+    protocol: ProtocolName,
+    *,
+    skipped: Collection[int] = (),
+    by: Sequence[GroupName] = (),
+    seed: int = 0,
+) -> list[tuple[str, Table]]:
+    """The scores under a protocol, and recall tables.
+
+    Args:
+        corpus: the gold trees.
+        systems: the induced trees; without any, the table has baselines only.
+        protocol: how trees are scored; trees made under another protocol are left out.
+        skipped: places of the sentences that could not be probed, which no row counts.
+        by: recall is shown by these, a table each.
+        seed: of bootstrap and random trees.
+
+    Returns:
+        Tables with the stems of their file names.
+
+    Raises:
+        probe.ProbeError: no word is left to score.
+        ValueError: as ``analyses.evaluate`` and ``analyses.recall_table``.
+    """
+    places = tuple(place for place in range(len(corpus.sentences)) if place not in skipped)
+    scored = Scored(corpus=corpus, protocol=protocol, places=places, seed=seed)
+    if not any(scored_words(sentence, protocol).any() for sentence in scored.sentences):
+        raise ProbeError("no sentence with words to score could be probed, so there is nothing to score")
+    baselines = list(baseline_rows(scored.sentences, **scored.about()))
+    chain = _strongest_chain(baselines)
+    models: list[Evaluation] = []
+    for system in systems:
+        rows = _evaluations(system, scored)
+        (models if system.kind == "model" else baselines).extend(rows)
+    stem = f"dependency-{corpus.name}-{protocol}"
+    notes = _notes(scored, systems, baselines, models)
+    found = [(stem, _score_table(scored, baselines, models, notes))]
+    for group in dict.fromkeys(by):
+        found.append((f"{stem}-by-{group}", _recall_table(scored, systems, chain, group)))
+    return found
+
+
+def _strongest_chain(baselines: Sequence[Evaluation]) -> BaselineName:
+    uas = {row.name: row.uas.value for row in baselines}
+    return "left-chain" if uas["left-chain"] > uas["right-chain"] else "right-chain"
+
+
+def _evaluations(system: Runs, scored: Scored) -> list[Evaluation]:
+    """The rows of a system, one a way of making trees."""
+    name = system.model.name
+    if system.kind == "baseline":
+        last = len(system.runs) - 1
+        name = f"{name} (random weights, {f'seeds 0 to {last}' if last else 'seed 0'})"
+    return [
+        evaluate_runs(
+            scored.sentences,
+            [scored.heads(run[way]) for run in system.runs],
+            name=f"{system.name} {way}",
+            settings=way.variant.settings(system.model, decoder=way.decoder, name=name),
+            **scored.about(),
+        )
+        for way in system.ways(scored.protocol)
+    ]
+
+
+def _score_table(
+    scored: Scored, baselines: Sequence[Evaluation], models: Sequence[Evaluation], notes: Sequence[str]
+) -> Table:
+    rows: list[Row] = []
+    if scored.protocol == "wu2020" and scored.corpus.treebank is not None:
+        rows += published.dependency_rows(scored.corpus.treebank)
+    rows += [_row(row, "baseline") for row in baselines]
+    rows += [_row(row, "model") for row in models]
+    title = f"Dependency trees on {scored.corpus.name}, protocol {scored.protocol}, percent [95% interval]"
+    return Table(title=title, columns=COLUMNS, rows=tuple(rows), notes=tuple(notes))
+
+
+def _row(row: Evaluation, kind: RowKind) -> Row:
+    return Row(
+        name=row.name,
+        kind=kind,
+        cells=tuple(Cell(score.value, score.interval) for score in row.scores),
+        signatures=(str(row.signature),),
+    )
+
+
+def _notes(
+    scored: Scored, systems: Sequence[Runs], baselines: Sequence[Evaluation], models: Sequence[Evaluation]
+) -> list[str]:
+    corpus = scored.corpus
+    words = int(baselines[0].counts.total.sum())
+    notes = [f"{len(scored.places):,} sentences, {words:,} scored words.", _PROTOCOL_NOTES[scored.protocol]]
+    if failed := len(corpus.sentences) - len(scored.places):
+        share = f"{failed:,} of {len(corpus.sentences):,} sentences"
+        notes.append(f"Left out of every row, since a model could not probe them: {share}.")
+    if corpus.note is not None:
+        notes.append(corpus.note)
+    if scored.protocol == "wu2020" and corpus.treebank is not None:
+        notes.append(f"Published: {published.CITATION}, Tables 1 and 2, {corpus.treebank}.")
+    notes += [
+        _spread(system, way, scored)
+        for system in systems
+        for way in system.ways(scored.protocol)
+        if system.kind == "baseline"
+    ]
+    notes += [_paired(row, baselines, scored.seed) for row in models]
+    return notes + _gains(systems, scored, {row.name: row for row in models})
+
+
+_PROTOCOL_NOTES: dict[ProtocolName, str] = {
+    "wu2020": "Protocol wu2020: the gold root is given, every word is scored, as published.",
+    "fair": "Protocol fair: the decoder finds the root, arcs to punctuation are not scored.",
+}
+
+
+def _spread(system: Runs, way: Way, scored: Scored) -> str:
+    """The lowest and the highest UAS of random weights: the interval of their mean is over sentences only."""
+    mask = [scored_words(sentence, scored.protocol) for sentence in scored.sentences]
+    gold = [sentence.heads or () for sentence in scored.sentences]
+    counts = [count_arcs(gold, scored.heads(run[way]), scored=mask) for run in system.runs]
+    values = [100 * float(each.directed.sum() / each.total.sum()) for each in counts]
+    if len(values) == 1:
+        return f"{system.name} {way}: one seed."
+    return f"{system.name} {way}: mean of {len(values)} seeds, UAS {min(values):.1f} to {max(values):.1f}."
+
+
+def _gains(systems: Sequence[Runs], scored: Scored, models: Mapping[str, Evaluation]) -> list[str]:
+    """The differences of the rows of adjusted impacts to those of the same impacts as they are."""
+    found = []
+    for system in systems:
+        for way in system.ways(scored.protocol) if system.kind == "model" else ():
+            plain = f"{system.name} {replace(way, variant=replace(way.variant, adjust='none'))}"
+            name = f"{system.name} {way}"
+            if name != plain and plain in models:
+                found.append(_paired(models[name], [models[plain]], scored.seed))
+    return found
+
+
+def _paired(row: Evaluation, baselines: Sequence[Evaluation], seed: int) -> str:
+    """The differences of a row to the strongest of others in each column."""
+    columns = zip(COLUMNS, _counted(row), *map(_counted, baselines), strict=True)
+    found = [paired_note(column, own, others, seed=seed) for column, own, *others in columns]
+    return f"{row.name}: {'; '.join(found)}."
+
+
+def _counted(row: Evaluation) -> list[Counted]:
+    correct = (row.counts.directed, row.counts.undirected, row.counts.ned)
+    return [Counted(name=row.name, correct=column, total=row.counts.total) for column in correct]
+
+
+def _recall_table(scored: Scored, systems: Sequence[Runs], chain: BaselineName, by: GroupName) -> Table:
+    """Recall of the strongest chain and of every row of a model, side by side."""
+    given = gold_roots(scored.sentences) if root_of(scored.protocol) == "gold" else None
+    lengths = [len(sentence.words) for sentence in scored.sentences]
+    columns: dict[str, Sequence[ArrayLike]] = {}
+    columns[chain] = baseline_trees(lengths, protocol=scored.protocol, name=chain, roots=given)
+    for system in [system for system in systems if system.kind == "model"]:
+        for way in system.ways(scored.protocol):
+            columns[f"{system.name} {way}"] = scored.heads(system.runs[0][way])
+    return recall_table(
+        scored.sentences,
+        columns,
+        title=f"Recall of gold arcs by {by} on {scored.corpus.name}, protocol {scored.protocol}",
+        by=by,
+        protocol=scored.protocol,
+        seed=scored.seed,
+    )

@@ -1,0 +1,1 @@
+"""Discourse trees, Table 4 of Wu et al. (ACL 2020)."""

@@ -1,0 +1,237 @@
+"""What ``probe discourse`` scores, and the tables of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses import published
+from analyses.discourse.protocols import (
+    DISTANCES,
+    DiscourseCounts,
+    baseline_documents,
+    count_documents,
+    human_documents,
+)
+from analyses.intervals import Interval, bootstrap
+from analyses.scores.paired import Counted, paired_note
+from analyses.tables.signature import Settings, Signature, digest
+from analyses.tables.table import Cell, Row, RowKind, Table
+from analyses.trees.protocols import BASELINES, DecoderName, Heads, ProtocolName
+from analyses.trees.variants import Variant
+from probe import __version__
+
+if TYPE_CHECKING:
+    from data import Document, Sentence
+    from probe import Probe
+
+
+COLUMNS = ("UAS", *(f"distance {distance}" for distance in DISTANCES))
+
+
+RANDOM_TREES = 10
+"""Random trees drawn for each document; the random row is their mean."""
+
+
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Way:
+    """How impact matrices become trees."""
+
+    protocol: ProtocolName
+    decoder: DecoderName
+    variant: Variant
+
+    def __str__(self) -> str:
+        """``eisner+dist, layer 12, state``."""
+        return f"{self.decoder}+{self.variant}"
+
+
+Trees: TypeAlias = "dict[Way, list[Heads]]"
+
+
+@dataclass(frozen=True)
+class System:
+    """Trees of one model, or of its architecture with several random weights: one run each."""
+
+    model: Probe
+    name: str
+    kind: RowKind
+    runs: list[Trees] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row before it is one: the counts of its runs (seeds, random draws), whose mean it shows."""
+
+    name: str
+    kind: RowKind
+    runs: Sequence[DiscourseCounts]
+    settings: Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """The documents that all rows are scored on, and what was left out or is odd about them."""
+
+    name: str
+    documents: tuple[Document, ...]
+    human: Mapping[str, Document] | None
+    failures: tuple[str, ...] = ()
+
+
+def _table(corpus: Corpus, systems: Sequence[System], protocol: ProtocolName, seed: int) -> Table:
+    """The scores under a protocol."""
+    baselines = _baselines(corpus, protocol, seed)
+    models: list[Line] = []
+    for system in systems:
+        for line in _lines(corpus, system, protocol):
+            (models if line.kind == "model" else baselines).append(line)
+    rivals = [_counted(line) for line in baselines]
+    shown = [*baselines, *_human(corpus, protocol), *models]
+    signature = Signature(
+        data=corpus.name,
+        digest=digest(_as_sentences(corpus.documents)),
+        root="gold" if protocol == "wu2020" else "predicted",
+        n=len(corpus.documents),
+        version=__version__,
+        protocol=protocol,
+        resamples=_RESAMPLES,
+        seed=seed,
+    )
+    return Table(
+        title=f"Discourse trees on {corpus.name}, protocol {protocol}, percent [95% interval]",
+        columns=COLUMNS,
+        rows=(
+            *(published.TABLE4.rows if protocol == "wu2020" else ()),
+            *(_row(line, replace(signature, settings=line.settings), seed) for line in shown),
+        ),
+        notes=(
+            *_notes(corpus, protocol, shown[0].runs[0]),
+            *(_spread(line) for line in baselines if line.settings.model is not None),
+            *(f"{line.name}: {paired_note('UAS', _counted(line), rivals, seed=seed)}." for line in models),
+        ),
+    )
+
+
+def _baselines(corpus: Corpus, protocol: ProtocolName, seed: int) -> list[Line]:
+    rng = np.random.default_rng(seed)
+    lines = []
+    for name in BASELINES:
+        runs = [
+            count_documents(
+                corpus.documents,
+                baseline_documents(corpus.documents, protocol=protocol, name=name, seed=rng),
+                protocol=protocol,
+            )
+            for _ in range(RANDOM_TREES if name == "random" else 1)
+        ]
+        lines.append(Line(name, "baseline", runs, Settings(decoder=name)))
+    return lines
+
+
+def _human(corpus: Corpus, protocol: ProtocolName) -> list[Line]:
+    if corpus.human is None:
+        return []
+    trees = human_documents(corpus.documents, corpus.human, protocol=protocol)
+    counts = count_documents(corpus.documents, trees, protocol=protocol)
+    return [Line("second annotator", "human", [counts], Settings(decoder="human"))]
+
+
+def _lines(corpus: Corpus, system: System, protocol: ProtocolName) -> list[Line]:
+    name = system.model.name
+    if system.kind == "baseline":
+        name = f"{name} (random weights, seeds 0 to {len(system.runs) - 1})"
+    return [
+        Line(
+            f"{system.name} {way}",
+            system.kind,
+            [count_documents(corpus.documents, run[way], protocol=protocol) for run in system.runs],
+            way.variant.settings(system.model, decoder=way.decoder, name=name),
+        )
+        for way in system.runs[0]
+        if way.protocol == protocol
+    ]
+
+
+def _row(line: Line, signature: Signature, seed: int) -> Row:
+    correct = np.sum([np.column_stack((run.correct, run.correct_at)) for run in line.runs], axis=0)
+    total = np.sum([np.column_stack((run.total, run.total_at)) for run in line.runs], axis=0)
+    cells = [_cell(*pair, seed) for pair in zip(correct.T, total.T, strict=True)]
+    return Row(name=line.name, kind=line.kind, cells=tuple(cells), signatures=(str(signature),))
+
+
+def _cell(correct: NDArray[np.int64], total: NDArray[np.int64], seed: int) -> Cell | None:
+    """A score in percent; None where there is no arc of that distance."""
+    if not total.any():
+        return None
+    interval = bootstrap(correct, total, seed=seed, resamples=_RESAMPLES)
+    value = 100 * float(correct.sum() / total.sum())
+    return Cell(value, Interval(100 * interval.low, 100 * interval.high))
+
+
+def _counted(line: Line) -> Counted:
+    return Counted(
+        name=line.name,
+        correct=np.sum([run.correct for run in line.runs], axis=0),
+        total=np.sum([run.total for run in line.runs], axis=0),
+    )
+
+
+def _spread(line: Line) -> str:
+    """The lowest and the highest UAS of random weights: the interval of their mean is over documents only."""
+    values = [100 * float(run.correct.sum() / run.total.sum()) for run in line.runs]
+    seeds = f"mean of {len(values)} seeds" if len(values) > 1 else "one seed"
+    return f"{line.name}: {seeds}, UAS {min(values):.1f} to {max(values):.1f}."
+
+
+_PROTOCOL_NOTES: dict[ProtocolName, str] = {
+    "wu2020": "Protocol wu2020, as published: [CLS] is a masked unit and stands for ROOT; the gold root (the "
+    "first of several) is given and is no right arc, but counts in the denominator; the last EDU has no "
+    "head, which is wrong, and is no arc of any distance.",
+    "fair": "Protocol fair: every EDU counts, the decoder finds the root, and only EDUs are masked.",
+}
+
+
+def _notes(corpus: Corpus, protocol: ProtocolName, counts: DiscourseCounts) -> list[str]:
+    arcs = ", ".join(
+        f"{total:,} of {name}"
+        for name, total in zip(COLUMNS[1:], counts.total_at.sum(axis=0).tolist(), strict=True)
+    )
+    notes = [
+        f"{len(corpus.documents):,} documents, {int(counts.total.sum()):,} EDUs. Distance: EDUs between the "
+        f"ends of the gold arc; there are {arcs}.",
+        _PROTOCOL_NOTES[protocol],
+    ]
+    if corpus.failures:
+        notes.append(
+            f"{len(corpus.failures):,} more documents do not fit a model's window, or have a word without "
+            f"pieces, and are left out of every row: {', '.join(corpus.failures)}."
+        )
+    problems = [
+        f"{document.id}: {problem.removeprefix(document.where + ': ')}"
+        for document in corpus.documents
+        for problem in document.problems
+    ]
+    if problems:
+        notes.append(
+            "Not trees, but scored; an EDU without an annotated head is wrong, whatever its predicted head: "
+            f"{'; '.join(problems)}."
+        )
+    if protocol == "wu2020":
+        notes.append(f"Published: {published.CITATION}, Table 4, the test set of SciDTB.")
+    return notes
+
+
+def _as_sentences(documents: Sequence[Document]) -> Iterator[Sentence]:
+    """Documents as sentences whose words are EDUs, for the digest."""
+    from data import Sentence
+
+    for document in documents:
+        yield Sentence(id=document.id, words=document.edus, heads=document.heads)

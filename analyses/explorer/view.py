@@ -1,0 +1,329 @@
+"""What the explorer shows of one sentence, as a value: no server, no page.
+
+A link to a view is the query string of its :class:`Request`, so the same string always gives the same view.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import parse_qsl, urlencode
+
+import numpy as np
+
+from probe.errors import OptionError, SentenceError
+from probe.metrics import METRICS, Metric
+from probe.options import PERTURBS, POOLS, LayerChoice, Perturb, PoolChoice
+from probe.registry import check_name
+
+if TYPE_CHECKING:
+    from analyses.trees.protocols import BaselineName, DecoderName
+    from data import Sentence
+    from parsers import Bracketing
+    from probe.matrix import ImpactMatrix, ImpactSet
+    from probe.model import Errors, Words
+    from probe.options import Layers, Settings
+    from probe.source import ImpactSource
+
+# Marks that a treebank sets apart from the word before them; "Mr." and "..." are left in peace.
+_GLUED = re.compile(r"\w{3,}[.,;:!?]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to show: a sentence and how its trees are made.
+
+    ``model`` is one of the names that the explorer was started with, "" the first of them; ``brackets`` is a
+    constituency decoder of ``analyses.trees.decoders``; the other options are those of ``probe.parse``.
+    """
+
+    text: str
+    model: str = ""
+    layer: LayerChoice = "best"
+    metric: Metric = "dist"
+    pool: PoolChoice = "best"
+    perturb: Perturb = "pair"
+    decoder: DecoderName | BaselineName = "eisner"
+    brackets: str = "mart-paper"
+
+    @classmethod
+    def from_query(cls, query: str | Mapping[str, str]) -> Request:
+        """Read a query string such as ``text=Cats+sleep+.&layer=3``, or what was parsed from one.
+
+        Raises:
+            OptionError: an option or a value that is not known, or no text.
+        """
+        given: dict[str, Any] = dict(parse_qsl(query) if isinstance(query, str) else query)
+        known = choices()
+        for name, value in given.items():
+            check_name("option", name, [field.name for field in fields(cls)])
+            if name == "layer" and re.fullmatch(r"-?[0-9]{1,4}", value):
+                given[name] = int(value)
+            elif name in known:
+                check_name(name, value, known[name])
+        if not given.get("text", "").strip():
+            raise OptionError("a sentence is expected, found no text")
+        return cls(**given)
+
+    def query(self) -> str:
+        """The query string that :meth:`from_query` reads; options at their default are left out."""
+        defaults = {field.name: field.default for field in fields(self)}
+        return urlencode({name: value for name, value in asdict(self).items() if value != defaults[name]})
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of a word since the former view.
+
+    Attributes:
+        kind: "same", "head" (it has another head) or "word" (it is new).
+        former: its former head, "ROOT" for the root; empty for a new word.
+    """
+
+    kind: Literal["same", "head", "word"]
+    former: str
+
+
+def choices() -> dict[str, tuple[str, ...]]:
+    """The values of the options of a request that have names, defaults first."""
+    from analyses.trees.decoders import DECODERS as BRACKETS
+    from analyses.trees.protocols import BASELINES, DECODERS
+
+    return {
+        "layer": ("best",),
+        "metric": METRICS,
+        "pool": ("best", *POOLS),
+        "perturb": PERTURBS,
+        "decoder": (*DECODERS, *BASELINES),
+        "brackets": tuple(sorted(BRACKETS, key=lambda name: name != "mart-paper")),
+    }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """The trees of one sentence and the matrix they come from.
+
+    Attributes:
+        request: what was asked for.
+        sentence: its n words.
+        matrix: impacts [n, n]; says which layer and pool "best" was.
+        heads: n heads, 1-based, 0 for the root: the tree of ``python -m probe.parse``.
+        bracketing: binary tree over the words.
+        dtype: the type the model computes in.
+        changes: what became of each of the n words since the former view; empty without one.
+    """
+
+    request: Request
+    sentence: Sentence
+    matrix: ImpactMatrix
+    heads: tuple[int, ...]
+    bracketing: Bracketing
+    dtype: str
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """The command that gives the same tree."""
+        matrix, request = self.matrix, self.request
+        options = {name: getattr(matrix, name) for name in ("model", "layer", "pool", "metric", "perturb")}
+        options |= {"decoder": request.decoder, "dtype": self.dtype}
+        # "=" keeps a value such as a model's name that begins with a dash from being taken for an option.
+        named = [f"--{name}={value}" for name, value in options.items()]
+        return shlex.join(["python", "-m", "probe.parse", *named, "--", " ".join(self.sentence.words)])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Hints on the input, one line each."""
+        glued = next((word for word in self.sentence.words if _GLUED.fullmatch(word)), None)
+        if glued is None:
+            return ()
+        return (f"“{glued}” is read as one word: write “{glued[:-1]} {glued[-1]}” to part them.",)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        matrix = self.matrix
+        return {
+            "words": self.sentence.words,
+            "heads": self.heads,
+            "brackets": self.bracketing.brackets(["_".join(word.split()) for word in self.sentence.words]),
+            "values": matrix.values.tolist(),
+            "changes": [asdict(change) for change in self.changes],
+            "notes": self.notes,
+            "command": self.command,
+            "query": self.request.query(),
+            "settings": {
+                **{name: getattr(matrix, name) for name in ("model", "layer", "metric", "pool", "perturb")},
+                "decoder": self.request.decoder,
+                "brackets": self.request.brackets,
+            },
+        }
+
+
+def view(
+    source: ImpactSource,
+    request: Request,
+    *,
+    former: View | None = None,
+    batch_tokens: int = 4_096,
+    on_passes: Callable[[int], None] | None = None,
+) -> View:
+    """Probe a sentence and decode its impact matrix, as ``python -m probe.parse`` does under ``fair``.
+
+    Args:
+        source: the model; ``request.model`` is not read.
+        request: the sentence and the options.
+        former: a view to compare with.
+        batch_tokens: pieces in one forward pass.
+        on_passes: called with the number of sequences after each forward pass; an exception from it ends the run.
+
+    Raises:
+        SentenceError: the sentence cannot be probed.
+        probe.OptionError, probe.ModelError: the model cannot give the matrix.
+        data.DataError: the text is no sentence.
+        ValueError: a decoder refuses the matrix.
+    """
+    from analyses.trees.decoders import DECODERS as BRACKETS
+    from analyses.trees.induction import Method, Skipped, induce
+
+    sentence = read_sentence(request.text)
+    method = Method(
+        decoder=request.decoder,
+        metric=request.metric,
+        layer=request.layer,
+        pool=request.pool,
+        perturb=request.perturb,
+        batch_tokens=batch_tokens,
+    )
+    # A baseline reads no matrix, but the heatmap beside its tree is of one.
+    with_matrix = method if method.needs_model else replace(method, decoder="eisner")
+    (outcome,) = induce([sentence], source, with_matrix, on_passes=on_passes)
+    if isinstance(outcome, Skipped):
+        raise SentenceError(outcome.reason)
+    assert outcome.matrix is not None
+    (tree,) = [outcome] if method.needs_model else induce([sentence], None, method)
+    assert not isinstance(tree, Skipped)
+    heads = tuple(tree.heads.tolist())
+    (bracketing,) = BRACKETS[request.brackets]([outcome.matrix.values.astype(np.float64)])
+    return View(
+        request=request,
+        sentence=sentence,
+        matrix=outcome.matrix,
+        heads=heads,
+        bracketing=bracketing,
+        dtype=str(source.dtype).removeprefix("torch."),
+        changes=() if former is None else changes(former, sentence.words, heads),
+    )
+
+
+def read_sentence(text: str) -> Sentence:
+    """The sentence of a text: words separated by spaces, as on the command line; a line break is a space.
+
+    Raises:
+        data.DataError: it has no word, or a character that no sentence has.
+    """
+    from data import parse_text
+
+    (sentence,) = parse_text([re.sub(r"[\r\n]+", " ", text)], name="text")
+    return sentence
+
+
+def changes(former: View, words: Sequence[str], heads: Sequence[int]) -> tuple[Change, ...]:
+    """What became of each word since a former view.
+
+    Words of the two sentences are aligned as ``difflib`` does, by their longest common runs. A word without a
+    partner is new; one whose head is not the partner of its former head has another head.
+
+    Args:
+        former: the view before.
+        words: n words.
+        heads: n heads, 1-based, 0 for the root.
+    """
+    blocks = SequenceMatcher(None, former.sentence.words, words, autojunk=False).get_matching_blocks()
+    partner = {b + k + 1: a + k + 1 for a, b, size in blocks for k in range(size)} | {0: 0}
+    names = ("ROOT", *former.sentence.words)
+    found = []
+    for position, head in enumerate(heads, start=1):
+        if position in partner:
+            before = former.heads[partner[position] - 1]
+            found.append(Change("same" if partner.get(head) == before else "head", names[before]))
+        else:
+            found.append(Change("word", ""))
+    return tuple(found)
+
+
+class Remembering:
+    """A model that keeps its last matrices, so that another decoder or the former view costs no pass.
+
+    It is an ``ImpactSource``; not for use by several threads at a time.
+    """
+
+    def __init__(self, model: ImpactSource, *, size: int = 256) -> None:
+        self._model, self._size = model, size
+        self._kept: OrderedDict[tuple[tuple[str, ...], Settings], ImpactMatrix | ImpactSet] = OrderedDict()
+
+    @property
+    def name(self) -> str:
+        """What the model was loaded as."""
+        return self._model.name
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers above the embeddings."""
+        return self._model.n_layers
+
+    @property
+    def dtype(self) -> object:
+        """The type the model computes in."""
+        return self._model.dtype
+
+    def resolve(
+        self,
+        *,
+        metric: Metric | Sequence[Metric] = "dist",
+        layer: Layers = "best",
+        pool: PoolChoice | Sequence[PoolChoice] = "best",
+        perturb: Perturb | Sequence[Perturb] = "pair",
+    ) -> Settings:
+        """As ``probe.Probe.resolve``."""
+        return self._model.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
+
+    def impact_many(
+        self,
+        sentences: Iterable[Words],
+        *,
+        metric: Metric | Sequence[Metric] = "dist",
+        layer: Layers = "best",
+        pool: PoolChoice | Sequence[PoolChoice] = "best",
+        perturb: Perturb | Sequence[Perturb] = "pair",
+        batch_tokens: int = 4_096,
+        on_passes: Callable[[int], None] | None = None,
+        errors: Errors,
+    ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
+        """As ``probe.Probe.impact_many``, sentence by sentence."""
+        settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
+        for words in sentences:
+            key = (tuple(words), settings)
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                yield self._kept[key]
+                continue
+            (found,) = self._model.impact_many(
+                [words],
+                metric=metric,
+                layer=layer,
+                pool=pool,
+                perturb=perturb,
+                batch_tokens=batch_tokens,
+                on_passes=on_passes,
+                errors=errors,
+            )
+            if not isinstance(found, SentenceError):
+                self._kept[key] = found
+                if len(self._kept) > self._size:
+                    self._kept.popitem(last=False)
+            yield found

@@ -1,0 +1,1 @@
+"""How contextual and isotropic states are (Ethayarajh 2019)."""

@@ -1,0 +1,245 @@
+"""What a model knows of facts, asked by gaps: ``python -m analyses.knowledge --model bert --data LAMA``."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analyses.options import emit, load_models
+from analyses.tables.table import FORMATS, Table
+from probe import __version__
+from probe.command_line import (
+    DONE,
+    SOME_FAILED,
+    Parser,
+    UsageError,
+    add_device_options,
+    exit_code,
+    positive,
+    whole_number,
+)
+
+if TYPE_CHECKING:
+    from analyses.knowledge.candidates import Candidates
+    from analyses.knowledge.ranks import Excluded
+    from analyses.knowledge.tables import Run
+    from data.lama import Relation
+    from probe import Probe
+
+    _Left = tuple[Probe, str, Excluded]
+
+_VOCABULARY = "common_vocab_cased.txt"
+_PARAPHRASES = "pararel-patterns"
+_EXCLUDED = ("model", "asked by", "corpus", "relation", "file", "line", "id", "object", "reason")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    parser = Parser(
+        prog="knowledge",
+        description="Facts that a masked language model can fill in, beside baselines and published figures "
+        "(LAMA, Petroni et al. 2019).",
+        epilog="Without --data it runs on a few facts that come with this package. "
+        "Exit codes: 0 done, 1 some facts failed, 2 wrong use, 130 interrupted.",
+    )
+    add = parser.add_argument
+    add("--version", action="version", version=f"%(prog)s {__version__}")
+    add("--model", nargs="+", help="bert (the embedded model, default), directories or hub ids")
+    add("--data", type=Path, metavar="DIR", help="facts in the layout of LAMA")
+    add("--relations", nargs="+", metavar="NAME", help="only these, such as P19 or place_of_birth or SQuAD")
+    add("--vocabulary", metavar="FILE", help=f"a word a line, or 'model' (default: {_VOCABULARY} of --data)")
+    add("--limit", type=positive, metavar="N", help="only the first N facts of each file")
+    add("--paraphrases", action="store_true", help=f"ask by every pattern in {_PARAPHRASES} of --data, too")
+    add(
+        "--pieces",
+        type=whole_number,
+        default=0,
+        metavar="N",
+        help="objects of up to N pieces, too (default: 0)",
+    )
+    add("--prompts", action="store_true", help="ask the negated and misprimed prompts of this package, too")
+    add(
+        "--words",
+        type=whole_number,
+        default=0,
+        metavar="N",
+        help="for N right answers: which word carried them",
+    )
+    add(
+        "--seeds", type=whole_number, default=1, metavar="N", help="random-weight models a model (default: 1)"
+    )
+    add("--seed", type=whole_number, default=0, help="of the bootstrap (default: 0)")
+    add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
+    add("--out", type=Path, metavar="DIR", help="write each table there, too, and excluded.csv")
+    # In bfloat16 many candidates get the same score.
+    add_device_options(parser, dtype="float32")
+    add("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    return exit_code(parser.prog, lambda: _run(args))
+
+
+@contextmanager
+def _data(args: argparse.Namespace) -> Iterator[Path]:
+    """The folder of facts: that of ``--data``, or the one that comes with the package."""
+    if args.data is not None:
+        yield args.data
+    else:
+        with as_file(files("analyses.knowledge").joinpath("sample")) as folder:
+            yield folder
+
+
+def _run(args: argparse.Namespace) -> int:
+    with _data(args) as folder:
+        return _run_on(folder, args)
+
+
+def _run_on(folder: Path, args: argparse.Namespace) -> int:
+    from data.lama import list_relations
+
+    relations, absent = list_relations(folder, names=args.relations)
+    if args.data is None:
+        relations = tuple(replace(relation, corpus="sample") for relation in relations)
+    words = _word_list(folder, args)
+    total = sum(_counts(relations, args.limit))
+    if absent:
+        print(f"knowledge: no facts of {', '.join(absent)} in {folder}: skipped", file=sys.stderr)
+    tables: list[tuple[str, Table]] = []
+    excluded: list[_Left] = []
+    models = load_models(args)
+    for model in models:
+        run = _probe(model, relations, _candidates(model, words, args), args, total)
+        more, left_out = _more_tables(run, relations, folder, args)
+        found = [*_main_tables(run), *more]
+        # With several models each has files of its own.
+        mark = f"-{Path(model.name).name}" if len(models) > 1 else ""
+        tables += [(f"{stem}{mark}", table) for stem, table in found]
+        excluded += [(model, "one mask", each) for result in run.results for each in result.excluded]
+        excluded += [(model, "several pieces", each) for each in left_out]
+    if args.out is not None:
+        _write_excluded(excluded, args.out)
+    emit(tables, args)
+    failed = [each for _, _, each in excluded if each.failed]
+    for each in failed:
+        print(f"{each.fact.where}: fact {each.fact.id} skipped: {each.reason}", file=sys.stderr)
+    return SOME_FAILED if failed else DONE
+
+
+def _word_list(folder: Path, args: argparse.Namespace) -> tuple[str, ...] | None:
+    """The words of ``--vocabulary``; None where the model's own are meant."""
+    from data.lama import read_word_list
+
+    if args.vocabulary == "model":
+        return None
+    path = folder / _VOCABULARY if args.vocabulary is None else Path(args.vocabulary)
+    if args.vocabulary is None and not path.is_file():
+        if args.data is None:
+            return None
+        raise UsageError(f"{path}: the word list of LAMA is expected, there is none: give --vocabulary")
+    return read_word_list(path)
+
+
+def _counts(relations: Sequence[Relation], limit: int | None) -> Iterator[int]:
+    """Facts of each relation; all input is read once before a model is loaded, so that faults show early."""
+    from data.lama import read_facts
+
+    for relation in relations:
+        count = sum(1 for _ in read_facts(relation))
+        yield count if limit is None else min(count, limit)
+
+
+def _candidates(model: Probe, words: tuple[str, ...] | None, args: argparse.Namespace) -> Candidates:
+    from analyses.knowledge.candidates import Candidates, model_words
+
+    try:
+        return Candidates.of(model.tokenizer, model_words(model.tokenizer) if words is None else words)
+    except ValueError as error:
+        raise UsageError(f"{args.vocabulary or _VOCABULARY}, {model.name}: {error}") from error
+
+
+def _probe(
+    model: Probe, relations: Sequence[Relation], candidates: Candidates, args: argparse.Namespace, total: int
+) -> Run:
+    from analyses.knowledge.results import probe_relations
+    from analyses.knowledge.tables import Run
+
+    with _progress(total * (1 + args.seeds), model.name, args) as bar:
+        results = probe_relations(
+            model,
+            relations,
+            candidates,
+            weights=[partial(model.with_random_weights, seed=seed) for seed in range(args.seeds)],
+            limit=args.limit,
+            batch_tokens=args.batch_tokens,
+            on_done=bar.update,
+        )
+    if not any(result.asked for result in results):
+        raise UsageError(f"{model.name}: none of the {total:,} facts has an object among the candidates")
+    return Run(model=model, candidates=candidates, results=results, seed=args.seed)
+
+
+def _progress(total: int | None, label: str, args: argparse.Namespace) -> Any:
+    from tqdm import tqdm
+
+    hidden = args.quiet or not sys.stderr.isatty()
+    return tqdm(total=total, desc=label, unit="fact", disable=hidden, file=sys.stderr, dynamic_ncols=True)
+
+
+def _main_tables(run: Run) -> list[tuple[str, Table]]:
+    from analyses.knowledge.tables import corpus_tables
+    from data.lama import FACT_CORPORA
+
+    return [table for corpus in FACT_CORPORA for table in corpus_tables(run, corpus)]
+
+
+def _more_tables(
+    run: Run, relations: Sequence[Relation], folder: Path, args: argparse.Namespace
+) -> tuple[list[tuple[str, Table]], list[Excluded]]:
+    """What was asked for beside the single mask, and the facts that were left out there."""
+    from analyses.knowledge import extras
+
+    asked = extras.Extras(run, relations, limit=args.limit, batch_tokens=args.batch_tokens)
+    found: list[tuple[str, Table]] = []
+    excluded: list[Excluded] = []
+    if args.paraphrases:
+        with _progress(None, f"{run.model.name}, paraphrases", args) as bar:
+            found += asked.paraphrases(folder / _PARAPHRASES, on_done=bar.update)
+    if args.pieces:
+        with _progress(None, f"{run.model.name}, several pieces", args) as bar:
+            weights = [run.model.with_random_weights(seed=seed) for seed in range(args.seeds)]
+            tables, excluded = asked.pieces(args.pieces, weights=weights, on_done=bar.update)
+            found += tables
+    if args.prompts:
+        found += asked.contrasts()
+    if args.words:
+        tables = asked.words(args.words)
+        found += tables
+        if len(tables) < args.words and not args.quiet:
+            print(f"knowledge: {len(tables)} right answers of {run.model.name}", file=sys.stderr)
+    return found, excluded
+
+
+def _write_excluded(excluded: Sequence[_Left], folder: Path) -> None:
+    from probe.files import whole_file
+
+    with whole_file(folder / "excluded.csv") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_EXCLUDED)
+        for model, row, each in excluded:
+            relation, fact = each.relation, each.fact
+            line = fact.where.rpartition(":")[2]
+            about = (relation.corpus, relation.name, relation.file.name, line, fact.id, fact.object)
+            writer.writerow((model.name, row, *about, each.reason))

@@ -1,0 +1,95 @@
+"""Facts by relation, drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analyses.knowledge.results import COLUMNS
+from analyses.pictures.curves import bars
+from analyses.pictures.style import BLACK, COLUMN_WIDTH, look, set_height, sign
+from analyses.tables.table import Row, Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+_LETTERS = 24
+"""Longer names of relations are cut, or they would leave no room."""
+
+
+def facts_by_relation(table: Table, *, column: str = "P@1") -> Figure:
+    """Draw how many facts of each relation are known, the best known first, beside the baselines.
+
+    Args:
+        table: as ``analyses.knowledge`` makes it by relation: rows are relations, the columns ``P@1 NAME``
+            baselines. Published rows, ``RELATION, MODEL``, have hollow marks.
+        column: that of the model.
+
+    Raises:
+        ValueError: there is no such column or no relation.
+    """
+    from matplotlib.figure import Figure
+
+    if column not in table.columns:
+        raise ValueError(f"{table.title}: expected a column {column}, found {', '.join(table.columns)}")
+    at = table.columns.index(column)
+    own = [row for row in table.rows if row.kind == "model" and row.cells[at] is not None]
+    if not own:
+        raise ValueError(f"{table.title}: expected a row a relation, found none")
+    own.sort(key=lambda row: -_value(row, at))
+    figure = Figure(figsize=(COLUMN_WIDTH, COLUMN_WIDTH), layout="constrained")
+    axes = figure.subplots()
+    # The columns of the model are its own measures, all others are P@1 of a baseline.
+    beside = [name for name in table.columns if name.startswith(f"{column} ") and name not in COLUMNS]
+    for index, name in enumerate([column, *beside]):
+        place, shift = table.columns.index(name), 0.6 * ((index + 0.5) / (1 + len(beside)) - 0.5)
+        points = [(y + shift, cell) for y, row in enumerate(own) if (cell := row.cells[place]) is not None]
+        cells = [cell for _, cell in points]
+        axes.errorbar(
+            [cell.value for cell in cells], [y for y, _ in points],
+            xerr=bars(cells) if name == column else None,
+            label="model" if name == column else name.removeprefix(f"{column} "),
+            elinewidth=0.7, **look(index) | {"linestyle": "", "markersize": 3},
+        )  # fmt: skip
+    _published(axes, table, own, at)
+    axes.set_yticks(range(len(own)), labels=[_short(row.name) for row in own], fontsize=6.5)
+    axes.set(xlabel=f"{column} (%)", xlim=(-2, 102), ylim=(len(own) - 0.5, -0.5))
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2)
+    note = next((note for note in table.notes if " | " in note), "")
+    signature = " | ".join(filter(None, [table.title, note]))
+    sign(figure, signature)
+    set_height(figure, 0.17 * len(own), legend=-(-len(labels) // 2), signature=signature)
+    return figure
+
+
+def _short(relation: str) -> str:
+    """``P131 located in the ad… (525)``: identifier and number say which relation it is."""
+    name, bracket, number = relation.rpartition(" (")
+    return f"{name[: _LETTERS - 1].rstrip()}…{bracket}{number}" if len(name) > _LETTERS else relation
+
+
+def _published(axes: Axes, table: Table, own: Sequence[Row], at: int) -> None:
+    places = {row.name.split(" ")[0]: y for y, row in enumerate(own)}
+    models: dict[str, list[tuple[float, int]]] = {}
+    for row in table.rows:
+        relation, _, model = row.name.partition(", ")
+        if row.kind == "published" and relation in places and row.cells[at] is not None:
+            models.setdefault(model, []).append((_value(row, at), places[relation]))
+    for (model, points), marker in zip(models.items(), "Dsvo^P", strict=False):
+        xs, ys = np.array(points).T
+        axes.plot(
+            xs, ys, linestyle="", marker=marker, markersize=3.5, markerfacecolor="none",
+            markeredgecolor=BLACK, markeredgewidth=0.6, label=f"{model} (published)",
+        )  # fmt: skip
+
+
+def _value(row: Row, at: int) -> float:
+    cell = row.cells[at]
+    return float("nan") if cell is None else cell.value

@@ -1,0 +1,224 @@
+"""What a masked language model puts into a gap: prompts in, scores of the candidates out, in batches."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.lama import MASK
+from probe.masked_states import HEAD_READS, MaskedStates
+
+if TYPE_CHECKING:
+    import torch
+
+    from probe import Probe, SentenceError
+
+_CHECKED_STATES = 4
+"""Random states on which the head over chosen rows is compared with the whole head."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A text with ``[MASK]`` for its gaps, and which of them is read."""
+
+    text: str
+    gap: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Cloze:
+    """A prompt in pieces.
+
+    Shapes:
+        ids: int64 [length], special tokens included
+
+    ``position`` is that of the gap that is read.
+    """
+
+    ids: NDArray[np.int64]
+    position: int
+
+
+def encode(model: Probe, prompts: Sequence[Prompt]) -> Iterator[Cloze | SentenceError]:
+    """Tokenise prompts, whose gaps are written ``[MASK]`` whatever the model's mask token is.
+
+    A space goes before the prompt, as byte-level tokenizers expect before a word; to the others it is nothing.
+
+    Yields:
+        For each prompt its pieces, or why it cannot be asked: it is longer than the window, or it holds
+        something that cannot be told from a special token of the model.
+    """
+    from probe import SentenceError
+
+    tokenizer = model.tokenizer
+    mask_token = tokenizer.mask_token
+    assert isinstance(mask_token, str)
+    reserved = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    mask_id = tokenizer.mask_token_id  # looked up once: the tokenizer searches its vocabulary each time
+    added = tokenizer.num_special_tokens_to_add()
+    texts = [f" {prompt.text.replace(MASK, mask_token)}" for prompt in prompts]
+    listed = tokenizer(texts, truncation=False, verbose=False)["input_ids"] if texts else []
+    for prompt, pieces in zip(prompts, listed, strict=True):
+        if len(pieces) > model.window:
+            yield SentenceError(f"{len(pieces)} pieces are more than the model's window of {model.window}")
+            continue
+        gaps = [position for position, piece in enumerate(pieces) if piece == mask_id]
+        special = sum(piece in reserved for piece in pieces)
+        if special != added + prompt.text.count(MASK) or len(gaps) <= prompt.gap:
+            yield SentenceError("a piece of it cannot be told from a special token of this model")
+        else:
+            yield Cloze(np.array(pieces, dtype=np.int64), gaps[prompt.gap])
+
+
+def encode_all(model: Probe, prompts: Sequence[Prompt]) -> list[Cloze]:
+    """As :func:`encode`, of prompts that all can be asked.
+
+    Raises:
+        probe.SentenceError: one of them cannot.
+    """
+    from probe import SentenceError
+
+    distinct = list(dict.fromkeys(prompts))
+    clozes: dict[Prompt, Cloze] = {}
+    for prompt, cloze in zip(distinct, encode(model, distinct), strict=True):
+        if isinstance(cloze, SentenceError):
+            raise SentenceError(f"{prompt.text!r}: {cloze}")
+        clozes[prompt] = cloze
+    return [clozes[prompt] for prompt in prompts]
+
+
+class GapReader:
+    """Runs prompts and scores the candidates at their gaps; last layer and head run only where read.
+
+    Args:
+        model: with a masked-LM head.
+        ids: int64 [candidates], the pieces that are compared; None: the whole vocabulary.
+        batch_tokens: pieces in one forward pass.
+        on_passes: called with the number of sequences after each forward pass.
+
+    Raises:
+        probe.ModelError: the model has no masked-LM head, or one that cannot be run by itself.
+    """
+
+    def __init__(
+        self,
+        model: Probe,
+        ids: NDArray[np.int64] | None = None,
+        *,
+        batch_tokens: int = 4_096,
+        on_passes: Callable[[int], None] | None = None,
+    ) -> None:
+        from probe import ModelError
+
+        if not model.has_head:
+            raise ModelError(f"{model.name} has no masked-LM head, which filling gaps needs")
+        self._states, self._batch_tokens = MaskedStates(model), batch_tokens
+        self._score = _scorer(model, ids)
+        self._on_passes = on_passes or (lambda passes: None)
+
+    def __call__(self, clozes: Sequence[Cloze]) -> Iterator[tuple[NDArray[np.int64], torch.Tensor]]:
+        """Log-probabilities at the gap of each prompt, normalised over the candidates, in batches.
+
+        Prompts of one length share batches, so nothing is padded; equal prompts are one forward pass.
+
+        Yields:
+            Indices of prompts, int64 [prompts], and their scores, [prompts, candidates].
+        """
+        import torch
+
+        by_length: dict[int, list[int]] = {}
+        for index, cloze in enumerate(clozes):
+            by_length.setdefault(len(cloze.ids), []).append(index)
+        for length, members in sorted(by_length.items()):
+            asked = np.array([np.append(clozes[index].ids, clozes[index].position) for index in members])
+            distinct, row = np.unique(asked, axis=0, return_inverse=True)
+            order = np.argsort(row.reshape(-1), kind="stable")
+            row, places = row.reshape(-1)[order], np.array(members)[order]
+            rows = max(1, self._batch_tokens // length)
+            for start in range(0, len(distinct), rows):
+                batch = distinct[start : start + rows]
+                with torch.inference_mode():
+                    states = self._states(batch[:, :-1], batch[:, -1])
+                first, last = np.searchsorted(row, [start, start + len(batch)])
+                yield from self._read(states, row[first:last] - start, places[first:last])
+                self._on_passes(len(batch))
+
+    def _read(
+        self, states: torch.Tensor, row: NDArray[np.int64], places: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.int64], torch.Tensor]]:
+        import torch
+
+        for start in range(0, len(row), HEAD_READS):
+            needed, again = np.unique(row[start : start + HEAD_READS], return_inverse=True)
+            with torch.inference_mode():
+                scores = self._score(states[self._states.to_device(needed)])
+                if len(needed) < len(again):
+                    scores = scores[self._states.to_device(again)]
+            yield places[start : start + HEAD_READS], scores
+
+
+_Scorer = Callable[["torch.Tensor"], "torch.Tensor"]
+"""States [reads, hidden] -> log-probabilities [reads, candidates]."""
+
+
+def _scorer(model: Probe, ids: NDArray[np.int64] | None) -> _Scorer:
+    """The head over the chosen rows of its last linear, or over all rows where that cannot be had."""
+    import torch
+
+    from probe.head import Head
+
+    whole = Head(model.model).log_probabilities
+    if ids is None:
+        return whole
+    chosen = torch.from_numpy(ids).to(model.device)
+
+    def picked(states: torch.Tensor) -> torch.Tensor:
+        return whole(states)[:, chosen].log_softmax(-1)
+
+    with torch.inference_mode():
+        smaller = _with_rows(model.model, chosen)
+        if smaller is not None:
+            rows = Head(smaller).log_probabilities
+            if _agree(rows, picked, model):
+                return rows
+    return picked
+
+
+def _with_rows(model: Any, chosen: torch.Tensor) -> Any:
+    """A shallow copy of a model whose last linear has the chosen rows only; None where it is not known."""
+    import torch
+
+    last = model.get_output_embeddings()
+    name = next((name for name, module in model.named_modules() if module is last), "")
+    if type(last) is not torch.nn.Linear or not name or last.out_features != model.config.vocab_size:
+        return None
+    smaller = torch.nn.Linear(1, 1, device="meta")
+    smaller.weight = torch.nn.Parameter(last.weight[chosen], requires_grad=False)
+    smaller.bias = None if last.bias is None else torch.nn.Parameter(last.bias[chosen], requires_grad=False)
+    top = module = copy.copy(model)
+    *path, leaf = name.split(".")
+    for part in path:
+        below = copy.copy(module._modules[part])
+        module._modules = {**module._modules, part: below}
+        module = below
+    module._modules = {**module._modules, leaf: smaller}
+    return top
+
+
+def _agree(rows: _Scorer, picked: _Scorer, model: Probe) -> bool:
+    """Whether both score random states alike: a head may do more after its last linear."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    states = torch.randn(_CHECKED_STATES, model.model.config.hidden_size, generator=generator)
+    states = states.to(model.device, model.dtype)
+    tolerance = 1e-4 if model.dtype in (torch.float32, torch.float64) else 0.1
+    try:
+        return torch.allclose(rows(states), picked(states), atol=tolerance)
+    except RuntimeError:  # of shapes that do not go together
+        return False

@@ -1,0 +1,1 @@
+"""Minimal pairs such as BLiMP (Warstadt et al. 2020)."""

@@ -1,0 +1,178 @@
+"""Accuracy on minimal pairs: ``python -m analyses.minimal_pairs --model bert --data blimp``."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from analyses.minimal_pairs.accuracy import (
+    PairEvaluation,
+    PairOutcome,
+    SkippedPair,
+    evaluate_pairs,
+    first_pairs,
+    pair_table,
+    score_pairs,
+)
+from analyses.minimal_pairs.pseudo_likelihood import SCORES
+from probe.command_line import (
+    DONE,
+    SOME_FAILED,
+    Parser,
+    add_device_options,
+    exit_code,
+    positive,
+    whole_number,
+)
+
+if TYPE_CHECKING:
+    from data import MinimalPair
+    from probe import Probe
+
+FORMATS = ("table", "json", "csv")
+_CSV_COLUMNS = ("model", "level", "name", "phenomenon", "accuracy", "low", "high", "pairs", "ties")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    parser = Parser(
+        prog="minimal-pairs",
+        description="Accuracy of a masked language model on minimal pairs such as BLiMP, "
+        "by pseudo-log-likelihood (Salazar et al. 2020).",
+        epilog="Exit codes: 0 done, 1 some input failed, 2 wrong use.",
+    )
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="PATH", help="folder of .jsonl files, or one of them")
+    add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")
+    add("--score", choices=SCORES, default="original", help="what is masked (default: %(default)s)")
+    add("--limit", type=positive, metavar="N", help="only the first N pairs of each paradigm")
+    switch = argparse.BooleanOptionalAction
+    add("--random-model", action=switch, default=True, help="score random weights, too (twice the time)")
+    add("--format", choices=FORMATS, help="default: by the suffix of --output, else table")
+    add("--output", type=Path, metavar="FILE", help="write here, not to standard output")
+    add("--seed", type=whole_number, default=0, help="of bootstrap and random weights")
+    # In bfloat16 logits are rounded to sixteenths, which is as much as many pairs differ by.
+    add_device_options(parser, dtype="float32")
+    add("--strict", action="store_true", help="exit with 1 if a pair cannot be scored")
+    add("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    return exit_code(parser.prog, lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
+    import data
+    import probe
+
+    pairs = first_pairs(data.read_minimal_pairs(args.data), args.limit)
+    with _output(args.output) as out:
+        model = probe.load(args.model, device=args.device, dtype=args.dtype)
+        blank = [model.with_random_weights(seed=args.seed)] if args.random_model else []
+        evaluations = [_evaluate(args, each, _score(args, each, pairs, "random weights")) for each in blank]
+        outcomes = _score(args, model, pairs, "scoring")
+        evaluations.append(_evaluate(args, model, outcomes))
+        skipped = [outcome for outcome in outcomes if isinstance(outcome, SkippedPair)]
+        for outcome in skipped:
+            print(f"{outcome.pair.where}: pair skipped: {outcome.reason}", file=sys.stderr)
+        _write(_format(args), evaluations, skipped, out)
+    sys.stdout.flush()
+    return SOME_FAILED if args.strict and skipped else DONE
+
+
+def _score(
+    args: argparse.Namespace, model: Probe, pairs: Sequence[MinimalPair], label: str
+) -> list[PairOutcome]:
+    """Score all pairs, with a progress bar on a terminal."""
+    from tqdm import tqdm
+
+    hidden = args.quiet or not sys.stderr.isatty()
+    with tqdm(total=len(pairs), desc=label, unit="pair", disable=hidden, dynamic_ncols=True) as bar:
+        outcomes = []
+        for outcome in score_pairs(model, pairs, score=args.score, batch_tokens=args.batch_tokens):
+            outcomes.append(outcome)
+            bar.update()
+    return outcomes
+
+
+def _evaluate(args: argparse.Namespace, model: Probe, outcomes: Sequence[PairOutcome]) -> PairEvaluation:
+    from probe import ProbeError, __version__
+
+    try:
+        return evaluate_pairs(
+            outcomes,
+            model=model.name,
+            data=args.data.resolve().stem,
+            version=__version__,
+            score=args.score,
+            dtype=str(model.dtype).removeprefix("torch."),
+            seed=args.seed,
+        )
+    except ValueError as error:
+        raise ProbeError(f"{args.data}: {error}") from error
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[TextIO]:
+    from probe.files import whole_file
+
+    if path is None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as JSON must be, whatever the locale
+        yield sys.stdout
+    else:
+        with whole_file(path) as file:
+            yield file
+
+
+def _format(args: argparse.Namespace) -> str:
+    if args.format:
+        return str(args.format)
+    suffix = args.output.suffix.removeprefix(".") if args.output else ""
+    return suffix if suffix in FORMATS else "table"
+
+
+def _write(
+    form: str, evaluations: Sequence[PairEvaluation], skipped: Sequence[SkippedPair], out: TextIO
+) -> None:
+    if form == "json":
+        left_out = [{"where": outcome.pair.where, "reason": outcome.reason} for outcome in skipped]
+        document = {"evaluations": [each.as_dict() for each in evaluations], "skipped": left_out}
+        json.dump(document, out, ensure_ascii=False, indent=1)
+        out.write("\n")
+    elif form == "csv":
+        _write_csv(evaluations, out)
+    else:
+        print(f"{pair_table(evaluations)}\n\n{evaluations[-1]}", file=out)
+        print(
+            f"{evaluations[-1].overall.ties:,} ties, counted as wrong; {len(skipped):,} pairs skipped",
+            file=out,
+        )
+
+
+def _write_csv(evaluations: Sequence[PairEvaluation], out: TextIO) -> None:
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_CSV_COLUMNS)
+    for evaluation in evaluations:
+        for row in evaluation.rows:
+            score = row.score
+            cells = (
+                row.phenomenon or "",
+                score.value,
+                score.interval.low,
+                score.interval.high,
+                score.n,
+                row.ties,
+            )
+            writer.writerow((evaluation.model, row.level, row.name, *cells))

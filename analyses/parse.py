@@ -1,0 +1,339 @@
+"""Sentences in, dependency trees out: ``python -m probe.parse --model bert "The cat sat on the mat ."``
+
+This module joins the four packages; the rest of ``probe`` knows no treebank and no tree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from probe import __version__
+from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, whole_number
+from probe.errors import OptionError, ProbeError
+from probe.files import whole_file
+from probe.inputs import add_common_options, load_model, read_input
+from probe.metrics import METRICS
+from probe.options import PERTURBS, POOLS
+from probe.registry import check_name
+
+if TYPE_CHECKING:
+    from analyses import Evaluation, Method, Outcome, Skipped
+    from analyses.trees.protocols import Heads
+    from data import Sentence
+    from probe.model import Probe
+    from probe.source import ImpactSource
+
+FORMATS = ("conllu", "tree", "json")
+
+
+@dataclass
+class Run:
+    """What a run has produced so far."""
+
+    induced: list[tuple[Sentence, Heads]] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {
+            "sentences": [
+                {"id": sentence.id, "words": sentence.words, "heads": heads.tolist()}
+                for sentence, heads in self.induced
+            ],
+            "skipped": [
+                {"id": s.sentence.id, "where": s.sentence.where, "reason": s.reason} for s in self.skipped
+            ],
+        }
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    parser = Parser(
+        prog="probe-parse",
+        description="Induce dependency trees from a masked language model by perturbed masking (Wu et al. 2020).",
+        epilog="Without TEXT and --input it parses the bundled sample treebank. "
+        "Exit codes: 0 done, 1 some input failed, 2 wrong use.",
+    )
+    add = parser.add_argument
+    add("text", nargs="*", metavar="TEXT", help="a tokenised sentence: words separated by spaces")
+    add_common_options(parser)
+    add("--matrices", type=Path, metavar="DIR", help="read impact matrices from a directory of probe.run")
+    add(
+        "--decoder",
+        type=_name("decoder"),
+        default="eisner",
+        help="eisner, cle or a baseline: left-chain, ...",
+    )
+    add("--metric", type=_name("metric"), default="dist", help=", ".join(METRICS))
+    add("--layer", type=_name("layer"), default="best", help="0 = embeddings, -1 = last; best (default)")
+    add("--pool", type=_name("pool"), default="best", help=f"{', '.join(POOLS)}; best (default)")
+    add("--perturb", type=_name("perturb"), default="pair", help=", ".join(PERTURBS))
+    add("--adjust", type=_name("adjustment"), default="none", help="none (default), offset or symmetric")
+    add("--protocol", type=_name("protocol"), default="fair", help="fair (default) or wu2020, as published")
+    add("--root", type=_name("root"), help="infer, or gold: from the input's heads (always under wu2020)")
+    add("--evaluate", action="store_true", help="score against the heads of the input, beside the baselines")
+    switch = argparse.BooleanOptionalAction
+    add("--random-model", action=switch, default=True, help="score random weights, too; not with --matrices")
+    add("--seed", type=whole_number, default=0, help="of bootstrap, random trees and random weights")
+    add(
+        "--format",
+        type=_name("format"),
+        help="conllu, tree (drawn arcs), json (default: by suffix, else tree)",
+    )
+    add("--output", type=Path, metavar="FILE", help="write here, not to standard output")
+    add("--save-matrices", type=Path, metavar="DIR", help="keep impact matrices as DIR/NUMBER.safetensors")
+    return parser
+
+
+def _name(option: str) -> Any:
+    def check(value: str) -> str | int:
+        from analyses.trees.adjust import ADJUSTMENTS
+        from analyses.trees.protocols import BASELINES, DECODERS, PROTOCOLS
+
+        if option == "layer" and value.lstrip("-").isdecimal():
+            return int(value)
+        known: dict[str, Sequence[str]] = {
+            "layer": ("best", "or an index"),
+            "decoder": DECODERS + BASELINES,
+            "metric": METRICS,
+            "pool": (*POOLS, "best"),
+            "perturb": PERTURBS,
+            "adjustment": ADJUSTMENTS,
+            "protocol": PROTOCOLS,
+            "root": ("infer", "gold"),
+            "format": FORMATS,
+        }
+        try:
+            check_name(option, value, known[option])
+        except OptionError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+        return value
+
+    return check
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    return exit_code(parser.prog, lambda: _parse(args))
+
+
+def _parse(args: argparse.Namespace) -> int:
+    from analyses import table
+
+    sentences, name = read_input(args.text, args.input, args.limit)
+    method = _method(args)
+    _check_input(args, sentences, method)
+    with _output(args.output) as out:
+        started = time.monotonic()
+        model = _source(args) if method.needs_model else None
+        run = Run()
+        for outcome in _induce(args, sentences, model, method, "parsing"):
+            _take(args, run, outcome, out)
+        rows = _evaluate(args, run, model, method, name) if args.evaluate else []
+        if _format(args) == "json":
+            _write_json(run, model, method, rows, out)
+    if rows and _format(args) != "json":
+        # CoNLL-U on standard output stays CoNLL-U: then the scores go to stderr.
+        scores = sys.stderr if _format(args) == "conllu" and args.output is None else sys.stdout
+        print(f"{table(rows)}\n\n{rows[-1]}", file=scores)
+    sys.stdout.flush()
+    if not args.quiet:
+        _summarise(run, time.monotonic() - started)
+    return SOME_FAILED if args.strict and run.skipped else DONE
+
+
+def _method(args: argparse.Namespace) -> Method:
+    """How trees are made; refuses options that do not go together."""
+    from analyses import Method
+
+    if args.protocol == "wu2020" and args.root == "infer":
+        raise UsageError(
+            "--root infer does not go with --protocol wu2020, which gives the decoder the gold root"
+        )
+    method = Method(
+        protocol=args.protocol,
+        decoder=args.decoder,
+        root="gold" if args.protocol == "wu2020" or args.root == "gold" else "predicted",
+        metric=args.metric,
+        layer=args.layer,
+        pool=args.pool,
+        perturb=args.perturb,
+        adjust=args.adjust,
+        batch_tokens=args.batch_tokens,
+        seed=args.seed,
+    )
+    if args.save_matrices and not method.needs_model:
+        raise UsageError(f"--decoder {args.decoder} makes no matrices to save")
+    if args.matrices and not method.needs_model:
+        raise UsageError(f"--decoder {args.decoder} reads no matrices")
+    if args.matrices and args.model is not None:
+        raise UsageError("--model does not go with --matrices, which come from a model already: choose one")
+    return method
+
+
+def _check_input(args: argparse.Namespace, sentences: Sequence[Sentence], method: Method) -> None:
+    """Find out before the model runs whether the input has what scores and gold roots need."""
+    from analyses import scored_words
+    from data import check_tree
+
+    if args.evaluate or method.root == "gold":
+        need = "--evaluate" if args.evaluate else "the gold root"
+        if missing := next((s for s in sentences if s.heads is None), None):
+            raise UsageError(f"{missing.where}: sentence {missing.id} has no gold heads, which {need} needs")
+        for sentence in sentences:
+            check_tree(sentence)
+    if args.evaluate:
+        try:
+            scored = sum(int(scored_words(sentence, method.protocol).sum()) for sentence in sentences)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        if not scored:
+            raise UsageError("--evaluate: no word of the input is scored: under fair, punctuation is not")
+    if args.save_matrices:
+        try:
+            args.save_matrices.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"{args.save_matrices}: cannot be made a directory ({error.strerror})"
+            ) from error
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[TextIO]:
+    if path is None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as CoNLL-U and JSON must be, whatever the locale
+        yield sys.stdout
+    else:
+        with whole_file(path) as file:
+            yield file
+
+
+def _source(args: argparse.Namespace) -> ImpactSource:
+    """The model, or in its place the matrices that it made."""
+    from probe.store import Store
+
+    if args.matrices is None:
+        return load_model(args)
+    store = Store.open(args.matrices)
+    if args.dtype not in ("auto", store.dtype):
+        raise UsageError(f"--dtype {args.dtype}: the matrices of {args.matrices} are of {store.dtype}")
+    return store
+
+
+def _induce(
+    args: argparse.Namespace,
+    sentences: Sequence[Sentence],
+    model: ImpactSource | None,
+    method: Method,
+    label: str,
+) -> Iterator[Outcome]:
+    """Trees with a progress bar."""
+    from analyses import Induced, induce
+    from probe.plan import n_variants
+    from probe.progress import Progress
+
+    runs, pairs = method.needs_model and args.matrices is None, method.perturb == "pair"
+    sizes = [n_variants(len(sentence.words), pairs=pairs) if runs else 0 for sentence in sentences]
+    with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
+        outcomes = induce(sentences, model, method, on_passes=progress.passes)
+        for size, outcome in zip(sizes, _refusals_as_usage(outcomes), strict=True):
+            progress.sentence(size, ran=isinstance(outcome, Induced))
+            yield outcome
+
+
+def _refusals_as_usage(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    try:
+        yield from outcomes
+    except ProbeError:
+        raise
+    except ValueError as error:
+        raise UsageError(f"an impact matrix cannot be decoded so: {error}") from error
+
+
+def _take(args: argparse.Namespace, run: Run, outcome: Outcome, out: TextIO) -> None:
+    """Keep one outcome; write its tree and its matrix where they are asked for."""
+    from analyses import Skipped, draw_arcs
+    from data import to_conllu
+
+    number = len(run.induced) + len(run.skipped) + 1
+    sentence = outcome.sentence
+    if isinstance(outcome, Skipped):
+        run.skipped.append(outcome)
+        print(f"{sentence.where}: sentence {sentence.id} skipped: {outcome.reason}", file=sys.stderr)
+        return
+    run.induced.append((sentence, outcome.heads))
+    if args.save_matrices and outcome.matrix is not None:
+        outcome.matrix.save(args.save_matrices / f"{number:06}.safetensors")
+    form = _format(args)
+    if form == "conllu":
+        out.write(to_conllu(sentence, _one_root(outcome.heads)))
+    elif form == "tree":
+        out.write(f"# {sentence.id}\n{draw_arcs(sentence.words, outcome.heads.clip(min=0).tolist())}\n\n")
+
+
+def _one_root(heads: Heads) -> list[int]:
+    """Heads as UD allows them: what wu2020 leaves at ROOT or without a head (-1) goes to the root."""
+    root = heads.tolist().index(0) + 1
+    return [head if head > 0 or word == root else root for word, head in enumerate(heads.tolist(), start=1)]
+
+
+def _format(args: argparse.Namespace) -> str | None:
+    """How trees are written; None where only scores are asked for."""
+    if args.format:
+        return str(args.format)
+    if args.output:
+        return {".json": "json", ".txt": "tree"}.get(args.output.suffix, "conllu")
+    return None if args.evaluate else "tree"
+
+
+def _evaluate(
+    args: argparse.Namespace, run: Run, model: ImpactSource | None, method: Method, name: str
+) -> list[Evaluation]:
+    """Baselines, random weights and the model on the sentences that could be parsed."""
+    from analyses import evaluation_rows, scored_words
+
+    if not any(scored_words(sentence, method.protocol).any() for sentence, _ in run.induced):
+        raise ProbeError("no sentence with words to score could be parsed, so there is nothing to score")
+    sentences = [sentence for sentence, _ in run.induced]
+
+    def rerun(blank: Probe) -> Iterator[Outcome]:
+        return _induce(args, sentences, blank, method, "random weights")
+
+    again = rerun if args.random_model else None
+    return evaluation_rows(run.induced, model, method, data=name, version=__version__, rerun=again)
+
+
+def _write_json(
+    run: Run, model: ImpactSource | None, method: Method, rows: Sequence[Evaluation], out: TextIO
+) -> None:
+    """Write the whole run as one JSON document."""
+    from dataclasses import asdict
+
+    document = {
+        "version": __version__,
+        "protocol": method.protocol,
+        "root": method.root,
+        "settings": asdict(method.settings(model)),
+        **run.as_dict(),
+        "evaluation": [row.as_dict() for row in rows],
+    }
+    json.dump(document, out, ensure_ascii=False, indent=1)
+    out.write("\n")
+
+
+def _summarise(run: Run, seconds: float) -> None:
+    skipped = f", {len(run.skipped)} skipped" if run.skipped else ""
+    noun = "sentence" if len(run.induced) == 1 else "sentences"
+    print(f"{len(run.induced)} {noun} parsed{skipped} in {seconds:.1f} s", file=sys.stderr)

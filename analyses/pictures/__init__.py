@@ -1,0 +1,1 @@
+"""Drawings of trees, matrices and curves, as SVG, text or matplotlib figures."""

@@ -1,0 +1,1 @@
+"""One HTML file to send to a colleague."""

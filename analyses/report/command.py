@@ -1,0 +1,288 @@
+"""A report to send to a colleague, one HTML file: ``python -m analyses.report --model bert --out report.html``."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import metadata, resources
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import TYPE_CHECKING
+
+from analyses.dependency.tables import Corpus
+from analyses.experiment import Settings
+from analyses.options import add_seeds, load_sources
+from analyses.report.inputs import Inputs, recognise
+from analyses.report.page import Report, page
+from analyses.report.sections import SECTIONS, TREES, Made, Section, make, sections
+from analyses.report.trees import Part, constituency_part, dependency_part, scorable
+from analyses.trees.protocols import DECODERS
+from analyses.trees.variants import variants
+from data.dp import wsj10
+from probe import __version__
+from probe.command_line import (
+    DONE,
+    SOME_FAILED,
+    Parser,
+    UsageError,
+    add_device_options,
+    exit_code,
+    positive,
+    whole_number,
+)
+from probe.errors import ProbeError
+from probe.files import whole_file
+
+if TYPE_CHECKING:
+    from data import PtbTree
+    from probe.source import ImpactSource
+
+_CARD = "README.md"
+_PACKAGES = ("torch", "transformers", "tokenizers", "numpy")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    parser = Parser(
+        prog="report",
+        description="One HTML file with tables, figures and a list of sentences to browse, of the trees that "
+        "perturbed masking finds in a model.",
+        epilog="Without --data it is made of the bundled sample. "
+        "Exit codes: 0 done, 1 some sentences failed, 2 wrong use, 130 interrupted.",
+    )
+    parser.set_defaults(
+        metrics=["dist"],
+        layers=["best"],
+        pools=["best"],
+        perturb=["pair"],
+        out=None,
+        default_metrics=("dist",),
+    )
+    add = parser.add_argument
+    add("--version", action="version", version=f"%(prog)s {__version__}")
+    add("--model", nargs=1, help="bert (the embedded model, default), a directory or a hub id")
+    add("--matrices", type=Path, metavar="DIR", help="in place of a model: a directory of probe.run")
+    add(
+        "--data",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="files or folders: treebanks (.conllu, .mrg, .dp), SciDTB, STS, LAMA, BLiMP, or what an analysis "
+        "wrote to its --out",
+    )
+    add("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, help="default: all that the data allow")
+    add("--limit", type=positive, metavar="N", help="only the first N sentences, facts, pairs of each file")
+    add("--out", dest="report", type=Path, required=True, metavar="FILE", help="the HTML file to write")
+    add("--decoder", choices=DECODERS, default="eisner", help="of dependency trees (default: eisner)")
+    add_seeds(parser)
+    add("--seed", type=whole_number, default=0, help="of bootstrap and random trees (default: 0)")
+    add_device_options(parser)
+    add("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = build_parser()
+    given = sys.argv[1:] if argv is None else list(argv)
+    args = parser.parse_args(given)
+    return exit_code(parser.prog, lambda: _run(args, given))
+
+
+def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
+    _check_target(args.report)
+    inputs, names = _inputs(args)
+    corpora, treebanks = _read(args, inputs)
+    planned = [section for section in sections(inputs, limit=args.limit) if section.kind in args.sections]
+    if args.matrices is not None:
+        if (len(corpora), len(treebanks), inputs.work) != (1, 0, []):
+            raise UsageError("--matrices are those of one corpus of dependency trees: give one such --data")
+        planned = []
+    if not (corpora or treebanks or planned or inputs.results):
+        raise UsageError(f"--sections {' '.join(args.sections)}: the data allow none of these")
+    computed = corpora or treebanks or planned or args.model
+    model = load_sources(args)[0] if computed else None
+    parts, failed = _parts(model, corpora, treebanks, args) if model is not None else ([], [])
+    made = _sections(planned, args)
+    failed += [each.note for each in made if each.note]
+    results = (*(each.results for each in made if each.results.tables), *inputs.results)
+    if not parts and not results:
+        raise ProbeError(" ".join(failed))
+    notes = [
+        f"{corpus.name} has no scores under protocol fair: it has words without a part-of-speech tag (UPOS)."
+        for corpus in corpora
+        if "fair" not in scorable(corpus)
+    ]
+    facts = _facts(model, args) if model is not None else inputs.configuration
+    report = Report(
+        title=", ".join(dict.fromkeys(names)) + (f" with {model.name}" if model is not None else ""),
+        parts=tuple(parts),
+        results=results,
+        facts=facts,
+        card=_card(model.name) if model is not None else None,
+        command=shlex.join(["python", "-m", "analyses.report", *given]),
+        versions=_versions(),
+        notes=(*notes, *inputs.notes, *failed, *_strangers(facts, inputs)),
+    )
+    with whole_file(args.report) as file:
+        file.writelines(page(report))
+    return max(_tell(args, report), SOME_FAILED if failed else DONE)
+
+
+def _parts(
+    model: ImpactSource,
+    corpora: Sequence[Corpus],
+    treebanks: Sequence[tuple[str, tuple[PtbTree, ...]]],
+    args: argparse.Namespace,
+) -> tuple[list[Part], list[str]]:
+    """Trees, scores and sentences of every corpus; and why others have none."""
+    (variant,) = variants(model, args)
+    parts, failed = [], []
+    for corpus in corpora:
+        try:
+            parts.append(dependency_part(model, variant, corpus, args, args.decoder))
+        except ProbeError as error:
+            failed.append(f"{corpus.name}: {error}")
+    for name, trees in treebanks:
+        try:
+            parts.append(constituency_part(model, variant, name, trees, args))
+        except ProbeError as error:
+            failed.append(f"{name}: {error}")
+    return parts, failed
+
+
+def _sections(planned: Sequence[Section], args: argparse.Namespace) -> list[Made]:
+    from probe.loading import EMBEDDED
+
+    settings = Settings(
+        model=args.model[0] if args.model else EMBEDDED,
+        limit=args.limit,
+        seeds=args.seeds,
+        device=args.device,
+        dtype=args.dtype,
+        quiet=args.quiet or not sys.stderr.isatty(),
+    )
+    with TemporaryDirectory() as scratch:
+        return [
+            make(section, settings, Path(scratch) / str(number)) for number, section in enumerate(planned)
+        ]
+
+
+def _strangers(facts: Mapping[str, str], inputs: Inputs) -> list[str]:
+    """A warning where results come from other weights than what is computed here."""
+    here, there = facts.get("weights, SHA-256"), inputs.configuration.get("weights")
+    if here is None or there is None or here == there:
+        return []
+    return [f"The results of --out folders are of other weights: {inputs.configuration['model']}, {there}."]
+
+
+def _check_target(target: Path) -> None:
+    """Find out before a model runs whether the report can be written.
+
+    Raises:
+        UsageError: the folder is not there or cannot be written to.
+    """
+    if target.is_dir() or not target.parent.is_dir():
+        raise UsageError(f"--out {target}: a file in a folder that is there is expected")
+    if target.exists() and not target.is_file():
+        return  # a device or a pipe
+    try:
+        TemporaryFile(dir=target.parent).close()
+    except OSError as error:
+        raise UsageError(f"--out {target}: cannot be written ({error.strerror})") from error
+
+
+def _tell(args: argparse.Namespace, report: Report) -> int:
+    for part in report.parts:
+        for reason in part.skipped:
+            print(reason, file=sys.stderr)
+    if not args.quiet:
+        sentences = sum(len(part.seen) for part in report.parts)
+        size = args.report.stat().st_size / 1e6
+        print(f"{args.report}: {sentences:,} sentences, {size:.1f} MB", file=sys.stderr)
+    return SOME_FAILED if any(part.skipped for part in report.parts) else DONE
+
+
+# --- data
+
+
+def _inputs(args: argparse.Namespace) -> tuple[Inputs, list[str]]:
+    """What there is to show, and what it is called: the bundled sample if nothing is given."""
+    if args.data is not None:
+        return recognise(args.data), [path.resolve().stem for path in args.data]
+    sample = Path(str(resources.files("data") / "sample"))
+    files = [sample / "sample.mrg"] if args.matrices is None else []
+    return Inputs(conllu=[sample / "sample.conllu"], brackets=files), ["sample"]
+
+
+def _read(
+    args: argparse.Namespace, inputs: Inputs
+) -> tuple[list[Corpus], list[tuple[str, tuple[PtbTree, ...]]]]:
+    """Read and check the trees before a model is loaded: dependency corpora, then constituency treebanks."""
+    import data
+
+    if TREES not in args.sections:
+        return [], []
+    note = None if args.data is not None else "Data: the bundled sample, since --data is not given."
+    corpora = [_conllu(file, args, note) for file in inputs.conllu]
+    for path in inputs.heads:
+        sentences = tuple(wsj10(path))[: args.limit]
+        corpora.append(Corpus(name=f"{path.name}-wsj10", sentences=sentences, treebank="WSJ10-U"))
+    for corpus in corpora:
+        for sentence in corpus.sentences:
+            data.check_tree(sentence)
+        if not scorable(corpus):
+            raise UsageError(f"{corpus.name}: no word to score")
+    return corpora, [(path.stem, tuple(data.read_ptb(path))) for path in inputs.brackets]
+
+
+def _conllu(path: Path, args: argparse.Namespace, note: str | None) -> Corpus:
+    import data
+
+    return Corpus(
+        name=path.stem,
+        sentences=tuple(data.read_conllu(path))[: args.limit],
+        treebank="PUD" if "en_pud" in path.stem.lower() else None,
+        note=note,
+    )
+
+
+# --- about the model
+
+
+def _facts(model: ImpactSource, args: argparse.Namespace) -> dict[str, str]:
+    from probe.fingerprint import tokenizer_sha256, weights_sha256
+    from probe.model import Probe
+
+    (variant,) = variants(model, args)
+    facts = {"name": model.name, "layers": str(model.n_layers), "settings": str(variant)}
+    facts["computed in"] = str(model.dtype).removeprefix("torch.")
+    if not isinstance(model, Probe):
+        return facts | {"matrices": str(args.matrices)}
+
+    return facts | {
+        "class": type(model.model).__name__,
+        "parameters": f"{model.model.num_parameters():,}",
+        "vocabulary": f"{len(model.tokenizer):,} pieces",
+        "window": f"{model.window:,} pieces",
+        "device": str(model.device),
+        "weights, SHA-256": weights_sha256(model.model),
+        "tokenizer, SHA-256": tokenizer_sha256(model.tokenizer),
+    }
+
+
+def _card(name: str) -> str | None:
+    """The README beside a model, where the model is in a folder."""
+    from probe.loading import EMBEDDED
+
+    folder = Path(str(resources.files("probe") / "embedded")) if name == EMBEDDED else Path(name)
+    card = folder / _CARD
+    return card.read_text(encoding="utf-8", errors="replace") if card.is_file() else None
+
+
+def _versions() -> dict[str, str]:
+    found = {"perturbed-probe": __version__, "Python": platform.python_version()}
+    return found | {package: metadata.version(package) for package in _PACKAGES}

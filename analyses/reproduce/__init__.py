@@ -1,0 +1,1 @@
+"""Every table and figure with one command."""

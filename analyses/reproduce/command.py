@@ -1,0 +1,228 @@
+"""All tables and figures of the paper: ``python -m analyses.reproduce --model bert --data DIR --out DIR``.
+
+One command after another, each with a marker when it is done, so that a killed run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from analyses.experiment import Found, Settings, Step
+from analyses.options import add_seeds
+from analyses.reproduce.outcome import Outcome
+from analyses.reproduce.steps import call, command_line, is_empty, path_sha256, steps
+from analyses.tables.results import CONFIGURATION, MARKERS, read_json
+from probe import __version__
+from probe.command_line import (
+    DONE,
+    INTERRUPTED,
+    SOME_FAILED,
+    Parser,
+    UsageError,
+    add_device_options,
+    exit_code,
+    positive,
+)
+from probe.files import whole_file
+
+PAGE = "index.html"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    parser = Parser(
+        prog="reproduce",
+        description="Every table and figure of Wu et al. (ACL 2020) that the data at hand allow, and a page "
+        "that sets published against measured. A run that was interrupted goes on when it is started again.",
+        epilog="Exit codes: 0 done, also where data are missing; 1 a step or some of its input failed; "
+        "2 wrong use; 130 interrupted.",
+    )
+    known = [step.name for step in steps()]
+    add = parser.add_argument
+    add("--version", action="version", version=f"%(prog)s {__version__}")
+    add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")
+    add("--data", type=Path, metavar="DIR", required=True, help="folder of the data sets")
+    add("--out", type=Path, metavar="DIR", required=True, help="folder of the results")
+    add("--steps", nargs="+", choices=known, default=known, metavar="NAME", help=f"of {', '.join(known)}")
+    add("--limit", type=positive, metavar="N", help="only the first N sentences, documents, facts, items")
+    add_seeds(parser)
+    add("--networks", type=positive, default=5, metavar="N", help="sentiment networks a row (default: 5)")
+    add_device_options(parser, batch_tokens=False)
+    add("--quiet", action="store_true", help="no progress bars")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    return exit_code(parser.prog, lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
+    from analyses.reproduce.page import page
+
+    if not args.data.is_dir():
+        raise UsageError(f"--data: a folder is expected, found {args.data}")
+    settings = Settings(
+        model=args.model,
+        limit=args.limit,
+        seeds=args.seeds,
+        networks=args.networks,
+        device=args.device,
+        dtype=args.dtype,
+        quiet=args.quiet,
+    )
+    configuration = _configuration(settings)
+    with _claimed(args.out, configuration):
+        outcomes: list[Outcome] = []
+        for step in steps():
+            if step.name in args.steps:
+                outcomes.append(_outcome(step, settings, args.data, args.out))
+                print(_line(outcomes[-1], args.data), flush=True)
+            elif marker := read_json(args.out / MARKERS / f"{step.name}.json"):
+                outcomes.append(_earlier(step, marker))
+        with whole_file(args.out / PAGE) as file:
+            file.write(page(outcomes, configuration, out=args.out, data=args.data))
+    print(args.out / PAGE)
+    fine = all(outcome.state != "failed" and outcome.complete for outcome in outcomes)
+    return DONE if fine else SOME_FAILED
+
+
+def _line(outcome: Outcome, data: Path) -> str:
+    """What is said of a step when it is over."""
+    name = outcome.step.name
+    if outcome.state == "missing":
+        lacking = "; ".join(f"{source.name}: {source.get.format(data=data)}" for source in outcome.missing)
+        return f"{name}: missing: {lacking or ', '.join(outcome.step.after)}"
+    if outcome.state == "done":
+        return f"{name}: done in {outcome.seconds:.1f} s" + (
+            "" if outcome.complete else ", some input failed"
+        )
+    return f"{name}: {outcome.state}"
+
+
+# --- configuration
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    """What all steps depend on besides their data; the model is known by its weights and its tokenizer."""
+    from probe.fingerprint import tokenizer_sha256, weights_sha256
+    from probe.loading import load
+
+    model = load(settings.model, device=settings.device, dtype=settings.dtype)
+    read: Any = model.model if model.has_head else model.model.base_model
+    return {
+        "model": model.name,
+        "weights": weights_sha256(read),
+        "tokenizer": tokenizer_sha256(model.tokenizer),
+        "device": model.device.type,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "limit": settings.limit,
+        "seeds": settings.seeds,
+        "networks": settings.networks,
+        "version": __version__,
+    }
+
+
+@contextmanager
+def _claimed(out: Path, configuration: Mapping[str, Any]) -> Iterator[None]:
+    """Make the folder, or see that it holds a run of the same configuration; one process at a time.
+
+    Raises:
+        UsageError: it holds another run or something else, or another process fills it.
+        OSError: it cannot be made.
+    """
+    path = out / CONFIGURATION
+    out.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        _check_same(path, configuration)
+    elif any(not each.name.startswith(".") for each in out.iterdir()):
+        raise UsageError(
+            f"--out: a new folder or that of an earlier run is expected, {out} holds other files"
+        )
+    with (out / ".lock").open("w") as lock:
+        _lock(lock.fileno(), out)
+        _write(path, configuration)
+        yield
+
+
+def _check_same(path: Path, configuration: Mapping[str, Any]) -> None:
+    there = read_json(path)
+    different = [
+        f"{name}: {there.get(name)} there, {value} here"
+        for name, value in configuration.items()
+        if name != "model" and there.get(name) != value
+    ]
+    if different:
+        raise UsageError(f"{path.parent}: holds a run of another configuration: {'; '.join(different)}")
+
+
+def _lock(descriptor: int, out: Path) -> None:
+    """The lock of a dead process does not last."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two processes that fill one folder are not noticed
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(f"{out}: another process is filling this folder") from None
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    with whole_file(path) as file:
+        file.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+# --- steps
+
+
+def _outcome(step: Step, settings: Settings, data: Path, out: Path) -> Outcome:
+    """Run a step, unless it is done or cannot be run."""
+    missing = tuple(source for source in step.needs if source.find(data) is None)
+    before = [read_json(out / MARKERS / f"{name}.json") for name in step.after]
+    if missing or not all(before):
+        return Outcome(step=step, state="missing", missing=missing)
+    places = {source.name: source.find(data) for source in (*step.needs, *step.uses)}
+    found: Found = {name: path for name, path in places.items() if path is not None}
+    inputs = {name: path_sha256(path) for name, path in found.items()}
+    inputs |= {
+        f"step {name}": str(marker.get("files")) for name, marker in zip(step.after, before, strict=True)
+    }
+    options = step.options(settings, found, out)
+    command = command_line(step, options)
+    marker = read_json(out / MARKERS / f"{step.name}.json")
+    if marker and marker.get("inputs") != inputs and (out / step.name).exists():
+        shutil.rmtree(out / step.name)  # files of other data, which would stand beside the new ones
+    elif marker and marker.get("files") == _files(out / step.name):
+        return Outcome(step=step, state="kept", complete=marker.get("code") == DONE, command=command)
+    started = time.monotonic()
+    code = call(step, options, out)
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt(f"in step {step.name}; the same command goes on from there")
+    seconds = time.monotonic() - started
+    if code not in (DONE, SOME_FAILED) or is_empty(out / step.name):
+        return Outcome(step=step, state="failed", complete=False, seconds=seconds, command=command)
+    done = {"command": command, "code": code, "inputs": inputs, "files": _files(out / step.name)}
+    (out / MARKERS).mkdir(exist_ok=True)
+    _write(out / MARKERS / f"{step.name}.json", done)
+    return Outcome(step=step, state="done", complete=code == DONE, seconds=seconds, command=command)
+
+
+def _earlier(step: Step, marker: Mapping[str, Any]) -> Outcome:
+    """A step that is not asked for now: the page shows what it made before."""
+    complete, command = marker.get("code") == DONE, str(marker.get("command", ""))
+    return Outcome(step=step, state="kept", complete=complete, command=command)
+
+
+def _files(folder: Path) -> str:
+    """Hash of what a step wrote."""
+    return path_sha256(folder) if folder.exists() else ""

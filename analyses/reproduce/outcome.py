@@ -1,0 +1,32 @@
+"""How a step ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from analyses.experiment import Step
+from data.sources import Source
+
+State: TypeAlias = Literal["done", "kept", "failed", "missing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a step.
+
+    Attributes:
+        step: the step.
+        state: ``done`` now, ``kept`` from an earlier run, ``failed``, or its data are ``missing``.
+        complete: whether every sentence, document, fact was probed; the exit code of the command said so.
+        seconds: how long it took, when it was run.
+        missing: the data sets that it lacks.
+        command: how to run it by itself.
+    """
+
+    step: Step
+    state: State
+    complete: bool = True
+    seconds: float = 0.0
+    missing: tuple[Source, ...] = ()
+    command: str = ""

@@ -1,0 +1,1 @@
+"""How trees are compared with gold trees."""

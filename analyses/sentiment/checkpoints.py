@@ -1,0 +1,97 @@
+"""Checkpoints of the sentiment experiment: one file a seed, so that a killed run goes on with the next one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from analyses.sentiment.training import Encoded, Recipe, Trained, train
+from probe import __version__
+from probe.manifest import write_whole
+
+_KEY = "analyses.sentiment"
+_WEIGHTS = "weights."
+
+
+def experiment_sha256(training: Encoded, test: Encoded, embeddings: torch.Tensor, recipe: Recipe) -> str:
+    """SHA-256 of all that the results of a seed depend on: data, weights of words, vectors, settings, versions.
+
+    Two sources of trees that give the same distances have the same one, and are trained once. The LSTM looks at
+    no distances, so they do not enter for it.
+    """
+    about = [asdict(recipe), __version__, torch.__version__, embeddings.device.type]
+    sha = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for part in (training, test):
+        tensors = [part.words, part.lengths, part.sentence, part.labels]
+        for tensor in tensors if recipe.architecture == "lstm" else [*tensors, part.weights]:
+            sha.update(json.dumps(list(tensor.shape)).encode() + tensor.cpu().numpy().tobytes())
+    sha.update(json.dumps(list(embeddings.shape)).encode() + embeddings.cpu().numpy().tobytes())
+    return sha.hexdigest()
+
+
+def train_or_load(
+    folder: Path,
+    training: Encoded,
+    test: Encoded,
+    embeddings: torch.Tensor,
+    *,
+    recipe: Recipe,
+    seed: int,
+    on_epoch: Callable[[int], None] | None = None,
+) -> Trained:
+    """One seed, from its checkpoint in ``folder`` if there is one, else trained and kept there.
+
+    Args:
+        folder: made where there is none.
+        training, test, embeddings, recipe, seed, on_epoch: as for ``analyses.sentiment.training.train``.
+
+    Raises:
+        probe.ProbeError: as ``train``.
+        probe.StoreError: the checkpoint cannot be written.
+    """
+    key = experiment_sha256(training, test, embeddings, recipe)
+    path = folder / f"{recipe.architecture}-{recipe.protocol}-{key[:16]}-seed-{seed}.safetensors"
+    if (found := load_checkpoint(path)) is not None:
+        return found
+    made = train(training, test, embeddings, recipe=recipe, seed=seed, on_epoch=on_epoch)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_checkpoint(path, made)
+    return made
+
+
+def save_checkpoint(path: Path, trained: Trained) -> None:
+    """Write one safetensors file, whole or not at all.
+
+    Raises:
+        probe.StoreError: it cannot be written.
+    """
+    from safetensors.numpy import save
+
+    tensors = {f"{_WEIGHTS}{name}": value.cpu().numpy() for name, value in trained.weights.items()}
+    predictions = {"by_accuracy": trained.by_accuracy, "by_f1": trained.by_f1}
+    about = json.dumps({"seed": trained.seed, "epochs": trained.epochs})
+    write_whole(path, save({**tensors, **predictions}, metadata={_KEY: about}))
+
+
+def load_checkpoint(path: Path) -> Trained | None:
+    """Read what ``save_checkpoint`` wrote; None where there is nothing, or nothing that can be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads(file.metadata()[_KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (FileNotFoundError, SafetensorError):
+        return None
+    weights = {
+        name.removeprefix(_WEIGHTS): torch.from_numpy(np.array(value))
+        for name, value in tensors.items()
+        if name.startswith(_WEIGHTS)
+    }
+    return Trained(**about, by_accuracy=tensors["by_accuracy"], by_f1=tensors["by_f1"], weights=weights)

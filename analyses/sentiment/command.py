@@ -1,0 +1,376 @@
+"""PWCN on aspect sentiment, Table 5 of Wu et al. (ACL 2020): ``python -m analyses.sentiment --dataset laptop``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from analyses.options import emit
+from analyses.sentiment.corpus import FILES, Corpus, read_corpus
+from analyses.sentiment.figure import SeedScore, plot, write_scores
+from analyses.sentiment.tables import DatasetName, Setting, System, score, table
+from analyses.sentiment.trees import DECODED, TREES, TreeName, Words, decoded_heads, sentences_of
+from analyses.tables.table import Table
+from analyses.trees.protocols import PROTOCOLS, ProtocolName
+from probe import __version__
+from probe.command_line import (
+    DONE,
+    SOME_FAILED,
+    Parser,
+    UsageError,
+    _layer,
+    _utf8,
+    add_device_options,
+    exit_code,
+    positive,
+    whole_number,
+)
+from probe.metrics import METRICS
+from probe.options import PERTURBS, POOLS
+
+if TYPE_CHECKING:
+    from analyses.sentiment.inputs import ModelChoice
+    from analyses.sentiment.systems import Prepared
+    from analyses.sentiment.training import Recipe
+    from analyses.trees.protocols import DecoderName, Heads
+    from data.absa import AspectItem
+    from probe import ImpactMatrix
+
+DEFAULT_TREES: tuple[TreeName, ...] = ("lstm", "position", "eisner")
+PUBLISHED_DISTANCES = ("dist-spacy", "dist-wu2020-eisner")
+"""Folders of published distances that ``--table`` takes in where they lie beside the data."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    parser = Parser(
+        prog="sentiment",
+        description="Do the trees of a masked language model help a task? PWCN (Zhang et al. 2019) on aspect "
+        "sentiment, by source of trees, beside the published figures (Wu et al. 2020, Table 5).",
+        epilog="A killed run goes on where it stopped: the same command reads what is in --run. "
+        "Exit codes: 0 done, 1 some input failed, 2 wrong use, 130 interrupted.",
+    )
+    add = parser.add_argument
+    add("--version", action="version", version=f"%(prog)s {__version__}")
+    add("--table", action="store_true", help="all of Table 5: both data sets, every source, both protocols")
+    add("--dataset", nargs="+", choices=tuple(FILES), help="default: laptop")
+    add("--data", type=Path, metavar="DIR", help="folder of the .seg files (default: $PROBE_DATA/absa)")
+    add("--train", type=Path, metavar="FILE", help="training items of your own, .seg or .xml; with --test")
+    add("--test", type=Path, metavar="FILE", help="test items of your own, .seg or .xml")
+    add("--trees", nargs="+", choices=TREES, help=f"sources of trees (default: {' '.join(DEFAULT_TREES)})")
+    add(
+        "--distances",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="folders of FILE.dist, a row each",
+    )
+    add("--protocol", nargs="+", choices=PROTOCOLS, help="default: fair, with --table both")
+    add("--seeds", type=positive, default=5, metavar="N", help="networks a row (default: %(default)s)")
+    add("--embeddings", type=Path, metavar="FILE", help="word2vec or GloVe text (default: from the model)")
+    add("--hidden", type=positive, default=300, metavar="N", help="units of the LSTM (default: 300)")
+    add("--epochs", type=positive, default=100, metavar="N", help="at most so many (default: 100)")
+    add("--run", type=Path, default=Path("runs/sentiment"), metavar="DIR", help="default: %(default)s")
+    add("--limit", type=positive, metavar="N", help="only the first N items of training and test set")
+    add("--predict", type=_utf8, metavar="TEXT", help="classify --aspect of this by one of --trees (eisner)")
+    add("--aspect", type=_utf8, metavar="WORDS", help="the aspect, as it stands in the sentence")
+    _add_model_options(parser)
+    return parser
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    from analyses.tables.table import FORMATS
+
+    add = parser.add_argument
+    add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")
+    add("--metric", choices=METRICS, default="dist", help="default: dist")
+    add("--layer", type=_layer, default="best", help="an index or best (default)")
+    add("--pool", choices=(*POOLS, "best"), default="best", help="default: best")
+    add("--perturb", choices=PERTURBS, default="pair", help="default: pair")
+    add("--seed", type=whole_number, default=0, help="of the bootstrap (default: 0)")
+    add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
+    add(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write tables, figures and the scores of every seed there, too",
+    )
+    add_device_options(parser)
+    add("--quiet", action="store_true", help="no progress bar")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    return exit_code(parser.prog, lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
+    protocols: Sequence[ProtocolName] = args.protocol or (PROTOCOLS if args.table else ("fair",))
+    trees: Sequence[TreeName] = args.trees or _default_trees(args)
+    corpora = _corpora(args)
+    sentence = _asked(args, corpora, trees, protocols) if args.predict is not None else None
+    if args.out is not None:
+        args.out.mkdir(parents=True, exist_ok=True)
+    args.run.mkdir(parents=True, exist_ok=True)
+    tables: list[tuple[str, Table]] = []
+    failed = 0
+    for corpus in corpora:
+        prepared, left_out = _prepare(corpus, trees, args)
+        failed += left_out
+        if sentence is not None:
+            return _predict(sentence, prepared, trees[0], protocols[0], args)
+        sources = [*trees, *corpus.training.distances]
+        for protocol in dict.fromkeys(protocols):
+            tables.append(_measure(prepared, sources, protocol, left_out, args))
+    emit(tables, args)
+    return SOME_FAILED if failed else DONE
+
+
+# --- input
+
+
+def _default_trees(args: argparse.Namespace) -> Sequence[TreeName]:
+    if args.table:
+        return TREES
+    return DEFAULT_TREES if args.predict is None else ("eisner",)
+
+
+def _corpora(args: argparse.Namespace) -> list[Corpus]:
+    """Read and check all input before a model is loaded."""
+    if args.aspect is not None and args.predict is None:
+        raise UsageError("--aspect: --predict is expected, too")
+    if (args.train is None) != (args.test is None):
+        raise UsageError("--train and --test go together")
+    if args.train is not None:
+        if args.dataset or args.table or args.data:
+            raise UsageError("--train and --test are in place of --dataset, --data and --table")
+        name = args.train.name.partition(".")[0]
+        files = (args.train, args.test)
+        return [read_corpus(name, files, distances=_unlike(args.distances), limit=args.limit)]
+    names: Sequence[DatasetName] = args.dataset or (tuple(FILES) if args.table else ("laptop",))
+    folder = _folder(args)
+    distances = list(args.distances)
+    for path in (folder / name for name in PUBLISHED_DISTANCES if args.table):
+        if path.is_dir():
+            distances.append(path)
+        elif not args.quiet:
+            print(f"{path}: there is none of this name, so its row is left out", file=sys.stderr)
+    return [
+        read_corpus(
+            name,
+            (folder / FILES[name][0], folder / FILES[name][1]),
+            dataset=name,
+            distances=_unlike(distances),
+            limit=args.limit,
+        )
+        for name in dict.fromkeys(names)
+    ]
+
+
+def _unlike(folders: Sequence[Path]) -> list[Path]:
+    """Folders of distances, whose names become those of rows."""
+    found = {path.name: path for path in folders}
+    if len(found) < len(set(folders)) or set(found) & {"", *TREES}:
+        raise UsageError("--distances: folders with names of their own, and none of --trees, are expected")
+    return list(found.values())
+
+
+def _folder(args: argparse.Namespace) -> Path:
+    if args.data is not None:
+        return Path(args.data)
+    if "PROBE_DATA" not in os.environ:
+        raise UsageError("--data is expected: the folder of Laptops_Train.xml.seg and its like")
+    return Path(os.environ["PROBE_DATA"]) / "absa"
+
+
+def _asked(
+    args: argparse.Namespace,
+    corpora: Sequence[Corpus],
+    trees: Sequence[TreeName],
+    protocols: Sequence[ProtocolName],
+) -> AspectItem:
+    """The sentence of ``--predict``, its aspect found."""
+    from data.absa import AspectItem, find_aspect, tokenize
+
+    if args.aspect is None:
+        raise UsageError("--predict: --aspect is expected, too")
+    if len(corpora) > 1 or len(trees) > 1 or len(protocols) > 1 or args.distances:
+        raise UsageError("--predict: one --dataset, one of --trees, one --protocol and no --distances")
+    if args.format not in ("table", "json") or args.out is not None:
+        raise UsageError("--predict: --format table or json and no --out: it makes no table")
+    words = tokenize(args.predict)
+    return AspectItem(words=words, aspect=find_aspect(words, tokenize(args.aspect)), polarity=0)
+
+
+# --- model, trees, vectors
+
+
+def _choice(args: argparse.Namespace) -> ModelChoice:
+    from analyses.sentiment.inputs import ModelChoice
+
+    return ModelChoice(
+        name=args.model,
+        metric=args.metric,
+        layer=args.layer,
+        pool=args.pool,
+        perturb=args.perturb,
+        device=args.device,
+        dtype=args.dtype,
+        batch_tokens=args.batch_tokens,
+    )
+
+
+def _prepare(corpus: Corpus, trees: Sequence[TreeName], args: argparse.Namespace) -> tuple[Prepared, int]:
+    """Trees and vectors of a corpus, without the items that cannot be probed; and how many these are."""
+    from analyses.sentiment.inputs import read_inputs
+    from analyses.sentiment.systems import Prepared
+    from probe.loading import resolve_device
+
+    items = [*corpus.training.items, *corpus.test.items]
+    inputs = read_inputs(
+        sentences_of(items),
+        [cast("DecoderName", name) for name in DECODED if name in trees],
+        _choice(args),
+        folder=args.run,
+        vectors=args.embeddings,
+        quiet=args.quiet,
+    )
+    left_out = [item for item in items if item.words in inputs.failed]
+    for item in left_out:
+        print(f"{item.where}: item skipped: {inputs.failed[item.words]}", file=sys.stderr)
+    if not args.quiet:
+        print(inputs.embeddings.coverage, file=sys.stderr)
+    prepared = Prepared(
+        corpus=corpus.without(inputs.failed),
+        embeddings=inputs.embeddings,
+        heads=inputs.heads,
+        settings=inputs.settings,
+        device=resolve_device(args.device),
+    )
+    return prepared, len(left_out)
+
+
+# --- training and output
+
+
+def _recipe(protocol: ProtocolName, args: argparse.Namespace) -> Recipe:
+    from analyses.sentiment.network import Shape
+    from analyses.sentiment.training import Recipe
+
+    return Recipe(protocol=protocol, shape=Shape(hidden=args.hidden), epochs=args.epochs)
+
+
+def _train(
+    prepared: Prepared, sources: Sequence[str], seeds: int, recipe: Recipe, args: argparse.Namespace
+) -> list[System]:
+    from analyses.sentiment.systems import ordered, systems, training_progress
+
+    names = ordered(sources)
+    with training_progress(seeds * len(names), quiet=args.quiet) as progress:
+        try:
+            return systems(
+                prepared, names, recipe=recipe, seeds=seeds, runs=args.run / "networks", progress=progress
+            )
+        except KeyboardInterrupt:
+            done = f"{progress.networks} of {seeds * len(names)} networks are trained"
+            raise KeyboardInterrupt(f"{done}; the same command goes on from there") from None
+
+
+def _measure(
+    prepared: Prepared,
+    sources: Sequence[str],
+    protocol: ProtocolName,
+    left_out: int,
+    args: argparse.Namespace,
+) -> tuple[str, Table]:
+    """Train all sources by a protocol; the table, and with ``--out`` figure and scores of the seeds."""
+    corpus = prepared.corpus
+    trained = _train(prepared, sources, args.seeds, _recipe(protocol, args), args)
+    skipped = f"Left out of every row, since the model could not probe them: {left_out} items."
+    setting = Setting(
+        data=corpus.name,
+        test=corpus.test.items,
+        protocol=protocol,
+        notes=(
+            f"{len(corpus.training.items):,} training and {len(corpus.test.items):,} test items, "
+            f"{args.seeds} seed{'s' if args.seeds > 1 else ''}, {args.hidden} hidden units.",
+            *([skipped] if left_out else []),
+            f"Embeddings: {prepared.embeddings.coverage}; a word without one has zeros.",
+        ),
+        about=(
+            f"embeddings:{prepared.embeddings.name}",
+            f"hidden:{args.hidden}",
+            f"epochs:{args.epochs}",
+            f"device:{prepared.device.type}",
+        ),
+        seed=args.seed,
+    )
+    found = table(trained, setting, dataset=corpus.dataset)
+    stem = f"sentiment-{corpus.name}-{protocol}"
+    if args.out is not None:
+        _write_seeds(args.out / stem, trained, setting, found)
+    return stem, found
+
+
+def _write_seeds(stem: Path, trained: Sequence[System], setting: Setting, found: Table) -> None:
+    from analyses.pictures.style import save
+
+    scores = [
+        SeedScore(
+            data=setting.data,
+            protocol=setting.protocol,
+            row=system.name,
+            seed=run.seed,
+            accuracy=float(figures.accuracy[at]),
+            macro_f1=float(figures.f1[at]),
+        )
+        for system in trained
+        for figures in [score(setting.labels, system.runs)]
+        for at, run in enumerate(system.runs)
+    ]
+    write_scores(stem.with_name(f"{stem.name}-seeds.csv"), scores)
+    parts = found.rows[-1].signatures[0].split(" | ")  # only the decoder is not that of all rows
+    signature = " | ".join(part for part in parts if not part.startswith("decoder:"))
+    save(plot(scores, signature=signature), stem.with_name(f"{stem.name}-seeds"))
+
+
+def _predict(
+    item: AspectItem,
+    prepared: Prepared,
+    source: TreeName,
+    protocol: ProtocolName,
+    args: argparse.Namespace,
+) -> int:
+    """Train the first seed, if need be, and print what it says of the item."""
+    from dataclasses import replace
+
+    from analyses.sentiment.predict import predict_aspect, print_prediction
+    from analyses.sentiment.systems import source_distances, source_heads
+
+    heads: dict[DecoderName, dict[Words, Heads]] = {}
+    if source in DECODED:
+        chosen = {key: getattr(args, key) for key in ("metric", "layer", "pool", "perturb")}
+        matrix = cast("ImpactMatrix", _choice(args).load().impact(item.words, **chosen))
+        decoder = cast("DecoderName", source)
+        heads[decoder] = decoded_heads([matrix], [item.words], decoder)
+    trees = source_heads(source, [item.words], decoded=heads, seed=0)
+    recipe = _recipe(protocol, args)
+    (system,) = _train(prepared, [source], 1, recipe, args)
+    found = predict_aspect(
+        item,
+        source_distances(source, [item], trees)[0],
+        system.runs[0],
+        prepared.embeddings,
+        recipe=replace(recipe, architecture="lstm") if source == "lstm" else recipe,
+        heads=None if trees is None else trees[item.words].tolist(),
+    )
+    about = f"{source}, trained on {prepared.corpus.name}, protocol {protocol}, seed 0, v{__version__}"
+    print_prediction(found, about, as_json=args.format == "json")
+    return DONE

@@ -1,0 +1,229 @@
+"""What a sentiment experiment takes from the language model: trees and word vectors, kept for the next run.
+
+The kept inputs are found by what can be told of a model without loading it, so that a second run trains at
+once; the impact matrices beneath them are found by the model's weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from analyses.sentiment.embeddings import SPREAD, Embeddings, model_embeddings, read_embeddings, vocabulary
+from analyses.sentiment.trees import Words, decoded_heads, fill_store
+from analyses.tables.signature import Settings
+from probe import __version__
+from probe.errors import SentenceError
+from probe.loading import EMBEDDED, load
+from probe.manifest import write_whole
+from probe.metrics import Metric
+from probe.options import LayerChoice, Perturb, PoolChoice
+
+if TYPE_CHECKING:
+    from analyses.trees.protocols import DecoderName, Heads
+    from probe import ImpactMatrix, Probe
+
+_KEY = "analyses.sentiment"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelChoice:
+    """A language model and how it is asked; the options of ``probe.load`` and ``Probe.impact``."""
+
+    name: str = EMBEDDED
+    metric: Metric = "dist"
+    layer: LayerChoice = "best"
+    pool: PoolChoice = "best"
+    perturb: Perturb = "pair"
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_tokens: int = 4_096
+
+    def load(self) -> Probe:
+        """The model; raises probe.ModelError and probe.OptionError as ``probe.load``."""
+        return load(self.name, device=self.device, dtype=self.dtype)
+
+    def state(self) -> list[tuple[str, int, int]] | None:
+        """Names, sizes and dates of the model's files; None for a hub id, whose files are not known here."""
+        folder = Path(str(files("probe") / "embedded")) if self.name == EMBEDDED else Path(self.name)
+        if not folder.is_dir():
+            return None
+        found = [(path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file()]
+        return [(name, state.st_size, state.st_mtime_ns) for name, state in found]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Trees and vectors of sentences.
+
+    Attributes:
+        heads: by decoder, the tree of every sentence that could be probed.
+        failed: why the others could not be.
+        settings: of the matrices the trees were decoded from.
+        embeddings: vectors of all words.
+    """
+
+    heads: Mapping[DecoderName, Mapping[Words, Heads]]
+    failed: Mapping[Words, str]
+    settings: Settings
+    embeddings: Embeddings
+
+
+def read_inputs(
+    sentences: Sequence[Words],
+    decoders: Sequence[DecoderName],
+    choice: ModelChoice,
+    *,
+    folder: Path,
+    vectors: Path | None = None,
+    quiet: bool = True,
+) -> Inputs:
+    """Trees and vectors, from ``folder`` where they are there, else from the model.
+
+    Args:
+        sentences: each once.
+        decoders: how matrices are decoded; without any, no matrices are made.
+        choice: the model. It is not loaded where trees are not asked for and ``vectors`` is given.
+        folder: of the matrices and of all that is kept.
+        vectors: text file of word2vec or GloVe, in place of vectors made from the model.
+        quiet: no progress bar.
+
+    Raises:
+        data.DataError: as ``data.vectors.read_vectors``.
+        probe.ProbeError: as ``probe.load``, ``probe.Store.fill`` and ``static_vectors``.
+    """
+    words = vocabulary(sentences)
+    # Read first: a fault in the file should not be found after hours of matrices.
+    embeddings = None if vectors is None else read_embeddings(vectors, words, cache=folder)
+    if embeddings is not None and not decoders:
+        return Inputs(heads={}, failed={}, settings=Settings(), embeddings=embeddings)
+    path = _path(folder, sentences, decoders, choice, with_vectors=vectors is None)
+    kept = None if path is None else _load(path, sentences, words)
+    if kept is None:
+        kept = _make(sentences, decoders, choice, folder=folder, with_vectors=vectors is None, quiet=quiet)
+        if path is not None:
+            _save(path, sentences, kept)
+    return kept if embeddings is None else replace(kept, embeddings=embeddings)
+
+
+def _make(
+    sentences: Sequence[Words],
+    decoders: Sequence[DecoderName],
+    choice: ModelChoice,
+    *,
+    folder: Path,
+    with_vectors: bool,
+    quiet: bool,
+) -> Inputs:
+    model = choice.load()
+    found: list[ImpactMatrix | SentenceError] = []
+    settings = Settings()
+    if decoders:
+        store = fill_store(
+            folder / "matrices",
+            model,
+            sentences,
+            metric=choice.metric,
+            layer=choice.layer,
+            pool=choice.pool,
+            perturb=choice.perturb,
+            batch_tokens=choice.batch_tokens,
+            quiet=quiet,
+        )
+        options = {key: getattr(choice, key) for key in ("metric", "layer", "pool", "perturb")}
+        found = cast("list[ImpactMatrix | SentenceError]", list(store.matrices(**options, errors="return")))
+        resolved = model.resolve(**options)
+        settings = Settings(
+            model=model.name,
+            metric=choice.metric,
+            layer=resolved.layers[0],
+            pool=resolved.pools[0],
+            perturb=choice.perturb,
+            dtype=store.dtype,
+        )
+    words = vocabulary(sentences)
+    none = Embeddings("none", words, np.zeros((len(words) + 1, 0), dtype=np.float32), 0)
+    return Inputs(
+        heads={decoder: decoded_heads(found, sentences, decoder) for decoder in decoders},
+        failed={
+            words: str(error)
+            for words, error in zip(sentences, found, strict=bool(decoders))
+            if isinstance(error, SentenceError)
+        },
+        settings=settings,
+        embeddings=model_embeddings(model, sentences, words, cache=folder) if with_vectors else none,
+    )
+
+
+def _path(
+    folder: Path,
+    sentences: Sequence[Words],
+    decoders: Sequence[DecoderName],
+    choice: ModelChoice,
+    *,
+    with_vectors: bool,
+) -> Path | None:
+    """Where these inputs are kept; None where it cannot be told without the model."""
+    state = choice.state()
+    if state is None:
+        return None
+    versions = [__version__, *(f"{name} {version(name)}" for name in ("torch", "transformers", "tokenizers"))]
+    about = [asdict(choice), state, versions, list(decoders), with_vectors, SPREAD, list(sentences)]
+    key = hashlib.sha256(json.dumps(about).encode()).hexdigest()
+    return folder / f"inputs-{key[:16]}.safetensors"
+
+
+def _save(path: Path, sentences: Sequence[Words], inputs: Inputs) -> None:
+    """One file: the trees of all sentences end to end, -1 where there is none, and the vectors."""
+    from safetensors.numpy import save
+
+    tensors = {"vectors": inputs.embeddings.values}
+    for decoder, trees in inputs.heads.items():
+        rows = [trees.get(words, np.full(len(words), -1, dtype=np.int64)) for words in sentences]
+        tensors[decoder] = np.concatenate(rows)
+    about = {
+        "failed": [
+            [at, inputs.failed[words]] for at, words in enumerate(sentences) if words in inputs.failed
+        ],
+        "settings": asdict(inputs.settings),
+        "name": inputs.embeddings.name,
+        "covered": inputs.embeddings.covered,
+    }
+    write_whole(path, save(tensors, metadata={_KEY: json.dumps(about)}))
+
+
+def _load(path: Path, sentences: Sequence[Words], words: tuple[str, ...]) -> Inputs | None:
+    """Read what ``_save`` wrote; None where there is nothing, or nothing that can be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads(file.metadata()[_KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (FileNotFoundError, SafetensorError):
+        return None
+    vectors = tensors.pop("vectors")
+    failed = {sentences[at]: reason for at, reason in about["failed"]}
+    ends = np.cumsum([len(sentence) for sentence in sentences])[:-1]
+    heads = {
+        cast("DecoderName", decoder): {
+            sentence: row
+            for sentence, row in zip(sentences, np.split(rows, ends), strict=True)
+            if sentence not in failed
+        }
+        for decoder, rows in tensors.items()
+    }
+    return Inputs(
+        heads=heads,
+        failed=failed,
+        settings=Settings(**about["settings"]),
+        embeddings=Embeddings(about["name"], words, vectors, about["covered"]),
+    )

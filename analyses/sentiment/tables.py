@@ -1,0 +1,290 @@
+"""Table 5 of Wu et al. (ACL 2020): accuracy and macro-F1 by source of trees, over seeds, with paired tests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.intervals import Interval, PairedResult, bootstrap, paired_bootstrap, paired_t
+from analyses.published import CITATION
+from analyses.tables.signature import Settings, Signature
+from analyses.tables.table import Cell, Row, RowKind, Table
+from analyses.trees.protocols import ProtocolName
+from probe import __version__
+
+if TYPE_CHECKING:
+    from analyses.sentiment.training import Trained
+    from data.absa import AspectItem
+
+DatasetName: TypeAlias = Literal["laptop", "restaurant"]
+COLUMNS = ("Accuracy", "Accuracy sd", "Macro-F1", "Macro-F1 sd")
+RIVALS = ("position", "right-chain", "left-chain")
+"""The rows that every other row is tested against: they know no tree."""
+_RESAMPLES = 1000
+
+PUBLISHED: dict[str, tuple[float, float, float, float]] = {
+    "LSTM": (69.63, 63.51, 77.99, 66.91),
+    "PWCN+Pos": (75.23, 71.71, 81.12, 71.81),
+    "PWCN+Dep": (76.08, 72.02, 80.98, 72.28),
+    "PWCN+Eisner": (75.99, 72.01, 81.21, 73.00),
+    "PWCN+right-chain": (75.64, 71.53, 81.07, 72.51),
+    "PWCN+left-chain": (74.39, 70.78, 80.82, 72.71),
+    "PWCN+Dep (PWCN paper)": (76.12, 72.12, 80.96, 72.21),
+    "PWCN+Dep (second machine)": (75.17, 70.66, 80.67, 71.92),
+    "PWCN+Eisner (second machine)": (74.82, 70.90, 80.66, 72.16),
+}
+"""Accuracy and macro-F1 on laptops, then on restaurants."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """A row of ours before it is scored.
+
+    Attributes:
+        name: the source of its distances.
+        kind: ``model`` where they come from a model's matrices, else ``baseline``.
+        distances: what tells systems apart that give the same distances and are the same experiment.
+        runs: one a seed, the same seeds in every system of a table.
+        settings: how its trees were made.
+        like_positions: share of the words whose distance is that of ``position``; None for the LSTM.
+    """
+
+    name: str
+    kind: RowKind
+    distances: str
+    runs: tuple[Trained, ...]
+    settings: Settings
+    like_positions: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """Figures of a system, in percent.
+
+    Attributes:
+        accuracy, f1: [seeds].
+        correct: [items], share of the seeds that are right.
+    """
+
+    accuracy: NDArray[np.float64]
+    f1: NDArray[np.float64]
+    correct: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What the rows of a table have in common.
+
+    Attributes:
+        data: name of the data.
+        test: the test items.
+        protocol: ``wu2020`` or ``fair``.
+        notes: lines below the table.
+        about: ``key:value`` parts of every signature, such as the embeddings.
+        seed: of the bootstrap.
+    """
+
+    data: str
+    test: Sequence[AspectItem]
+    protocol: ProtocolName
+    notes: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+    seed: int = 0
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class of each test item, polarity + 1."""
+        return np.array([item.polarity + 1 for item in self.test], dtype=np.int64)
+
+
+def score(labels: NDArray[np.int64], runs: Sequence[Trained]) -> Scored:
+    """Accuracy and macro-F1 of each seed, in percent."""
+    from analyses.sentiment.training import confusion, macro_f1
+
+    correct = np.stack([run.by_accuracy == labels for run in runs])
+    f1 = [100 * float(macro_f1(confusion(labels, run.by_f1))) for run in runs]
+    return Scored(accuracy=100 * correct.mean(axis=1), f1=np.array(f1), correct=correct.mean(axis=0))
+
+
+def f1_interval(
+    labels: NDArray[np.int64], predictions: NDArray[np.int64], *, resamples: int = _RESAMPLES, seed: int = 0
+) -> Interval:
+    """95% percentile bootstrap interval, over items, of the mean macro-F1 of several seeds, in percent.
+
+    The resamples are those of ``analyses.bootstrap``: macro-F1 is no ratio of sums, so that one cannot be used.
+
+    Args:
+        labels: [items].
+        predictions: [seeds, items].
+        resamples: their number.
+        seed: of the draws.
+    """
+    from analyses.sentiment.network import CLASSES
+    from analyses.sentiment.training import macro_f1
+
+    n, cells = len(labels), CLASSES**2
+    rng = np.random.default_rng(seed)
+    times = np.stack([np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(resamples)])
+    values = np.zeros(resamples)
+    for row in predictions:
+        cell = np.eye(cells, dtype=np.int64)[CLASSES * labels + row]
+        values += macro_f1((times @ cell).reshape(resamples, CLASSES, CLASSES))
+    low, high = np.quantile(100 * values / len(predictions), (0.025, 0.975))
+    return Interval(float(low), float(high))
+
+
+def published_rows(dataset: DatasetName | None) -> tuple[Row, ...]:
+    """The paper's figures for a data set; none for data of the user's own."""
+    if dataset is None:
+        return ()
+    at = 0 if dataset == "laptop" else 2
+    return tuple(
+        Row(name=name, kind="published", cells=(Cell(values[at]), None, Cell(values[at + 1]), None))
+        for name, values in PUBLISHED.items()
+    )
+
+
+def table(systems: Sequence[System], setting: Setting, *, dataset: DatasetName | None = None) -> Table:
+    """One table a data set and protocol; the published figures only beside ``wu2020``, as they were made by it."""
+    labels = setting.labels
+    scored = [score(labels, system.runs) for system in systems]
+    rows = [_row(system, found, setting) for system, found in zip(systems, scored, strict=True)]
+    published = published_rows(dataset) if setting.protocol == "wu2020" else ()
+    order: tuple[RowKind, ...] = ("baseline", "model")
+    own = [row for kind in order for row in rows if row.kind == kind]
+    return Table(
+        title=f"Aspect sentiment on {setting.data}, protocol {setting.protocol}, percent [95% interval]",
+        columns=COLUMNS,
+        rows=(*published, *own),
+        notes=(
+            *setting.notes,
+            *([f"Published: {CITATION}, Table 5."] if published else []),
+            _SELECTION[setting.protocol],
+            "sd: standard deviation over seeds. Intervals: bootstrap over test items, mean of the seeds.",
+            *_same(systems),
+            *_like_positions(systems),
+            *_comparisons(systems, scored, setting),
+        ),
+    )
+
+
+_SELECTION: dict[ProtocolName, str] = {
+    "wu2020": "Selection on the test set: each seed's best accuracy and best macro-F1 there, taken separately.",
+    "fair": "Selection by macro-F1 on a held-out tenth of the training set; the test set is read once.",
+}
+
+
+def _row(system: System, found: Scored, setting: Setting) -> Row:
+    labels, seeds = setting.labels, [run.seed for run in system.runs]
+    accuracy = bootstrap(found.correct, np.ones(len(labels)), resamples=_RESAMPLES, seed=setting.seed)
+    f1 = f1_interval(labels, np.stack([run.by_f1 for run in system.runs]), seed=setting.seed)
+    signature = Signature(
+        data=setting.data,
+        digest=items_sha256(setting.test),
+        n=len(labels),
+        version=__version__,
+        protocol=setting.protocol,
+        settings=system.settings,
+        resamples=_RESAMPLES,
+        seed=setting.seed,
+    )
+    about = " | ".join([str(signature), f"seeds:{seeds[0]}-{seeds[-1]}", *setting.about])
+    cells = (
+        Cell(float(found.accuracy.mean()), Interval(100 * accuracy.low, 100 * accuracy.high)),
+        _spread(found.accuracy),
+        Cell(float(found.f1.mean()), f1),
+        _spread(found.f1),
+    )
+    return Row(name=system.name, kind=system.kind, cells=cells, signatures=(about,))
+
+
+def _spread(values: NDArray[np.float64]) -> Cell | None:
+    return Cell(float(values.std(ddof=1))) if len(values) > 1 else None
+
+
+def _same(systems: Sequence[System]) -> list[str]:
+    """Which systems are one experiment under several names."""
+    groups: dict[str, list[str]] = {}
+    for system in systems:
+        groups.setdefault(system.distances, []).append(system.name)
+    return [
+        f"{', '.join(names)}: the same distances, so one experiment, trained once."
+        for names in groups.values()
+        if len(names) > 1
+    ]
+
+
+def _like_positions(systems: Sequence[System]) -> list[str]:
+    """How much there is to compare: trees whose paths are as long as the way in words are chains."""
+    shares = [
+        f"{system.name} {100 * system.like_positions:.1f}"
+        for system in systems
+        if system.like_positions is not None and system.name not in RIVALS
+    ]
+    if not shares:
+        return []
+    return [f"Words outside the aspect with the distance of position, percent: {', '.join(shares)}."]
+
+
+def _comparisons(systems: Sequence[System], scored: Sequence[Scored], setting: Setting) -> list[str]:
+    """Each system against those without a tree, and whether the differences exceed the spread over seeds."""
+    by_distances = {system.distances: found for system, found in zip(systems, scored, strict=True)}
+    rivals: dict[str, str] = {}
+    for system in systems:
+        if system.name in RIVALS:
+            rivals.setdefault(system.distances, system.name)
+    notes, gaps = [], []
+    for system, found in zip(systems, scored, strict=True):
+        for distances, name in rivals.items():
+            if system.distances != distances and system.name not in RIVALS:
+                notes.append(
+                    f"{system.name} to {name}: {_compared(found, by_distances[distances], setting)}."
+                )
+                if system.name != "lstm":
+                    gaps.append(abs(float(found.f1.mean() - by_distances[distances].f1.mean())))
+    if gaps and len(systems[0].runs) > 1:
+        lstm = {system.distances for system in systems if system.name == "lstm"}
+        spread = mean(stdev(found.f1.tolist()) for key, found in by_distances.items() if key not in lstm)
+        verdict = "more" if max(gaps) > spread else "no more"
+        notes.append(
+            f"The largest difference in macro-F1 between a tree and no tree, {max(gaps):.1f}, is {verdict} than "
+            f"the mean standard deviation over seeds, {spread:.1f}."
+        )
+    return notes
+
+
+def _compared(a: Scored, b: Scored, setting: Setting) -> str:
+    """Paired bootstrap over test items (accuracy, mean of the seeds), paired t-test over seeds (both scores)."""
+    found = []
+    if len(a.correct) > 1:
+        items = np.ones(len(a.correct))
+        correct = 100 * a.correct, 100 * b.correct
+        tested = paired_bootstrap(*correct, items, resamples=_RESAMPLES, seed=setting.seed)
+        found.append(("accuracy", "items", tested))
+    if len(a.f1) > 1:
+        found.append(("accuracy", "seeds", paired_t(a.accuracy, b.accuracy)))
+        found.append(("macro-F1", "seeds", paired_t(a.f1, b.f1)))
+    return "; ".join(f"{name} {_tested(result)} over {over}{_p(result)}" for name, over, result in found)
+
+
+def _tested(result: PairedResult) -> str:
+    return f"{result.difference:+.1f} [{result.interval.low:+.1f}, {result.interval.high:+.1f}]"
+
+
+def _p(result: PairedResult) -> str:
+    return f" (p = {result.p_value:.3f})" if result.p_value >= 0.0005 else " (p < 0.001)"
+
+
+def items_sha256(items: Sequence[AspectItem]) -> str:
+    """SHA-256 of words, aspects and polarities, a line of JSON an item."""
+    sha = hashlib.sha256()
+    for item in items:
+        sha.update(json.dumps([item.words, item.aspect, item.polarity]).encode() + b"\n")
+    return sha.hexdigest()

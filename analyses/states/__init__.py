@@ -1,0 +1,1 @@
+"""Occurrences of words and their states."""

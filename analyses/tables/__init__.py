@@ -1,0 +1,1 @@
+"""Tables, signatures and results."""

@@ -1,0 +1,103 @@
+"""Folders of results, read back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from analyses.constituency.bias_tables import bias_tables
+from analyses.minimal_pairs.tables import pair_tables
+from analyses.tables.table import Cosine, Table, read_table
+from data import InputError
+from probe.svg import escape
+
+CONFIGURATION, MARKERS = "reproduce.json", "done"
+"""Of a folder of ``analyses.reproduce``: what the run depends on, and the folder of its finished steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What one command wrote.
+
+    Attributes:
+        title: for the page.
+        tables: in the order of their files.
+        pictures: SVG files by their names.
+        command: that made them, where it is known.
+    """
+
+    title: str
+    tables: tuple[Table, ...]
+    pictures: Mapping[str, bytes]
+    command: str | None = None
+
+
+def read_results(folder: Path, *, title: str, command: str | None = None) -> Results | None:
+    """Read the tables and SVG files of a folder, not of those in it; None if it has neither.
+
+    Raises:
+        OSError: the folder or a picture cannot be read.
+    """
+    found = tuple(table for path in sorted(folder.iterdir(), key=_order) for table in _tables(path))
+    drawn = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.svg"))}
+    return Results(title=title, tables=found, pictures=drawn, command=command) if found or drawn else None
+
+
+def _order(path: Path) -> tuple[str, str]:
+    return path.stem, path.suffix
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+def _tables(path: Path) -> list[Table]:
+    """The tables of a file; none if it holds something else.
+
+    Raises:
+        data.InputError: it has the name or the keys of a result file, and not its content.
+    """
+    document = read_json(path) if path.suffix == ".json" else {}
+    try:
+        if document.keys() >= {"title", "columns", "rows", "notes"}:
+            return [_with_decimals(read_table(path))]
+        if "evaluations" in document:
+            return pair_tables(document)
+        return bias_tables(path) if path.name == "bias.csv" else []
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: results as the analyses write them are expected: {error!r}") from error
+
+
+def _with_decimals(table: Table) -> Table:
+    """The figures of geometry, which are between -1 and 1, with three decimals, as the command prints them."""
+    cells = [cell for row in table.rows for cell in row.cells if cell is not None]
+    if "percent" in table.title or any(abs(cell.value) > 1 for cell in cells):
+        return table
+    rows = (
+        replace(row, cells=tuple(cell and Cosine(cell.value, cell.interval) for cell in row.cells))
+        for row in table.rows
+    )
+    return replace(table, rows=tuple(rows))
+
+
+def pictures_html(results: Results) -> str:
+    """The pictures as images within the page: there an SVG file runs no script and asks for nothing."""
+    return "".join(
+        f'<figure class="paper"><img alt="{escape(_name(results.title, name))}" '
+        f'src="data:image/svg+xml;base64,{base64.b64encode(content).decode("ascii")}">'
+        f"<figcaption>{escape(_name(results.title, name))}</figcaption></figure>"
+        for name, content in results.pictures.items()
+    )
+
+
+def _name(title: str, stem: str) -> str:
+    return f"{title}: {stem.replace('-', ' ')}"

@@ -1,0 +1,1 @@
+"""From impact matrices to trees."""

@@ -1,0 +1,180 @@
+"""From sentences and a model to induced trees, streamed in input order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from analyses.tables.signature import Settings
+from analyses.trees.adjust import Adjustment, adjust
+from analyses.trees.protocols import (
+    BASELINES,
+    BaselineName,
+    DecoderName,
+    Heads,
+    ProtocolName,
+    RootName,
+    baseline_trees,
+    decode,
+    gold_roots,
+)
+
+if TYPE_CHECKING:
+    from data import Sentence
+    from probe import ImpactMatrix
+    from probe.metrics import Metric
+    from probe.options import LayerChoice, Perturb, PoolChoice
+    from probe.source import ImpactSource
+
+_CHUNK = 64
+"""Matrices decoded at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """How trees are made: protocol and decoder, and what the decoder is given.
+
+    ``root`` is "gold" where the decoder is given the gold root (always under ``wu2020``), else "predicted".
+    The impact settings are those of ``probe.Probe.impact_many``, ``adjust`` is that of ``analyses.trees.adjust``,
+    ``seed`` that of random trees.
+    """
+
+    protocol: ProtocolName = "fair"
+    decoder: DecoderName | BaselineName = "eisner"
+    root: RootName = "predicted"
+    metric: Metric = "dist"
+    layer: LayerChoice = "best"
+    pool: PoolChoice = "best"
+    perturb: Perturb = "pair"
+    adjust: Adjustment = "none"
+    batch_tokens: int = 4_096
+    seed: int = 0
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether trees are made from impacts: baselines are not."""
+        return self.decoder not in BASELINES
+
+    def settings(self, model: ImpactSource | None) -> Settings:
+        """What goes into the signature of a score."""
+        if model is None:
+            return Settings(decoder=self.decoder)
+        chosen = model.resolve(metric=self.metric, layer=self.layer, pool=self.pool, perturb=self.perturb)
+        return Settings(
+            decoder=self.decoder,
+            model=model.name,
+            metric=self.metric,
+            layer=chosen.layers[0],
+            pool=chosen.pools[0],
+            perturb=self.perturb,
+            adjust=self.adjust if self.adjust != "none" else None,
+            dtype=str(model.dtype).removeprefix("torch."),
+        )
+
+
+@dataclass(frozen=True)
+class Induced:
+    """A sentence with its induced heads (int64 [n], see ``analyses.decode``) and the matrix they come from."""
+
+    sentence: Sentence
+    heads: Heads
+    matrix: ImpactMatrix | None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A sentence that could not be probed, and why."""
+
+    sentence: Sentence
+    reason: str
+
+
+Outcome: TypeAlias = Induced | Skipped
+
+
+def induce(
+    sentences: Sequence[Sentence],
+    model: ImpactSource | None,
+    method: Method,
+    *,
+    on_passes: Callable[[int], None] | None = None,
+) -> Iterator[Outcome]:
+    """Induce a tree for every sentence, in input order.
+
+    Args:
+        sentences: with gold heads where the method's root is "gold".
+        model: None for the baselines, which read no model.
+        method: how trees are made.
+        on_passes: called with the number of sequences after each forward pass.
+
+    Raises:
+        probe.OptionError, probe.ModelError: the model cannot give these matrices.
+        data.DataError: a gold root is needed and the heads are no tree.
+        ValueError: the decoder refuses a matrix; see ``analyses.decode``.
+    """
+    decoder = method.decoder
+    if decoder != "eisner" and decoder != "cle":
+        return _baseline(sentences, method, decoder)
+    if model is None:
+        raise ValueError(f"decoder {decoder} reads impact matrices: a model is needed")
+    matrices = model.impact_many(
+        (sentence.words for sentence in sentences),
+        metric=method.metric,
+        layer=method.layer,
+        pool=method.pool,
+        perturb=method.perturb,
+        batch_tokens=method.batch_tokens,
+        on_passes=on_passes,
+        errors="return",
+    )
+    return _decoded(zip(sentences, matrices, strict=True), method, decoder)
+
+
+def _baseline(sentences: Sequence[Sentence], method: Method, name: BaselineName) -> Iterator[Induced]:
+    trees = baseline_trees(
+        [len(sentence.words) for sentence in sentences],
+        protocol=method.protocol,
+        name=name,
+        roots=gold_roots(sentences) if method.root == "gold" else None,
+        seed=method.seed,
+    )
+    for sentence, tree in zip(sentences, trees, strict=True):
+        yield Induced(sentence, tree, None)
+
+
+def _decoded(
+    pairs: Iterable[tuple[Sentence, object]], method: Method, decoder: DecoderName
+) -> Iterator[Outcome]:
+    from probe import ImpactMatrix
+
+    pairs = iter(pairs)
+    while chunk := list(islice(pairs, _CHUNK)):
+        chunk = [(sentence, _unless_overflown(found)) for sentence, found in chunk]
+        probed = [(sentence, found) for sentence, found in chunk if isinstance(found, ImpactMatrix)]
+        trees = iter(
+            decode(
+                [adjust(matrix, method.adjust) for _, matrix in probed],
+                protocol=method.protocol,
+                decoder=decoder,
+                roots=gold_roots([sentence for sentence, _ in probed]) if method.root == "gold" else None,
+                names=[f"sentence {sentence.id}" for sentence, _ in probed],
+            )
+        )
+        for sentence, found in chunk:
+            if isinstance(found, ImpactMatrix):
+                yield Induced(sentence, next(trees), found)
+            else:
+                yield Skipped(sentence, str(found))
+
+
+def _unless_overflown(found: object) -> object:
+    """The matrix itself, or what is wrong with it: half precision can overflow."""
+    from probe import ImpactMatrix
+
+    if isinstance(found, ImpactMatrix) and not np.isfinite(found.values).all():
+        return "its impacts are not finite: try dtype float32"
+    return found

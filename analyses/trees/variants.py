@@ -1,0 +1,146 @@
+"""Combinations of impact settings, and the matrices of all of them from one pass."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import numpy as np
+
+from analyses.tables.signature import Settings
+from analyses.trees.adjust import Adjustment, adjust
+from probe.command_line import UsageError
+from probe.errors import SentenceError
+from probe.metrics import Metric
+from probe.options import Layers, Perturb, Pool
+
+if TYPE_CHECKING:
+    from probe import ImpactMatrix, ImpactSet, Probe
+    from probe.source import ImpactSource
+
+
+Matrices: TypeAlias = "tuple[ImpactMatrix, ...]"
+"""The matrices of one sentence, one a variant."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One combination of impact settings, resolved: ``layer`` counts from 0 = embeddings."""
+
+    metric: Metric
+    layer: int
+    pool: Pool
+    perturb: Perturb
+    adjust: Adjustment = "none"
+
+    def __str__(self) -> str:
+        """``dist, layer 12, mean``; perturbation and adjustment only where they are not the paper's."""
+        parts = [self.metric, f"layer {self.layer}", self.pool]
+        parts += [self.perturb] if self.perturb != "pair" else []
+        return ", ".join(parts + ([self.adjust] if self.adjust != "none" else []))
+
+    def settings(self, model: ImpactSource, *, decoder: str, name: str | None = None) -> Settings:
+        """What goes into the signature of a score; ``name`` is that of the model where it has another."""
+        return Settings(
+            decoder=decoder,
+            model=name or model.name,
+            metric=self.metric,
+            layer=self.layer,
+            pool=self.pool,
+            perturb=self.perturb,
+            adjust=self.adjust if self.adjust != "none" else None,
+            dtype=str(model.dtype).removeprefix("torch."),
+        )
+
+
+def random_weights(model: ImpactSource, args: argparse.Namespace) -> Iterator[Probe]:
+    """The same architecture with random weights, ``--seeds`` times; never for stored matrices."""
+    from probe.model import Probe
+
+    if isinstance(model, Probe):
+        for seed in range(args.seeds):
+            yield model.with_random_weights(seed=seed)
+
+
+def variants(model: ImpactSource, args: argparse.Namespace) -> tuple[Variant, ...]:
+    """The combinations of ``--metrics``, ``--layers``, ``--pools`` and ``--perturb`` for a model.
+
+    "best" is resolved metric by metric, so that ``dist`` keeps its layer beside ``prob``.
+
+    Raises:
+        probe.OptionError: a layer that the model does not have, or a pool that goes with none of the metrics.
+        probe.command_line.UsageError: ``all`` or ``best`` beside other layers.
+    """
+    from probe.store import Store
+
+    metrics = args.metrics or args.default_metrics
+    if args.metrics is None and isinstance(model, Store):
+        metrics = model.configuration.metric
+    layers = _layers(args.layers)
+    found = [
+        Variant(*combination)
+        for metric in metrics
+        for combination in model.resolve(
+            metric=metric, layer=layers, pool=args.pools, perturb=args.perturb
+        ).combinations()
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _layers(values: Sequence[int | str]) -> Layers:
+    indices = [value for value in values if isinstance(value, int)]
+    if len(indices) == len(values):
+        return indices
+    if len(values) > 1:
+        raise UsageError("--layers: all and best stand alone")
+    return "all" if values[0] == "all" else "best"
+
+
+def matrices(
+    model: ImpactSource,
+    sentences: Sequence[Sequence[str]],
+    chosen: Sequence[Variant],
+    args: argparse.Namespace,
+    *,
+    label: str,
+) -> Iterator[Matrices | SentenceError]:
+    """Impact matrices of all variants from one pass, streamed in input order with a progress bar.
+
+    Yields:
+        For each sentence the matrices in the order of ``chosen``, or why it could not be probed.
+
+    Raises:
+        probe.OptionError, probe.ModelError, probe.store.StoreError: as ``impact_many`` of model or store.
+    """
+    from probe.plan import n_variants
+    from probe.progress import Progress
+
+    runs = args.matrices is None
+    pairs = any(variant.perturb == "pair" for variant in chosen)
+    sizes = [n_variants(len(words), pairs=pairs) if runs else 0 for words in sentences]
+    with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
+        results = model.impact_many(
+            sentences,
+            metric=list(dict.fromkeys(variant.metric for variant in chosen)),
+            layer=list(dict.fromkeys(variant.layer for variant in chosen)),
+            pool=list(dict.fromkeys(variant.pool for variant in chosen)),
+            perturb=list(dict.fromkeys(variant.perturb for variant in chosen)),
+            batch_tokens=args.batch_tokens,
+            on_passes=progress.passes,
+            errors="return",
+        )
+        for size, result in zip(sizes, results, strict=True):
+            picked = result if isinstance(result, SentenceError) else _pick(cast("ImpactSet", result), chosen)
+            progress.sentence(size, ran=not isinstance(picked, SentenceError))
+            yield picked
+
+
+def _pick(found: ImpactSet, chosen: Sequence[Variant]) -> Matrices | SentenceError:
+    """The matrices of the variants; half precision can overflow, and then there are none."""
+    by_variant = {Variant(m.metric, m.layer, m.pool, m.perturb): m for m in found}
+    picked = tuple(adjust(by_variant[replace(variant, adjust="none")], variant.adjust) for variant in chosen)
+    if all(np.isfinite(matrix.values).all() for matrix in picked):
+        return picked
+    return SentenceError("its impacts are not finite: try dtype float32")

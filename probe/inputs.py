@@ -1,0 +1,74 @@
+"""Input of commands and the model they name."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from probe import __version__
+from probe.command_line import UsageError, add_device_options, positive
+
+if TYPE_CHECKING:
+    from data import Sentence
+    from probe.model import Probe
+
+
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    """Options of input, model and messages."""
+    add = parser.add_argument
+    add("--version", action="version", version=f"%(prog)s {__version__}")
+    add("--input", metavar="FILE", help=".conllu, .txt (a tokenised sentence a line) or - for standard input")
+    add("--limit", type=positive, metavar="N", help="only the first N sentences")
+    add("--model", help="bert (the embedded model, default), a directory or a hub id")
+    add_device_options(parser)
+    add("--strict", action="store_true", help="exit with 1 if a sentence cannot be probed")
+    add("--quiet", action="store_true", help="no progress bar and no summary")
+
+
+def load_model(args: argparse.Namespace) -> Probe:
+    """The model of the common options."""
+    from probe.loading import EMBEDDED, load
+
+    return load(EMBEDDED if args.model is None else args.model, device=args.device, dtype=args.dtype)
+
+
+def read_input(texts: Sequence[str], source: str | None, limit: int | None) -> tuple[list[Sentence], str]:
+    """The sentences of a run, and what their source is called in a signature.
+
+    Args:
+        texts: tokenised sentences.
+        source: the value of ``--input``. Without it and texts, the bundled sample treebank is read.
+        limit: only so many sentences are returned.
+
+    Raises:
+        UsageError: there are both texts and a source.
+        data.DataError: as the readers of ``data``.
+    """
+    import data
+
+    if texts and source is not None:
+        raise UsageError("sentences are given both as text and with --input: choose one")
+    if texts:
+        lines = [line for text in texts for line in text.split("\n")]
+        found, name = data.parse_text(lines, name="text"), "text"
+    elif source == "-":
+        lines = list(data.decode_lines(sys.stdin.buffer, name="standard input"))
+        parse = data.parse_conllu if _looks_like_conllu(lines) else data.parse_text
+        found, name = parse(lines, name="standard input"), "stdin"
+    elif source is not None:
+        path = Path(source)
+        found, name = data.read_sentences(path), path.stem
+    else:
+        found, name = iter(data.load_sample()), "sample"
+    # All of it is read before anything runs: a fault in the last line should not cost a night.
+    sentences = list(found)
+    return sentences[:limit], name
+
+
+def _looks_like_conllu(lines: Sequence[str]) -> bool:
+    first = next((line for line in lines if line.strip()), "")
+    return re.match(r"\ufeff?(#|[0-9]+([-.][0-9]+)?\t)", first) is not None

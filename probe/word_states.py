@@ -1,0 +1,346 @@
+"""States of the words of a corpus in every layer of a masked or causal language model, batch by batch.
+
+Sentences of one length in pieces share a batch, so nothing is padded, and a model without a padding token
+gives the same states as any other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probe.alignment import align, is_byte_level, spaced
+from probe.errors import ModelError, SentenceError
+from probe.registry import check_name
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from probe import Probe
+
+Pieces: TypeAlias = Literal["mean", "first"]
+PIECES: tuple[Pieces, ...] = get_args(Pieces)
+"""How the pieces of a word become one state: their mean, or the first."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Encoder:
+    """A language model that is asked for states only, so it needs no mask token.
+
+    Attributes:
+        name: what it was loaded as.
+        model: masked, causal, or without a head.
+        tokenizer: a fast tokenizer.
+        window: the longest sequence it takes, in pieces, special tokens included.
+    """
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    window: int
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers above the embeddings."""
+        return int(self.model.config.num_hidden_layers)
+
+    @property
+    def size(self) -> int:
+        """Number of dimensions of a state."""
+        return int(self.model.config.hidden_size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        return next(self.model.parameters()).device
+
+    @property
+    def dtype(self) -> str:
+        """The type the model computes in, such as ``float32``."""
+        return str(next(self.model.parameters()).dtype).removeprefix("torch.")
+
+
+def encoder_of(model: Probe | Encoder) -> Encoder:
+    """The model itself, or what a loaded masked language model has of an encoder."""
+    if isinstance(model, Encoder):
+        return model
+    return Encoder(name=model.name, model=model.model, tokenizer=model.tokenizer, window=model.window)
+
+
+def load_encoder(name: str, *, device: str = "auto", dtype: str = "auto") -> Encoder:
+    """Load a masked language model as ``probe.load`` does, or a causal one (GPT-2 and its kind).
+
+    Raises:
+        ModelError: there is no such model, it cannot be reached, or it has no fast tokenizer.
+        OptionError: an unknown device or dtype.
+    """
+    from probe.loading import load
+
+    try:
+        return encoder_of(load(name, device=device, dtype=dtype))
+    except ModelError:
+        if (causal := _load_causal(name, device=device, dtype=dtype)) is None:
+            raise
+        return causal
+
+
+def _load_causal(name: str, *, device: str, dtype: str) -> Encoder | None:
+    """The causal model of that name; None where it is of another kind, or there is none."""
+    from transformers import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_MASKED_LM_MAPPING,
+        AutoConfig,
+        AutoModel,
+        AutoTokenizer,
+    )
+
+    from probe import loading
+    from probe.model import placed
+
+    chosen_device = loading.resolve_device(device)
+    chosen_dtype = loading.resolve_dtype(dtype, chosen_device)
+    source = loading.source_of(name)
+    with loading.quiet_transformers():
+        # Without the last option transformers would ask on the terminal whether to run a model's own code.
+        options = {
+            "local_files_only": os.path.isdir(source) or not loading.hub_answers(source),
+            "trust_remote_code": False,
+        }
+        try:
+            kind = type(AutoConfig.from_pretrained(source, **options))
+        except Exception:  # the hub client and the file formats each raise their own; probe.load has said why
+            return None
+        if kind in MODEL_FOR_MASKED_LM_MAPPING or kind not in MODEL_FOR_CAUSAL_LM_MAPPING:
+            return None
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(source, **options)
+            model, info = AutoModel.from_pretrained(
+                source, dtype=chosen_dtype, output_loading_info=True, **options
+            )
+        except Exception as error:  # as above
+            raise loading.unavailable(source, name, error) from error
+    if not tokenizer.is_fast:
+        raise ModelError(f"{name}: its tokenizer has no fast version, which the alignment of words needs")
+    if info["missing_keys"]:
+        raise ModelError(f"{name}: its weights lack {min(info['missing_keys'])}: the file is incomplete")
+    loading.check_vocabulary(model, tokenizer, name)
+    return Encoder(
+        name=name,
+        model=placed(model, chosen_device, chosen_dtype),
+        tokenizer=tokenizer,
+        window=loading.window_of(model, tokenizer),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WordStates:
+    """States of all words of some sentences, sentence after sentence.
+
+    Shapes:
+        sentences: int64 [sentences], their places in the input
+        sentence_of: int64 [words], the row in ``sentences`` of each word, ascending
+        states: one a layer asked for, each float32 [words, size]
+    """
+
+    sentences: NDArray[np.int64]
+    sentence_of: NDArray[np.int64]
+    states: tuple[Tensor, ...]
+
+
+def word_states(
+    encoder: Encoder,
+    sentences: Sequence[Sequence[str]],
+    *,
+    layers: Sequence[int],
+    pieces: Pieces = "mean",
+    batch_tokens: int = 4_096,
+) -> Iterator[WordStates | tuple[int, SentenceError]]:
+    """States of the words of sentences, in batches of one length in pieces; not in input order.
+
+    The last layer's states are those that the head reads, after a norm at the end where there is one.
+
+    Args:
+        encoder: the model.
+        sentences: each a sequence of words; all of them are tokenised before the first forward pass.
+        layers: 0 = embeddings, to ``encoder.n_layers``.
+        pieces: "mean" or "first" of the pieces of a word.
+        batch_tokens: pieces in one forward pass.
+
+    Yields:
+        Batches, and the place and reason of each sentence without states.
+
+    Raises:
+        OptionError: an unknown ``pieces`` or a layer that the model has not.
+        ModelError: the model does not give one state a layer and piece.
+    """
+    check_name("pieces", pieces, PIECES)
+    found = PieceTable(encoder, sentences)
+    for place in np.flatnonzero(~found.usable).tolist():
+        yield place, _reason(encoder, sentences[place])
+    usable = np.flatnonzero(found.usable)
+    for length in np.unique(found.lengths[usable]).tolist():
+        group = usable[found.lengths[usable] == length]
+        rows = max(1, batch_tokens // length)
+        for begin in range(0, len(group), rows):
+            yield _run(encoder, found.batch(group[begin : begin + rows]), layers, pieces)
+
+
+class PieceTable:
+    """The pieces of the words of some sentences, each distinct word tokenised once.
+
+    A tokenizer that is given words takes each of them by itself, so the pieces of a sentence are those of its
+    words one after the other, between the special tokens that it puts around any sentence.
+    """
+
+    def __init__(self, encoder: Encoder, sentences: Sequence[Sequence[str]]) -> None:
+        self._encoder = encoder
+        place: dict[str, int] = {}
+        words = [place.setdefault(word, len(place)) for sentence in sentences for word in sentence]
+        self._words = np.array(words, dtype=np.int64)
+        self._sizes = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
+        self._starts = np.cumsum(self._sizes) - self._sizes
+        self._tokenize(list(place))
+        self.usable = self._usable()
+
+    def _tokenize(self, words: list[str]) -> None:
+        """Fill in the pieces of the distinct words, word after word, and the special tokens around them."""
+        tokenizer: Any = self._encoder.tokenizer
+        texts = spaced(words) if is_byte_level(tokenizer) else words
+        parts = [texts[begin : begin + _TOKENIZED] for begin in range(0, len(texts), _TOKENIZED)]
+        options = {"split_special_tokens": True, "truncation": False, "verbose": False}
+        found = tokenizer(parts, is_split_into_words=True, **options).encodings if parts else []
+        pieces, of_word = [], []
+        self._before = self._after = np.empty(0, dtype=np.int64)
+        for number, encoding in enumerate(found):
+            ids = np.array(encoding.ids, dtype=np.int64)
+            places = np.array([-1 if word is None else word for word in encoding.word_ids], dtype=np.int64)
+            own = np.flatnonzero(places >= 0)
+            pieces.append(ids[own])
+            of_word.append(places[own] + number * _TOKENIZED)
+            if len(own):
+                self._before, self._after = ids[: own[0]], ids[own[-1] + 1 :]
+        self._pieces = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
+        of = np.concatenate(of_word) if of_word else np.empty(0, dtype=np.int64)
+        self._lengths = np.bincount(of, minlength=len(words))
+        special = np.zeros(len(tokenizer), dtype=bool)
+        special[sorted(set(tokenizer.all_special_ids) - {tokenizer.unk_token_id})] = True
+        self._reserved = np.bincount(of[special[self._pieces]], minlength=len(words)) > 0
+
+    def _usable(self) -> NDArray[np.bool_]:
+        """Whether each sentence fits the window, every word has pieces and none is special: [sentences]."""
+        n = len(self._sizes)
+        sentence_of = np.repeat(np.arange(n), self._sizes)
+        lengths = self._lengths[self._words]
+        wrong = (lengths == 0) | self._reserved[self._words]
+        around = len(self._before) + len(self._after)
+        self.lengths = np.bincount(sentence_of, weights=lengths, minlength=n).astype(np.int64) + around
+        n_wrong = np.bincount(sentence_of[wrong], minlength=n)
+        return np.asarray((self._sizes > 0) & (n_wrong == 0) & (self.lengths <= self._encoder.window))
+
+    def batch(self, places: NDArray[np.int64]) -> PieceBatch:
+        """Sentences of one length."""
+        words = self._words[_ranges(self._starts[places], self._sizes[places])]
+        lengths = self._lengths[words]
+        begins = np.cumsum(self._lengths) - self._lengths
+        pieces = self._pieces[_ranges(begins[words], lengths)].reshape(len(places), -1)
+        before, after = (np.tile(ids, (len(places), 1)) for ids in (self._before, self._after))
+        ids = np.concatenate([before, pieces, after], axis=1)
+        row, column = np.divmod(np.arange(pieces.size), pieces.shape[1])
+        return PieceBatch(
+            places=places,
+            sizes=self._sizes[places],
+            ids=ids,
+            at=row * ids.shape[1] + before.shape[1] + column,
+            word_of=np.repeat(np.arange(len(words)), lengths),
+        )
+
+
+_TOKENIZED = 1_000
+"""Words that the tokenizer is given at a time."""
+
+
+def _ranges(starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """So many whole numbers from each start on, one range after the other."""
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.asarray(np.arange(total) + np.repeat(starts - (ends - sizes), sizes))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PieceBatch:
+    """Sentences of one length in pieces.
+
+    Shapes:
+        places, sizes: int64 [sentences], where they are in the input, and their words
+        ids: int64 [sentences, length]
+        at: int64 [pieces of words], where in ``ids``, laid out flat, the pieces of words stand
+        word_of: int64 [pieces of words], the word that each is of, counted through the batch
+    """
+
+    places: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    at: NDArray[np.int64]
+    word_of: NDArray[np.int64]
+
+
+def _reason(encoder: Encoder, words: Sequence[str]) -> SentenceError:
+    """Why a sentence has no states."""
+    try:
+        align(encoder.tokenizer, words, window=encoder.window)
+    except SentenceError as error:
+        return error
+    raise AssertionError(f"{list(words)} can be aligned")
+
+
+def _run(encoder: Encoder, batch: PieceBatch, layers: Sequence[int], pieces: Pieces) -> WordStates:
+    """One forward pass."""
+    import torch
+
+    with torch.inference_mode():
+        inputs = torch.from_numpy(batch.ids).to(encoder.device)
+        output = encoder.model.base_model(input_ids=inputs, output_hidden_states=True)
+        hidden = [*output.hidden_states[:-1], output.last_hidden_state]
+        if len(hidden) != encoder.n_layers + 1 or any(h.shape[:2] != inputs.shape for h in hidden):
+            raise ModelError(f"{encoder.name} does not give one state a layer and piece")
+        pool = _Pool(batch.at, batch.word_of, pieces, encoder.device)
+        states = tuple(pool(hidden[layer].flatten(0, 1)) for layer in layers)
+    return WordStates(
+        sentences=batch.places,
+        sentence_of=np.repeat(np.arange(len(batch.places)), batch.sizes),
+        states=states,
+    )
+
+
+class _Pool:
+    """States of pieces to states of words; most words have one piece, so only the others are added up."""
+
+    def __init__(
+        self, at: NDArray[np.int64], word_of: NDArray[np.int64], pieces: Pieces, device: torch.device
+    ) -> None:
+        import torch
+
+        begins = np.append(True, word_of[1:] != word_of[:-1])
+        self._first = torch.from_numpy(at[begins]).to(device)
+        more = ~begins & (pieces == "mean")
+        self._more, self._of = (torch.from_numpy(values[more]).to(device) for values in (at, word_of))
+        sizes = np.bincount(word_of)
+        several = np.flatnonzero(sizes > 1)
+        self._several = torch.from_numpy(several).to(device)
+        self._sizes = torch.from_numpy(sizes[several, None]).to(device)
+        self._mean = pieces == "mean"
+
+    def __call__(self, states: Tensor) -> Tensor:
+        """[all pieces, size] -> float32 [words, size]."""
+        words = states[self._first].float()
+        if self._mean and len(self._more):
+            words.index_add_(0, self._of, states[self._more].float())
+            words[self._several] /= self._sizes
+        return words

@@ -1,0 +1,355 @@
+"""``python -m analyses.discourse``: Table 4 of the paper, its quirks and the fair protocol."""
+
+import json
+import os
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import data
+import probe
+from analyses import NO_HEAD, baseline_documents, count_documents, decode_document, document_impacts
+from analyses.discourse.command import main
+from analyses.discourse.protocols import DISTANCES, align_document, human_documents
+from analyses.trees.protocols import DECODERS, DecoderName, fair_scores
+from analyses.trees.variants import Variant
+from data import DataError, Document
+from parsers import chu_liu_edmonds, eisner
+from tests.command import Done
+from tests.conftest import ModelFolder
+
+needs_data = pytest.mark.skipif("PROBE_DATA" not in os.environ, reason="PROBE_DATA is not set")
+
+EDUS = ("We saw the owl", "that slept", "in the barn .")
+Run = Callable[..., Done]
+
+
+def document(heads: tuple[int, ...], edus: tuple[str, ...] | None = None, name: str = "D14-1") -> Document:
+    texts = edus or tuple(f"text {number}" for number in range(len(heads)))
+    n = len(heads)
+    return Document(
+        id=name, edus=texts, heads=heads, relations=("x",) * n, ends_sentence=(False,) * n, where=name
+    )
+
+
+def write(folder: Path, name: str, heads: tuple[int, ...], edus: tuple[str, ...]) -> None:
+    """Write a document as SciDTB publishes it."""
+    root = {"id": 0, "parent": -1, "text": "ROOT", "relation": "null"}
+    entries = [
+        {"id": number, "parent": head, "text": text, "relation": "x"}
+        for number, (head, text) in enumerate(zip(heads, edus, strict=True), start=1)
+    ]
+    folder.mkdir(exist_ok=True)
+    content = json.dumps({"root": [root, *entries]})
+    (folder / f"{name}.edu.txt.dep").write_text(content, encoding="utf-8-sig")
+
+
+@pytest.fixture
+def run(model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command with a tiny BERT, whose window is 32 pieces, and one random-weight model."""
+
+    def command(*args: object) -> Done:
+        folder = model_folder("bert")
+        capsys.readouterr()
+        given = ["--seeds", "1", "--device", "cpu", "--dtype", "float32", "--quiet", "--format", "json"]
+        if "--matrices" not in args:
+            given += ["--model", str(folder)]
+        try:
+            code: object = main([*given, *map(str, args)])
+        except SystemExit as ended:
+            code = ended.code
+        written = capsys.readouterr()
+        return Done(code, written.out, written.err)
+
+    return command
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A document with three EDUs, one with a single EDU, one without a head of EDU 1."""
+    folder = tmp_path / "gold"
+    write(folder, "A", (0, 1, 2), EDUS)
+    write(folder, "B", (0,), EDUS[:1])
+    write(folder, "C", (-1, 0, 2), EDUS)
+    return folder
+
+
+def rows_of(table: dict[str, Any], kind: str) -> dict[str, dict[str, float | None]]:
+    """Names and figures of the rows of a kind."""
+    return {
+        row["name"]: {column: cell and cell["value"] for column, cell in row["cells"].items()}
+        for row in table["rows"]
+        if row["kind"] == kind
+    }
+
+
+@needs_data
+def test_chains_have_the_published_figures() -> None:
+    documents = list(data.read_scidtb(Path(os.environ["PROBE_DATA"]) / "scidtb" / "test"))
+
+    def score(protocol: Any, name: Any) -> tuple[float, float]:
+        trees = baseline_documents(documents, protocol=protocol, name=name)
+        counts = count_documents(documents, trees, protocol=protocol)
+        assert (len(counts.total), counts.total.sum()) == (152, 2118)
+        at = counts.correct_at.sum(axis=0) / counts.total_at.sum(axis=0)
+        return round(100 * counts.correct.sum() / counts.total.sum(), 2), round(100 * at[0], 1)
+
+    assert score("wu2020", "left-chain") == (41.45, 79.5)
+    assert score("wu2020", "right-chain") == (10.67, 20.5)
+    assert score("fair", "left-chain")[0] == 47.69
+    assert score("fair", "right-chain")[0] == 10.67
+
+
+@needs_data
+def test_the_second_annotator_has_the_same_documents() -> None:
+    folder = Path(os.environ["PROBE_DATA"]) / "scidtb"
+    documents = list(data.read_scidtb(folder / "test"))
+    second = {each.id: each for each in data.read_scidtb(folder / "test-second-annotator")}
+    trees = human_documents(documents, second, protocol="fair")
+    counts = count_documents(documents, trees, protocol="fair")
+    assert round(100 * counts.correct.sum() / counts.total.sum(), 1) == 80.2
+
+
+@pytest.mark.parametrize("name", ["bert", "roberta", "modernbert"])
+def test_impacts_between_edus_are_those_of_impact_spans(model_folder: ModelFolder, name: str) -> None:
+    model = probe.load(str(model_folder(name)), device="cpu", dtype="float32")
+    text = document((0, 1, 2), ("We saw it", "that slept", "there ."))
+    chosen = [
+        Variant("dist", 3, "state", "pair"),
+        Variant("dist", 1, "mean", "pair"),
+        Variant("cos", 3, "max", "pair"),
+    ]
+    (found,) = document_impacts(model, [text], chosen)
+    for variant in chosen:
+        expected = model.impact_spans(
+            text.words, text.spans, metric=variant.metric, layer=variant.layer, pool=variant.pool
+        )
+        assert found[variant].shape == (4, 4)
+        np.testing.assert_allclose(found[variant][1:, 1:], expected.values, atol=1e-5)
+
+
+def test_cls_is_masked_like_any_other_unit(model_folder: ModelFolder) -> None:
+    model = probe.load(str(model_folder("bert")), device="cpu", dtype="float32")
+    text = document((0, 1, 2), EDUS)
+    (found,) = document_impacts(model, [text], [Variant("dist", 3, "state", "pair")])
+    ids: list[int] = [model.tokenizer.cls_token_id]
+    units = [[0]]
+    for edu in EDUS:  # each tokenised alone, as published
+        pieces = model.tokenizer(edu, add_special_tokens=False)["input_ids"]
+        units.append(list(range(len(ids), len(ids) + len(pieces))))
+        ids += pieces
+    ids.append(model.tokenizer.sep_token_id)
+
+    def state(unit: int, *masked: int) -> torch.Tensor:
+        copy = torch.tensor([ids])
+        copy[0, [position for each in masked for position in units[each]]] = model.tokenizer.mask_token_id
+        with torch.no_grad():
+            states = model.model.base_model(input_ids=copy).last_hidden_state[0]
+        return torch.as_tensor(states[units[unit]].mean(dim=0))
+
+    (values,) = found.values()
+    for i, j in product(range(4), repeat=2):
+        expected = float((state(i, i) - state(i, i, j)).norm()) if i != j else 0.0
+        assert values[i, j] == pytest.approx(expected, abs=1e-4)
+
+
+def test_alignment_puts_cls_in_front(model_folder: ModelFolder) -> None:
+    model = probe.load(str(model_folder("bert")), device="cpu", dtype="float32")
+    alignment = align_document(model, document((0, 1, 2), EDUS))
+    assert alignment.units == ("[CLS]", *EDUS)
+    assert (alignment.positions[0], alignment.unit_of[0], alignment.unit_of[1]) == (0, 0, 1)
+    assert alignment.positions.tolist() == list(range(len(alignment.ids) - 1))
+
+
+def wu2020_matrix(values: np.ndarray[Any, np.dtype[np.float64]], root: int) -> np.ndarray[Any, Any]:
+    """Without the last unit, and with the gold root, as ``protocols`` of the paper's code describe it."""
+    matrix = np.array(values[:-1, :-1])
+    matrix[root, :] = 0
+    matrix[root, 0] = 1
+    return matrix
+
+
+def is_tree(heads: tuple[int, ...]) -> bool:
+    """Whether every EDU, from 1, leads to ROOT."""
+    for position in range(1, len(heads) + 1):
+        seen = set()
+        while position:
+            if position in seen:
+                return False
+            seen.add(position)
+            position = heads[position - 1]
+    return True
+
+
+def is_projective(heads: tuple[int, ...]) -> bool:
+    """Whether no two arcs cross, those from ROOT included."""
+    arcs = [sorted(arc) for arc in enumerate(heads, start=1)]
+    return not any(a < c < b < d for a, b in arcs for c, d in arcs)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_wu2020_trees_are_the_best_of_all_but_the_last_edu(decoder: DecoderName) -> None:
+    rng = np.random.default_rng(0)
+    trees = [heads for heads in product(range(5), repeat=4) if is_tree(heads)]
+    if decoder == "eisner":
+        trees = [heads for heads in trees if is_projective(heads)]
+    for _ in range(40):
+        root = int(rng.integers(1, 5))
+        values = rng.random((6, 6)) * (1.5 if decoder == "eisner" else 10)
+        found = decode_document(
+            values,
+            document(tuple(0 if i == root else root for i in range(1, 6))),
+            protocol="wu2020",
+            decoder=decoder,
+        )
+        assert found[-1] == NO_HEAD
+        matrix = wu2020_matrix(values, root)
+        total = np.sum if decoder == "eisner" else np.prod
+        best = max(trees, key=lambda heads: total([matrix[i, head] for i, head in enumerate(heads, start=1)]))
+        assert tuple(found[:-1]) == best
+        if decoder == "cle":  # any other head of the root makes the product zero
+            assert found[root - 1] == 0
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_fair_trees_do_not_look_at_cls(decoder: DecoderName) -> None:
+    values = np.random.default_rng(2).random((6, 6))
+    text = document((2, 0, 2, 3, 4))
+    found = decode_document(values, text, protocol="fair", decoder=decoder)
+    parse = eisner if decoder == "eisner" else chu_liu_edmonds
+    assert found.tolist() == parse(fair_scores(values[1:, 1:])).tolist()
+    values[0] = values[:, 0] = 99
+    assert decode_document(values, text, protocol="fair", decoder=decoder).tolist() == found.tolist()
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_root_that_is_cut_off_is_not_given(decoder: DecoderName) -> None:
+    values = np.random.default_rng(3).random((4, 4))
+    found = decode_document(values, document((3, 3, 0)), protocol="wu2020", decoder=decoder)
+    assert found[-1] == NO_HEAD and 0 in found[:2]
+    alone = decode_document(values[:2, :2], document((0,)), protocol="wu2020", decoder=decoder)
+    assert alone.tolist() == [NO_HEAD]
+
+
+def test_decoding_refuses_what_it_cannot_decode() -> None:
+    good, text = np.ones((4, 4)), document((0, 1, 1))
+    with pytest.raises(ValueError, match=r"expected impacts \[4, 4\] of \[CLS\] and 3 EDUs, found \[3, 3\]"):
+        decode_document(good[1:, 1:], text, protocol="fair", decoder="eisner")
+    with pytest.raises(ValueError, match="expected impacts >= 0"):
+        decode_document(-good, text, protocol="wu2020", decoder="cle")
+    with pytest.raises(ValueError, match="unknown decoder"):
+        decode_document(good, text, protocol="fair", decoder="mart")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="D14-1: a root is expected"):
+        decode_document(good, document((-1, 1, 1)), protocol="wu2020", decoder="eisner")
+
+
+def test_counts_under_both_protocols() -> None:
+    # Two roots, an EDU without a head, and arcs of distance 0 (EDU 2), 1 (EDU 4) and 0 (EDU 6, the last).
+    text = document((0, 1, 0, 2, -1, 5))
+    heads = [0, 1, 0, 2, -1, 5]
+    fair = count_documents([text], [heads], protocol="fair")
+    assert (fair.correct.tolist(), fair.total.tolist()) == ([5], [6])
+    assert DISTANCES == (0, 1, 2, 5)
+    assert (fair.correct_at.tolist(), fair.total_at.tolist()) == ([[2, 1, 0, 0]], [[2, 1, 0, 0]])
+    wu2020 = count_documents([text], [[*heads[:-1], NO_HEAD]], protocol="wu2020")
+    # Without the given root (EDU 1) and the last EDU; the second root counts.
+    assert (wu2020.correct.tolist(), wu2020.total.tolist()) == ([3], [6])
+    assert (wu2020.correct_at.tolist(), wu2020.total_at.tolist()) == ([[1, 1, 0, 0]], [[1, 1, 0, 0]])
+    none = count_documents([text], [[NO_HEAD] * 6], protocol="fair")
+    assert none.correct.tolist() == [0]
+
+
+def test_counting_refuses_trees_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="expected 1 trees, one a document, found 0"):
+        count_documents([document((0, 1))], [], protocol="fair")
+    with pytest.raises(ValueError, match=r"D14-1: expected 2 heads.*found an array of shape \[1\]"):
+        count_documents([document((0, 1))], [[0]], protocol="fair")
+    empty = count_documents([], [], protocol="fair")
+    assert (empty.correct.shape, empty.correct_at.shape) == ((0,), (0, 4))
+
+
+def test_baselines_under_wu2020_have_the_root_and_no_last_head() -> None:
+    texts = [document((2, 0, 2, 3)), document((0,))]
+    left, single = baseline_documents(texts, protocol="wu2020", name="left-chain")
+    assert (left.tolist(), single.tolist()) == ([0, 0, 2, NO_HEAD], [NO_HEAD])
+    assert baseline_documents(texts, protocol="fair", name="left-chain")[0].tolist() == [0, 1, 2, 3]
+
+
+def test_human_trees_are_found_by_id() -> None:
+    texts = [document((0, 1), name="A"), document((2, 0), name="B")]
+    other = {"B": document((0, 1), name="B"), "A": document((2, 0), name="A")}
+    assert [tree.tolist() for tree in human_documents(texts, other, protocol="fair")] == [[2, 0], [0, 1]]
+    assert human_documents(texts, other, protocol="wu2020")[0].tolist() == [2, NO_HEAD]
+    with pytest.raises(DataError, match="B: a second annotation of B is expected, found none"):
+        human_documents(texts, {"A": other["A"]}, protocol="fair")
+    with pytest.raises(DataError, match="B: 2 EDUs are expected, found 1"):
+        human_documents(texts, other | {"B": document((0,), name="B")}, protocol="fair")
+
+
+def test_tables_of_both_protocols(run: Run, corpus: Path) -> None:
+    done = run("--data", corpus, "--human", corpus)
+    assert (done.code, done.err) == (0, "")
+    wu2020, fair = json.loads(done.out)
+    assert list(rows_of(wu2020, "published")) == [
+        "Right-chain",
+        "Left-chain",
+        "Random BERT",
+        "Eisner+Dist",
+        "CLE+Dist",
+    ]
+    assert rows_of(wu2020, "published")["Eisner+Dist"]["distance 5"] == 12.8
+    assert rows_of(fair, "published") == {}
+    for table in (wu2020, fair):
+        assert table["columns"] == ["UAS", "distance 0", "distance 1", "distance 2", "distance 5"]
+        names = list(rows_of(table, "baseline"))
+        assert names[:4] == ["left-chain", "right-chain", "adjacent", "random"]
+        assert len(names) == 6 and list(rows_of(table, "human")) == ["second annotator"]
+        models = list(rows_of(table, "model"))
+        assert [name.split()[-4:] for name in models] == [
+            [f"{decoder}+dist,", "layer", "3,", "state"] for decoder in DECODERS
+        ]
+        assert table["notes"][0].startswith("3 documents, 7 EDUs.")
+        assert any("C: a head of EDU 1 is expected, found none annotated" in note for note in table["notes"])
+        assert all("| n:3 |" in row["signatures"][0] for row in table["rows"] if row["kind"] != "published")
+    # The same annotation once more: all but the missing head, and under wu2020 but roots and last EDUs.
+    assert rows_of(fair, "human")["second annotator"]["UAS"] == pytest.approx(100 * 6 / 7)
+    assert rows_of(wu2020, "human")["second annotator"]["UAS"] == pytest.approx(100 * 1 / 7)
+
+
+def test_a_document_that_does_not_fit_is_left_out_of_every_row(run: Run, corpus: Path) -> None:
+    write(corpus, "L", (0, 1), ("seventeen yellow tulips " * 9, "slept"))
+    done = run("--data", corpus, "--protocol", "fair")
+    assert done.code == 1
+    assert "L.edu.txt.dep: document skipped: " in done.err and "window of 32" in done.err
+    (table,) = json.loads(done.out)
+    assert any(
+        note.startswith("1 more documents do not fit") and note.endswith("row: L.") for note in table["notes"]
+    )
+    assert all("| n:3 |" in row["signatures"][0] for row in table["rows"])
+
+
+def test_settings_vary_in_one_pass(run: Run, corpus: Path) -> None:
+    args = ("--layers", "all", "--metrics", "dist", "prob", "--pools", "mean", "--seeds", 0, "--limit", 1)
+    done = run("--data", corpus, *args)
+    assert done.code == 0
+    wu2020, fair = json.loads(done.out)
+    assert len(rows_of(fair, "model")) == 16
+    assert len(rows_of(wu2020, "model")) == 12  # the published CLE multiplies, and prob can be negative
+
+
+def test_wrong_use(run: Run, corpus: Path, tmp_path: Path) -> None:
+    def refused(message: str, code: int, *args: object) -> None:
+        done = run(*args)
+        assert (done.code, done.out) == (code, "")
+        assert message in done.err and done.err.count("\n") == 1
+
+    refused("EDUs need --model", 2, "--data", corpus, "--matrices", tmp_path)
+    refused("--data", 2)
+    write(tmp_path / "bad", "A", (-1, 1), EDUS[:2])
+    refused("a root is expected, since protocol wu2020 gives it", 1, "--data", tmp_path / "bad")
+    refused("a second annotation of A is expected", 1, "--data", corpus, "--human", corpus / "B.edu.txt.dep")

@@ -1,0 +1,160 @@
+"""``python -m analyses.figures``."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from analyses.figures import command as figures
+from analyses.sentiment.figure import SeedScore, write_scores
+from analyses.tables.table import Cell, Row, Table
+from tests.command import GOLD, Done, conllu
+from tests.conftest import ModelFolder
+from tests.figure_tables import FACTS, LAYERS, RECALL
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(model_folder: ModelFolder, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run the command with a tiny BERT."""
+
+    def command(*args: object) -> Done:
+        model = model_folder("bert")
+        capsys.readouterr()
+        given = [
+            "--model",
+            str(model),
+            "--device",
+            "cpu",
+            "--dtype",
+            "float32",
+            "--out",
+            str(tmp_path / "out"),
+        ]
+        try:
+            code: object = figures.main([*map(str, args), *given])
+        except SystemExit as ended:
+            code = ended.code
+        written = capsys.readouterr()
+        return Done(code, written.out, written.err)
+
+    return command
+
+
+def test_pictures_of_a_sentence(run: Run, tmp_path: Path) -> None:
+    given = ["--text", "Rivers carry <b> $and$ sand", "--layers", "1", "3", "--formats", "svg"]
+    done = run("heatmap", "tree", "arcs", *given)
+    assert (done.code, done.err) == (0, "")
+    names = [
+        "heatmap-layer-1",
+        "heatmap-layer-3",
+        "tree-layer-1",
+        "tree-layer-3",
+        "arcs-layer-1",
+        "arcs-layer-3",
+    ]
+    paths = [tmp_path / "out" / f"{name}.svg" for name in names]
+    assert done.out.split() == list(map(str, paths))
+    first = {path: path.read_bytes() for path in paths}
+    assert run("arcs", *given, "--quiet").out == ""
+    assert {path: path.read_bytes() for path in paths} == first
+
+
+def test_figures_of_scores(run: Run, tmp_path: Path) -> None:
+    gold = tmp_path / "data" / "ud" / "en_pud-ud-test.conllu"
+    gold.parent.mkdir(parents=True)
+    gold.write_text(GOLD, encoding="utf-8")
+    done = run(
+        *("uas-by-layer", "accuracy-by-distance", "recall-by-relation", "--data", tmp_path / "data"),
+        *("--formats", "svg"),
+    )
+    assert (done.code, done.err) == (0, "")
+    corpus = "en_pud-ud-test"
+    names = [
+        f"{name}-{corpus}.svg" for name in ("uas-by-layer", "accuracy-by-distance", "recall-by-relation")
+    ]
+    assert [Path(line).name for line in done.out.split()] == names
+    too_long = conllu((" ".join(["owls"] * 40), [0, *range(1, 40)]))
+    gold.write_text(GOLD + too_long, encoding="utf-8")
+    done = run("heatmap", "uas-by-layer", "--data", gold, "--sentence", "3", "--formats", "svg")
+    assert done.code == 1 and "sentence 4 skipped" in done.err
+
+
+def test_figures_of_result_files(run: Run, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    LAYERS.write(results, "dependency-toy-fair")
+    RECALL.write(results, "dependency-toy-fair-by-length")
+    assert (
+        run(
+            "uas-by-layer", "accuracy-by-distance", "--results", results, "--layers", "1", "--formats", "svg"
+        ).code
+        == 0
+    )
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    FACTS.write(results, "knowledge-t-rex-by-relation")
+    LAYERS.write(results, "sentiment-laptop-fair")
+    score = SeedScore(data="laptop", protocol="fair", row="lstm", seed=0, accuracy=70.0, macro_f1=60.0)
+    write_scores(results / "sentiment-laptop-fair-seeds.csv", [score])
+    Table(
+        title="G", columns=("anisotropy",), rows=(Row(name="m layer 0", kind="model", cells=(Cell(0.5),)),)
+    ).write(results, "geometry-m")
+    LAYERS.write(results, "mev-m")
+    done = run("geometry", "lama", "sentiment", "--results", results, "--formats", "svg")
+    names = ["geometry.svg", "lama-t-rex-by-relation.svg", "sentiment-laptop-fair-seeds.svg"]
+    assert (done.code, [Path(line).name for line in done.out.split()]) == (0, names)
+    (results / "sentiment-laptop-fair-seeds.csv").write_text("data,row\nlaptop,lstm\n", encoding="utf-8")
+    done = run("sentiment", "--results", results)
+    assert done.code == 2 and "seeds.csv:2: columns data, protocol" in done.err
+    done = run("lama")
+    assert done.code == 2 and "--results is not given; python -m analyses.knowledge --out DIR" in done.err
+    done = run("recall-by-relation", "--results", results)
+    assert done.code == 2 and done.err.count("\n") == 1
+    assert "no dependency-*-fair-by-relation.json there, which python -m analyses.dependency" in done.err
+
+
+def test_all_leaves_out_what_has_no_results(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = {name: figures.FIGURES[name] for name in ("heatmap", "uas-by-layer")}
+    monkeypatch.setattr(figures, "FIGURES", kept)
+    done = run("all", "--results", tmp_path, "--text", "Owls see", "--formats", "svg")
+    assert done.code == 0 and len(done.out.split()) == 1
+    assert done.err.startswith("figures: uas-by-layer left out: ") and done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["picture"], "invalid choice: 'picture'"),
+        (["heatmap", "--layers", "x"], "an index, all or best is expected, found 'x'"),
+        (["heatmap", "--text", "a", "--layers", "all", "1"], "--layers: all and best stand alone"),
+        (["heatmap", "--text", "a", "--layers", "9"], "layer"),
+        (["heatmap", "--sentence", "nope"], "found no 'nope'"),
+        (["heatmap", "--text", "a", "--sentence", "b"], "not allowed with"),
+        (["uas-by-layer", "--data", "/nowhere/x.conllu"], "--data /nowhere/x.conllu: no such file"),
+        (["heatmap", "--text", "a", "--data", "/nowhere/x.conllu"], "--data /nowhere/x.conllu: no such file"),
+        (["all", "--results", "/nowhere"], "--results /nowhere: no such file"),
+    ],
+)
+def test_wrong_use(run: Run, args: list[str], message: str) -> None:
+    done = run(*args)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err and done.err.count("\n") == 1
+
+
+def test_wrong_folders(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("", encoding="utf-8")
+    done = run("heatmap", "--text", "Owls see")
+    assert done.code == 2 and done.err.count("\n") == 1
+    (tmp_path / "out").unlink()
+    done = run("uas-by-layer", "--data", tmp_path)
+    assert done.code == 2 and "a folder with ud/en_pud-wu2020.conllu or" in done.err
+
+
+def test_bias(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from analyses.trees.decoders import DECODERS
+
+    monkeypatch.setattr(figures, "TREE_DECODERS", {"chart-row": DECODERS["chart-row"]})
+    assert run("bias", "--matrices", "4", "--formats", "svg", "--quiet").code == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["bias.svg"]

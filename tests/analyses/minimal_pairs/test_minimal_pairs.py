@@ -1,0 +1,395 @@
+"""Minimal pairs: the reader, pseudo-log-likelihoods against a plain loop, accuracies by hand, the command."""
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import analyses
+import data
+import probe
+from analyses.minimal_pairs import command as minimal_pairs
+from analyses.minimal_pairs.accuracy import first_pairs
+from tests.conftest import ModelFolder
+
+TEXTS = (
+    "The gardener watered tulips.",
+    "The gardener watered tulip.",
+    "Nobody remembered who slept.",
+    "Rivers carry sand.",
+    "Rivers carry.",
+)
+ARCHITECTURES = ("bert", "roberta", "modernbert", "xlm_roberta", "deberta_v3")
+
+Load = Callable[..., probe.Probe]
+
+
+@pytest.fixture(scope="module")
+def load(model_folder: ModelFolder) -> Load:
+    def call(name: str, dtype: str = "float64") -> probe.Probe:
+        return probe.load(model_folder(name), device="cpu", dtype=dtype)
+
+    return call
+
+
+def record(good: str, bad: str, *, paradigm: str = "p", phenomenon: str = "binding") -> str:
+    """A line of a BLiMP file."""
+    texts = {"sentence_good": good, "sentence_bad": bad}
+    labels = {"field": "syntax", "linguistics_term": phenomenon, "UID": paradigm}
+    return json.dumps({**texts, **labels, "pairID": 3}) + "\n"
+
+
+def pair(good: str, bad: str, *, paradigm: str = "p", phenomenon: str = "binding") -> data.MinimalPair:
+    return data.MinimalPair(good=good, bad=bad, phenomenon=phenomenon, paradigm=paradigm, field="syntax")
+
+
+class TestReader:
+    def test_records(self, tmp_path: Path) -> None:
+        path = tmp_path / "p.jsonl"
+        path.write_text("\ufeff" + record("A b.", "A c.") + "\n" + record("D é.", "D."), encoding="utf-8")
+        first, second = data.read_minimal_pairs(path)
+        assert first == data.MinimalPair(
+            good="A b.",
+            bad="A c.",
+            phenomenon="binding",
+            paradigm="p",
+            field="syntax",
+            where=f"{path}:1",
+        )
+        assert (second.good, second.where) == ("D é.", f"{path}:3")
+
+    def test_a_folder_is_read_by_name(self, tmp_path: Path) -> None:
+        (tmp_path / "b.jsonl").write_text(record("B.", "b."), encoding="utf-8")
+        (tmp_path / "a.jsonl").write_text(record("A.", "a."), encoding="utf-8")
+        (tmp_path / "README.md").write_text("no pairs", encoding="utf-8")
+        assert [found.good for found in data.read_minimal_pairs(tmp_path)] == ["A.", "B."]
+
+    @pytest.mark.parametrize(
+        ("line", "expected"),
+        [
+            ("good bad\n", "a JSON object is expected, found text that is no JSON"),
+            ("[" * 100_000 + "\n", "a JSON object is expected, found text that is no JSON"),
+            ("[1]\n", "a JSON object is expected, found list"),
+            ("{}\n", "key 'sentence_good' is expected, found no keys"),
+            (record("A.", "B.").replace("UID", "uid"), "key 'UID' is expected, found sentence_good, "),
+            (record("A.", " "), "a text that is not empty is expected as 'sentence_bad', found ' '"),
+            (
+                record("A.", "B.").replace('"p"', "7"),
+                "a text that is not empty is expected as 'UID', found 7",
+            ),
+            (record("A\ud800.", "B."), "Unicode text is expected as 'sentence_good'"),
+        ],
+    )
+    def test_malformed_line(self, tmp_path: Path, line: str, expected: str) -> None:
+        path = tmp_path / "p.jsonl"
+        path.write_text(record("A b.", "A c.") + line, encoding="utf-8")
+        with pytest.raises(data.DataError) as caught:
+            list(data.read_minimal_pairs(path))
+        assert str(caught.value).startswith(f"{path}:2: {expected}")
+        assert "\n" not in str(caught.value)
+
+    def test_not_utf8(self, tmp_path: Path) -> None:
+        path = tmp_path / "p.jsonl"
+        path.write_bytes(b'{"sentence_good": "\xff"}\n')
+        with pytest.raises(data.DataError, match=r"p\.jsonl:1: UTF-8 text is expected"):
+            list(data.read_minimal_pairs(path))
+
+    def test_nothing_to_read(self, tmp_path: Path) -> None:
+        with pytest.raises(data.InputError, match=r"a folder with \.jsonl files is expected"):
+            data.read_minimal_pairs(tmp_path)
+        with pytest.raises(data.InputError, match="a file is expected, there is none"):
+            data.read_minimal_pairs(tmp_path / "p.jsonl")
+        (tmp_path / "p.jsonl").write_text("\n", encoding="utf-8")
+        with pytest.raises(data.DataError, match="no minimal pairs"):
+            list(data.read_minimal_pairs(tmp_path))
+
+    @pytest.mark.skipif("PROBE_DATA" not in os.environ, reason="PROBE_DATA is not set")
+    def test_blimp(self) -> None:
+        pairs = list(data.read_minimal_pairs(Path(os.environ["PROBE_DATA"]) / "blimp"))
+        assert set(Counter(found.paradigm for found in pairs).values()) == {1_000}
+        assert len({found.paradigm for found in pairs}) == 67
+        right = [analyses.ScoredPair(pair=found, good=1.0, bad=0.0) for found in first_pairs(iter(pairs), 2)]
+        found = analyses.evaluate_pairs(
+            right, model="m", data="blimp", version="1", score="original", resamples=2
+        )
+        # The phenomena of the paper's table, with their numbers of paradigms.
+        assert {row.name: row.score.n // 2 for row in found.phenomena} == {
+            "anaphor_agreement": 2,
+            "argument_structure": 9,
+            "binding": 7,
+            "control_raising": 5,
+            "determiner_noun_agreement": 8,
+            "ellipsis": 2,
+            "filler_gap_dependency": 7,
+            "irregular_forms": 2,
+            "island_effects": 8,
+            "npi_licensing": 7,
+            "quantifiers": 4,
+            "subject_verb_agreement": 6,
+        }
+
+
+def plain_loop(p: probe.Probe, text: str, *, within_word: bool) -> float:
+    """Pseudo-log-likelihood, one piece at a time, with the whole model and no batches."""
+    ids = p.tokenizer(text, return_tensors="pt")["input_ids"][0]
+    pieces = p.tokenizer.convert_ids_to_tokens(ids.tolist())
+    total = 0.0
+    for position, true in enumerate(ids.tolist()):
+        if true in (p.tokenizer.cls_token_id, p.tokenizer.sep_token_id):
+            continue
+        masked = ids.clone()
+        masked[position] = p.tokenizer.mask_token_id
+        for later in range(position + 1, len(ids) if within_word else 0):
+            if not pieces[later].startswith("##"):
+                break
+            masked[later] = p.tokenizer.mask_token_id
+        with torch.inference_mode():
+            logits = p.model(input_ids=masked[None]).logits[0, position]
+        total += float(logits.log_softmax(-1)[true])
+    return total
+
+
+class TestPseudoLogLikelihood:
+    @pytest.mark.parametrize("architecture", ARCHITECTURES)
+    def test_is_that_of_a_plain_loop(self, load: Load, architecture: str) -> None:
+        for dtype, tolerance in (("float32", 1e-4), ("float64", 1e-10)):
+            p = load(architecture, dtype)
+            expected = [plain_loop(p, text, within_word=False) for text in TEXTS]
+            assert analyses.pseudo_log_likelihoods(p, TEXTS) == pytest.approx(expected, rel=tolerance)
+
+    def test_within_word(self, load: Load) -> None:
+        p = load("bert")
+        expected = [plain_loop(p, text, within_word=True) for text in TEXTS]
+        found = analyses.pseudo_log_likelihoods(p, TEXTS, score="within-word")
+        assert found == pytest.approx(expected, rel=1e-10)
+        assert found != pytest.approx(analyses.pseudo_log_likelihoods(p, TEXTS), rel=1e-3)
+
+    @pytest.mark.parametrize("score", ["original", "within-word"])
+    def test_batches_make_no_difference(self, load: Load, score: str) -> None:
+        p = load("bert")
+        one = analyses.pseudo_log_likelihoods(p, TEXTS, score=score, batch_tokens=1)  # type: ignore[arg-type]
+        for tokens in (100, 100_000):
+            many = analyses.pseudo_log_likelihoods(p, TEXTS, score=score, batch_tokens=tokens)  # type: ignore[arg-type]
+            assert many == pytest.approx(one, rel=1e-12)
+        alone = [analyses.pseudo_log_likelihoods(p, [text], score=score)[0] for text in TEXTS]  # type: ignore[arg-type]
+        assert alone == pytest.approx(one, rel=1e-12)
+
+    def test_what_is_equal_runs_once(self, load: Load) -> None:
+        p = load("bert")
+        passes: list[int] = []
+        # Words of one piece each: the first word differs, and the copies that mask it are equal.
+        good, bad = "a b c", "d b c"
+        assert [len(p.tokenizer(text)["input_ids"]) for text in (good, bad)] == [5, 5]
+        values = analyses.pseudo_log_likelihoods(p, [good, bad, good], on_passes=passes.append)
+        assert sum(passes) == 3 + 3 - 1
+        assert values[0] == values[2] != values[1]
+
+    def test_special_tokens_in_a_sentence_are_text(self, load: Load) -> None:
+        p = load("bert")
+        spelled, plain = analyses.pseudo_log_likelihoods(p, ["a [MASK] b", "a b"])
+        assert isinstance(spelled, float) and isinstance(plain, float)
+        assert spelled < plain
+
+    def test_sentences_that_cannot_be_scored(self, load: Load) -> None:
+        p = load("bert")
+        fine, empty, long = analyses.pseudo_log_likelihoods(p, ["a b", " ", "a " * 31])
+        assert isinstance(fine, float)
+        assert isinstance(empty, probe.SentenceError) and "no pieces" in str(empty)
+        assert isinstance(long, probe.SentenceError) and "33 pieces" in str(long)
+        assert isinstance(analyses.pseudo_log_likelihoods(p, ["a " * 30])[0], float)
+        (mask,) = analyses.pseudo_log_likelihoods(load("xlm_roberta"), ["a <mask> b"])
+        assert isinstance(mask, probe.SentenceError) and "special token" in str(mask)
+
+    def test_no_sentences(self, load: Load) -> None:
+        assert analyses.pseudo_log_likelihoods(load("bert"), []) == []
+
+    def test_wrong_use(self, load: Load) -> None:
+        with pytest.raises(probe.ModelError, match="no masked-LM head"):
+            analyses.pseudo_log_likelihoods(load("bert_without_head"), ["a b"])
+        with pytest.raises(ValueError, match="a score among original, within-word, found 'l2r'"):
+            analyses.pseudo_log_likelihoods(load("bert"), ["a b"], score="l2r")  # type: ignore[arg-type]
+
+
+def outcomes(
+    right: int, wrong: int, tied: int, *, paradigm: str, phenomenon: str
+) -> list[analyses.PairOutcome]:
+    """Scored pairs of one paradigm."""
+    values = [(-1.0, -2.0)] * right + [(-2.0, -1.0)] * wrong + [(-1.0, -1.0)] * tied
+    made = pair("A.", "B.", paradigm=paradigm, phenomenon=phenomenon)
+    return [analyses.ScoredPair(pair=made, good=good, bad=bad) for good, bad in values]
+
+
+class TestAccuracy:
+    def evaluate(self, scored: list[analyses.PairOutcome], model: str = "m") -> analyses.PairEvaluation:
+        return analyses.evaluate_pairs(scored, model=model, data="d", version="1", score="original", seed=3)
+
+    def test_means_over_paradigms(self) -> None:
+        found = self.evaluate(
+            [
+                *outcomes(3, 1, 0, paradigm="p", phenomenon="argument_structure"),
+                *outcomes(1, 0, 1, paradigm="q", phenomenon="s-selection"),
+                *outcomes(0, 8, 0, paradigm="r", phenomenon="binding"),
+                analyses.SkippedPair(pair=pair("A.", "B."), reason="no"),
+            ]
+        )
+        assert [(row.level, row.name, row.score.value, row.score.n, row.ties) for row in found.rows] == [
+            ("phenomenon", "argument_structure", 62.5, 6, 1),
+            ("paradigm", "p", 75.0, 4, 0),
+            ("paradigm", "q", 50.0, 2, 1),
+            ("phenomenon", "binding", 0.0, 8, 0),
+            ("paradigm", "r", 0.0, 8, 0),
+            ("overall", "overall", pytest.approx(125 / 3), 14, 1),
+        ]
+        assert found.skipped == 1
+        # Intervals are those of the weighted bootstrap, and a point where all pairs are wrong.
+        weights = [1 / 4] * 4 + [1 / 2] * 2
+        expected = analyses.bootstrap(np.array([1, 1, 1, 0, 1, 0]) * weights, weights, seed=3)
+        interval = found.phenomena[0].score.interval
+        assert (interval.low, interval.high) == (100 * expected.low, 100 * expected.high)
+        assert found.paradigms[-1].score.interval == analyses.Interval(0.0, 0.0)
+
+    def test_line_and_table(self) -> None:
+        scored = outcomes(3, 1, 0, paradigm="p", phenomenon="binding")
+        found = self.evaluate(scored)
+        assert str(found).startswith("accuracy = 75.0 [")
+        assert "| n:4 | v1 | protocol:pll-original | model:m | bs:1000 seed:3" in str(found)
+        header, *lines = analyses.pair_table([self.evaluate(scored, "blank"), found]).splitlines()
+        assert header.split() == "blank [95% interval] m [95% interval] pairs ties chance".split()
+        assert [line.split()[0] for line in lines] == ["binding", "p", "overall"]
+        assert all(line.split()[-3:] == ["4", "0", "50.0"] for line in lines)
+        other = self.evaluate(outcomes(1, 0, 0, paradigm="q", phenomenon="binding"))
+        with pytest.raises(ValueError, match="of the same paradigms"):
+            analyses.pair_table([found, other])
+
+    def test_the_digest_is_of_the_pairs(self) -> None:
+        scored = outcomes(1, 0, 0, paradigm="p", phenomenon="binding")
+        other = [analyses.ScoredPair(pair=pair("A.", "C."), good=-1.0, bad=-2.0)]
+        digests = {self.evaluate(list(found)).signature.digest for found in (scored, scored, other)}
+        assert len(digests) == 2
+
+    def test_nothing_scored(self) -> None:
+        with pytest.raises(ValueError, match="at least one pair"):
+            self.evaluate([analyses.SkippedPair(pair=pair("A.", "B."), reason="no")])
+
+    def test_pairs_of_a_paradigm_come_out_together(self, load: Load) -> None:
+        p = load("bert")
+        pairs = [
+            pair("a b", "b b", paradigm="p"),
+            pair("c", "a " * 40, paradigm="q"),
+            pair("c c", "c c", paradigm="p"),
+        ]
+        first, second, third = analyses.score_pairs(p, pairs)
+        assert isinstance(first, analyses.ScoredPair) and isinstance(second, analyses.ScoredPair)
+        # The batches have other shapes, for which a processor may sum in another order.
+        alone = analyses.pseudo_log_likelihoods(p, ["a b", "b b"])
+        assert (first.good, first.bad) == pytest.approx(tuple(alone), rel=1e-5)
+        assert second.tied and not second.correct
+        assert isinstance(third, analyses.SkippedPair) and "window" in third.reason
+
+    def test_limit_is_of_each_paradigm(self) -> None:
+        pairs = [pair(str(i), "x", paradigm="pq"[i % 2]) for i in range(6)]
+        assert [found.good for found in first_pairs(pairs, 2)] == ["0", "1", "2", "3"]
+        assert first_pairs(pairs, None) == pairs
+
+
+class TestCommand:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "pairs"
+        folder.mkdir()
+        one = record("The cat sleeps.", "The cat sleep.") + record(
+            "Rivers carry sand.", "Rivers carries sand."
+        )
+        two = record("She likes herself.", "She likes himself.", paradigm="q", phenomenon="anaphor")
+        (folder / "p.jsonl").write_text(one, encoding="utf-8")
+        (folder / "q.jsonl").write_text(two + record("Same.", "Same.", paradigm="q", phenomenon="anaphor"))
+        return folder
+
+    @pytest.fixture
+    def run(
+        self, folder: Path, model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]
+    ) -> Callable[..., tuple[object, str, str]]:
+        def call(*args: object) -> tuple[object, str, str]:
+            model = str(model_folder("bert"))
+            capsys.readouterr()
+            options = ["--data", str(folder), "--model", model, "--device", "cpu", *map(str, args)]
+            try:
+                code: object = minimal_pairs.main(options)
+            except SystemExit as ended:
+                code = ended.code
+            written = capsys.readouterr()
+            return code, written.out, written.err
+
+        return call
+
+    def test_table(self, run: Callable[..., tuple[object, str, str]]) -> None:
+        code, out, err = run()
+        assert (code, err) == (0, "")
+        lines = out.splitlines()
+        assert "random weights" in lines[0]
+        assert [line.split()[0] for line in lines[1:6]] == ["anaphor", "q", "binding", "p", "overall"]
+        assert "| pairs@" in lines[7] and "n:4" in lines[7] and "dtype:float32" in lines[7]
+        assert lines[8] == "1 ties, counted as wrong; 0 pairs skipped"
+
+    def test_json_has_what_the_functions_give(
+        self, run: Callable[..., tuple[object, str, str]], folder: Path, load: Load
+    ) -> None:
+        code, out, _ = run("--format", "json", "--score", "within-word", "--no-random-model")
+        assert code == 0
+        document = json.loads(out)
+        (found,) = document["evaluations"]
+        pairs = data.read_minimal_pairs(folder)
+        scored = list(analyses.score_pairs(load("bert", "float32"), pairs, score="within-word"))
+        right = [isinstance(one, analyses.ScoredPair) and one.correct for one in scored]
+        expected = {"p": 50.0 * sum(right[:2]), "q": 50.0 * sum(right[2:])}
+        rows = {row["name"]: row for row in found["accuracies"]}
+        assert {name: rows[name]["accuracy"] for name in expected} == expected
+        assert rows["overall"]["accuracy"] == sum(expected.values()) / 2
+        assert (rows["overall"]["ties"], found["skipped"], document["skipped"]) == (1, 0, [])
+        assert found["signature"]["protocol"] == "pll-within-word"
+
+    def test_csv_to_a_file(self, run: Callable[..., tuple[object, str, str]], tmp_path: Path) -> None:
+        target = tmp_path / "out.csv"
+        assert run("--output", target, "--limit", 1)[:2] == (0, "")
+        rows = list(csv.DictReader(StringIO(target.read_text(encoding="utf-8"))))
+        assert len(rows) == 2 * 5
+        overall = [row for row in rows if row["level"] == "overall"]
+        assert [row["pairs"] for row in overall] == ["2", "2"]
+        assert all(0 <= float(row["low"]) <= float(row["accuracy"]) <= float(row["high"]) for row in rows)
+
+    def test_skipped_pairs_are_named(self, run: Callable[..., tuple[object, str, str]], folder: Path) -> None:
+        with (folder / "p.jsonl").open("a", encoding="utf-8") as file:
+            file.write(record("a " * 40, "a b"))
+        code, out, err = run("--no-random-model")
+        assert code == 0
+        assert (
+            err == f"{folder / 'p.jsonl'}:3: pair skipped: 42 pieces are more than the model's window of 32\n"
+        )
+        assert out.endswith("1 pairs skipped\n")
+        assert run("--strict", "--no-random-model")[0] == 1
+
+    def test_errors(self, run: Callable[..., tuple[object, str, str]], folder: Path, tmp_path: Path) -> None:
+        def refused(code: int, message: str, *args: object) -> None:
+            found = run(*args)
+            assert found[:2] == (code, "")
+            assert found[2].startswith("minimal-pairs: error: ") and message in found[2]
+            assert found[2].count("\n") == 1
+
+        refused(2, "there is none of this name", "--data", tmp_path / "none")
+        refused(2, "a whole number above 0", "--limit", 0)
+        refused(2, "invalid choice: 'l2r'", "--score", "l2r")
+        refused(2, "no such model directory", "--model", tmp_path / "none")
+        refused(2, "a whole number from 0", "--seed", -1)
+        refused(2, "cannot be written", "--output", tmp_path / "none" / "out.csv")
+        (folder / "q.jsonl").write_text("{\n", encoding="utf-8")
+        refused(1, "q.jsonl:1: a JSON object is expected")
+        (folder / "q.jsonl").unlink()
+        (folder / "p.jsonl").write_text(record("a " * 40, "a b"), encoding="utf-8")
+        refused(1, "at least one pair", "--no-random-model")

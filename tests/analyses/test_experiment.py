@@ -1,0 +1,223 @@
+"""What the commands of the paper's tables share, and the published figures."""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import probe
+from analyses import Interval, paired_bootstrap, published
+from analyses.options import add_options, emit, load_models, load_sources
+from analyses.scores.paired import Counted, paired_note
+from analyses.tables.table import FORMATS, SUFFIXES, Cell, Row, Table
+from analyses.trees.variants import Variant, matrices, random_weights, variants
+from probe import OptionError, Probe, SentenceError
+from probe.command_line import Parser, UsageError, exit_code
+from probe.options import Best
+from probe.store import Store, StoreError
+from tests.conftest import ModelFolder
+from tests.tiny import SENTENCES
+
+WORDS = [sentence.split()[:6] for sentence in SENTENCES[:3]]
+TABLE = Table(
+    title="Scores",
+    columns=("UAS",),
+    rows=(
+        Row(name="paper", kind="published", cells=(Cell(41.7),)),
+        Row(name="bert", kind="model", cells=(Cell(40.0, Interval(39.0, 41.0)),), signatures=("toy | n:3",)),
+    ),
+)
+
+
+def options(*args: object) -> argparse.Namespace:
+    """Parsed options, on the CPU in float32."""
+    parser = Parser(prog="experiment")
+    add_options(parser, metrics=("dist", "prob"))
+    return parser.parse_args(["--device", "cpu", "--dtype", "float32", "--quiet", *map(str, args)])
+
+
+@pytest.fixture(scope="module")
+def model(model_folder: ModelFolder) -> Probe:
+    """A tiny BERT whose makers chose layer 2 and the first piece."""
+    loaded = probe.load(model_folder("bert"), device="cpu", dtype="float32")
+    loaded.best = Best(2, "first")
+    return loaded
+
+
+def test_best_is_resolved_metric_by_metric(model: Probe) -> None:
+    assert variants(model, options()) == (
+        Variant("dist", 2, "first", "pair"),
+        Variant("prob", 3, "mean", "pair"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "count"),
+    [
+        (["--metrics", "dist", "--layers", "all"], 4),
+        (["--metrics", "dist", "--layers", "0", "-1", "3"], 2),
+        (["--metrics", "dist", "kl", "--pools", "state", "max"], 3),
+        (["--metrics", "cos", "--perturb", "pair", "single"], 2),
+        (["--metrics", "cos", "cos", "--pools", "best", "first"], 1),
+    ],
+    ids=str,
+)
+def test_every_defined_combination_is_there_once(model: Probe, args: list[str], count: int) -> None:
+    found = variants(model, options(*args))
+    assert len(found) == len(set(found)) == count
+
+
+def test_layers_refused(model: Probe) -> None:
+    with pytest.raises(UsageError, match="all and best stand alone"):
+        variants(model, options("--layers", "all", "1"))
+    with pytest.raises(OptionError, match=r"layers 0 \(embeddings\) to 3"):
+        variants(model, options("--layers", "9"))
+
+
+def test_names_of_variants() -> None:
+    assert str(Variant("dist", 12, "mean", "pair")) == "dist, layer 12, mean"
+    assert str(Variant("cos", 0, "max", "single")) == "cos, layer 0, max, single"
+
+
+def test_matrices_are_those_of_the_model(model: Probe) -> None:
+    args = options("--perturb", "pair", "single")
+    chosen = variants(model, args)
+    found = list(matrices(model, [*WORDS, ["word"] * 60], chosen, args, label=""))
+    assert isinstance(found[-1], SentenceError)
+    for words, row in zip(WORDS, found, strict=False):
+        assert not isinstance(row, SentenceError)
+        for variant, matrix in zip(chosen, row, strict=True):
+            alone = model.impact(
+                words,
+                metric=variant.metric,
+                layer=variant.layer,
+                pool=variant.pool,
+                perturb=variant.perturb,
+            )
+            np.testing.assert_allclose(matrix.values, alone.values, atol=1e-5)
+            assert matrix.units == tuple(words)
+
+
+def test_overflown_impacts_are_a_failure(model: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    args = options("--metrics", "dist")
+    (good,) = model.impact_many(WORDS[:1], metric=["dist"], layer=[2], pool=["first"], perturb=["pair"])
+    next(iter(good)).values[0, 1] = np.inf  # type: ignore[arg-type]
+    monkeypatch.setattr(model, "impact_many", lambda *args, **kwargs: iter([good]))
+    (found,) = matrices(model, WORDS[:1], variants(model, args), args, label="")
+    assert isinstance(found, SentenceError)
+    assert "try dtype float32" in str(found)
+
+
+def test_models_are_loaded_and_randomised(model_folder: ModelFolder, tmp_path: Path) -> None:
+    args = options(
+        "--model", model_folder("bert"), model_folder("roberta"), "--seeds", 2, "--out", tmp_path / "o"
+    )
+    models = load_models(args)
+    assert [each.name for each in models] == list(args.model)
+    assert (tmp_path / "o").is_dir()
+    blanks = list(random_weights(models[0], args))
+    assert len(blanks) == 2
+    first, second = (blank.impact(WORDS[0]).values for blank in blanks)
+    assert not np.allclose(first, second)
+    assert not list(random_weights(models[0], options("--seeds", 0)))
+    with pytest.raises(UsageError, match="each model once"):
+        load_models(options("--model", "bert", "bert"))
+
+
+def test_stored_matrices_stand_in_for_the_model(model: Probe, tmp_path: Path) -> None:
+    Store.fill(tmp_path, model, WORDS, metric=["dist"], layer=[1, 2], pool=["first"])
+    args = options("--matrices", tmp_path, "--layers", "1")
+    (store,) = load_sources(args)
+    chosen = variants(store, args)
+    assert chosen == (Variant("dist", 1, "first", "pair"),)
+    for words, row in zip(WORDS, matrices(store, WORDS, chosen, args, label=""), strict=True):
+        assert not isinstance(row, SentenceError)
+        np.testing.assert_allclose(
+            row[0].values, model.impact(words, layer=1, pool="first").values, atol=1e-5
+        )
+    assert not list(random_weights(store, args))
+    with pytest.raises(StoreError, match="sentence 1 differs"):
+        list(matrices(store, WORDS[1:], chosen, args, label=""))
+    with pytest.raises(UsageError, match="--model does not go with --matrices"):
+        load_sources(options("--matrices", tmp_path, "--model", "bert"))
+    with pytest.raises(UsageError, match="are of float32"):
+        load_sources(options("--matrices", tmp_path, "--dtype", "float16"))
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    args = options("--out", tmp_path / "file")
+    assert exit_code("command", lambda: len(load_models(args))) == 2
+    assert capsys.readouterr().err == f"command: error: {tmp_path / 'file'}: File exists\n"
+
+
+def test_paired_note_takes_the_strongest_baseline() -> None:
+    total = [4, 4, 4, 4]
+    row = Counted(name="bert", correct=[4, 3, 2, 4], total=total)
+    weak = Counted(name="left", correct=[0, 0, 0, 1], total=total)
+    # Ten random trees: 50% of the arcs, which is more than the other baseline has.
+    strong = Counted(name="random", correct=[20, 20, 10, 30], total=[40] * 4)
+    result = paired_bootstrap(row.correct, [2, 2, 1, 3], total, seed=5)
+    expected = (
+        f"UAS +31.2 [{100 * result.interval.low:+.1f}, {100 * result.interval.high:+.1f}] to random "
+        f"(p = {result.p_value:.3f})"
+    )
+    assert paired_note("UAS", row, [weak, strong], seed=5) == expected
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_emit_prints_every_format(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    emit([("one", TABLE), ("two", TABLE)], options("--format", form))
+    printed = capsys.readouterr().out
+    assert printed.count("41.7") == 2
+    assert printed.count("bert | toy | n:3\n") == (2 if form == "table" else 0)
+    if form == "json":
+        assert [each["title"] for each in json.loads(printed)] == ["Scores", "Scores"]
+
+
+def test_emit_writes_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    emit([("one", TABLE), ("two", TABLE)], options("--out", tmp_path))
+    names = {f"{stem}.{suffix}" for stem in ("one", "two") for suffix in SUFFIXES.values()}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert capsys.readouterr().out.startswith("Scores\n")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["--seeds", "-1"], ["--layers", "top"], ["--metrics", "dits"], ["--limit", "0"], ["--format", "xml"]],
+)
+def test_wrong_options_are_one_line(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        options(*args)
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("experiment: error: ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "rows"),
+    [
+        (published.TABLE1, 2, 6),
+        (published.TABLE2, 3, 2),
+        (published.TABLE3, 7, 9),
+        (published.TABLE4, 5, 5),
+    ],
+)
+def test_published_tables(table: Table, columns: int, rows: int) -> None:
+    assert (len(table.columns), len(table.rows)) == (columns, rows)
+    assert {row.kind for row in table.rows} == {"published"}
+    assert not any(cell.interval for row in table.rows for cell in row.cells if cell)
+
+
+def test_published_dependency_rows() -> None:
+    def values(rows: tuple[Row, ...]) -> dict[str, list[float | None]]:
+        return {row.name: [cell.value if cell else None for cell in row.cells] for row in rows}
+
+    pud = values(published.dependency_rows("PUD"))
+    assert pud["Eisner+Dist"] == [41.7, 52.1, 69.6]
+    assert pud["Left-chain"] == [10.7, None, None]
+    wsj = values(published.dependency_rows("WSJ10-U"))
+    assert wsj["Eisner+Dist"] == [58.6, None, None]
+    assert list(wsj) == list(pud)

@@ -1,0 +1,392 @@
+"""The command line: what goes in, what comes out, and in which form."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import probe
+from analyses import decode, evaluate
+from analyses.trees.protocols import BASELINES, DECODERS
+from data import check_tree, load_sample, parse_conllu
+from probe.metrics import METRICS
+from probe.options import PERTURBS, POOLS
+from tests.command import GOLD, RICH, Done, conllu, parse
+from tests.conftest import ModelFolder
+
+ROOT = Path(__file__).parents[2]
+TOO_LONG = "a " * 60
+Parse = Callable[..., Done]
+
+
+@pytest.fixture
+def run(model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]) -> Parse:
+    """Run the command with a tiny BERT, whose window is 32 pieces."""
+    return lambda *args: parse(capsys, "--model", model_folder("bert"), *args)
+
+
+@pytest.fixture
+def gold(tmp_path: Path) -> Path:
+    """Three short sentences with gold heads."""
+    path = tmp_path / "gold.conllu"
+    path.write_text(GOLD, encoding="utf-8")
+    return path
+
+
+def heads_of(text: str) -> list[tuple[int, ...] | None]:
+    """Heads in CoNLL-U output."""
+    return [sentence.heads for sentence in parse_conllu(text.splitlines(), name="output")]
+
+
+# --- input
+
+
+def test_sentences_as_arguments(run: Parse) -> None:
+    done = run("The cat sat .", "Rivers carry sand .")
+    assert done.code == 0
+    assert re.findall("^# (.*)$", done.out, re.M) == ["1", "2"]
+    assert re.findall(r"^(\d) (\w+|\.)", done.out, re.M)[:4] == [
+        ("1", "The"),
+        ("2", "cat"),
+        ("3", "sat"),
+        ("4", "."),
+    ]
+    assert done.out.count("ROOT") == 2
+    assert re.fullmatch(r"2 sentences parsed in \d+\.\d s\n", done.err)
+
+
+def test_a_line_end_within_an_argument_ends_a_sentence(run: Parse) -> None:
+    assert run("A cat\nsat .").out == run("A cat", "sat .").out
+
+
+def test_text_file(run: Parse, tmp_path: Path) -> None:
+    path = tmp_path / "in.txt"
+    path.write_text("The cat sat .\n\nRivers carry sand .\n", encoding="utf-8")
+    assert run("--input", path).out == run("The cat sat .", "Rivers carry sand .").out
+
+
+@pytest.mark.parametrize(
+    "text", ["The cat sat .\nRivers carry sand .\n", GOLD, RICH, "\ufeff" + RICH, "\n" + RICH]
+)
+def test_standard_input_of_both_kinds(text: str, run: Parse, tmp_path: Path, monkeypatch: Any) -> None:
+    path = tmp_path / ("in.conllu" if "\t" in text else "in.txt")
+    path.write_text(text, encoding="utf-8")
+    expected = run("--input", path, "--format", "conllu")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    found = run("--input", "-", "--format", "conllu")
+    assert (found.code, found.out) == (0, expected.out)
+
+
+def test_nothing_parses_the_sample(run: Parse) -> None:
+    done = run("--limit", "3", "--format", "conllu")
+    found = list(parse_conllu(done.out.splitlines(), name="output"))
+    assert [(s.id, s.words) for s in found] == [(s.id, s.words) for s in load_sample()[:3]]
+
+
+def test_limit_takes_the_first(run: Parse, gold: Path) -> None:
+    whole = run("--input", gold, "--format", "conllu").out
+    first = run("--input", gold, "--format", "conllu", "--limit", "2").out
+    assert whole.startswith(first) and len(heads_of(first)) == 2
+    assert run("--input", gold, "--format", "conllu", "--limit", "99").out == whole
+
+
+# --- trees
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(["--metric", metric] for metric in METRICS),
+        *(["--pool", pool] for pool in POOLS),
+        *(["--perturb", perturb] for perturb in PERTURBS),
+        *(["--decoder", decoder] for decoder in DECODERS + BASELINES),
+        *(["--decoder", decoder, "--root", "gold"] for decoder in ("eisner", "cle")),
+        ["--layer", "0"],
+        ["--layer", "-2", "--metric", "cos", "--pool", "max", "--perturb", "single", "--decoder", "cle"],
+    ],
+    ids=" ".join,
+)
+def test_every_option_gives_a_tree(options: list[str], run: Parse, gold: Path) -> None:
+    done = run("--input", gold, "--format", "conllu", *options)
+    assert done.code == 0
+    sentences = list(parse_conllu(done.out.splitlines(), name="output"))
+    assert len(sentences) == 3
+    for sentence, source in zip(sentences, parse_conllu(GOLD.splitlines(), name="gold"), strict=True):
+        check_tree(sentence)
+        assert sentence.heads is not None and source.heads is not None
+        if "gold" in options:
+            assert sentence.heads.index(0) == source.heads.index(0)
+
+
+def test_conllu_has_one_root_where_the_published_protocol_leaves_several(run: Parse, gold: Path) -> None:
+    for decoder in ("left-chain", "right-chain", "eisner"):
+        done = run("--input", gold, "--format", "conllu", "--decoder", decoder, "--protocol", "wu2020")
+        for sentence in parse_conllu(done.out.splitlines(), name="output"):
+            check_tree(sentence)
+
+
+@pytest.mark.parametrize("protocol", ["fair", "wu2020"])
+@pytest.mark.parametrize("decoder", ["eisner", "cle"])
+def test_trees_are_those_of_the_library(
+    decoder: Any, protocol: Any, run: Parse, gold: Path, model_folder: ModelFolder
+) -> None:
+    options = {"metric": "cos", "layer": 2, "pool": "max", "perturb": "single"}
+    flags = [part for key, value in options.items() for part in (f"--{key}", str(value))]
+    done = run("--input", gold, "--format", "json", "--decoder", decoder, "--protocol", protocol, *flags)
+    sentences = list(parse_conllu(GOLD.splitlines(), name="gold"))
+    loaded: Any = probe.load(model_folder("bert"), device="cpu", dtype="float32")
+    roots = [s.heads.index(0) + 1 for s in sentences if s.heads] if protocol == "wu2020" else None
+    matrices = loaded.impact_many([s.words for s in sentences], **options)
+    expected = decode(matrices, protocol=protocol, decoder=decoder, roots=roots)
+    assert [s["heads"] for s in json.loads(done.out)["sentences"]] == [heads.tolist() for heads in expected]
+
+
+def test_batches_change_no_tree(run: Parse) -> None:
+    small = run("--limit", "20", "--format", "conllu", "--batch-tokens", "1").out
+    assert small == run("--limit", "20", "--format", "conllu", "--batch-tokens", "4096").out
+    assert len(heads_of(small)) > 10
+
+
+@pytest.mark.parametrize("name", ["roberta", "xlm_roberta", "bert_without_head"])
+def test_other_models(name: str, model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    done = parse(capsys, "--model", model_folder(name), "--format", "conllu", "Nobody slept .")
+    assert done.code == 0
+    check_tree(next(parse_conllu(done.out.splitlines(), name="output")))
+
+
+# --- output
+
+
+def test_conllu_keeps_all_but_the_arcs(run: Parse, tmp_path: Path) -> None:
+    (tmp_path / "rich.conllu").write_text(RICH, encoding="utf-8")
+    done = run("--input", tmp_path / "rich.conllu", "--format", "conllu")
+    check_tree(next(parse_conllu(done.out.splitlines(), name="output")))
+    assert done.out.endswith("\n\n")
+    before, after = RICH.splitlines(), done.out.splitlines()
+    assert len(before) == len(after)
+    for old, new in zip(before, after, strict=True):
+        if re.match(r"\d+\t", old):
+            kept = [column for column in range(10) if column not in (6, 7)]
+            assert [old.split("\t")[k] for k in kept] == [new.split("\t")[k] for k in kept]
+            assert new.split("\t")[7] == ("root" if new.split("\t")[6] == "0" else "dep")
+        else:
+            assert old == new
+
+
+def test_conllu_of_text_has_what_ud_requires(run: Parse) -> None:
+    lines = run("10\u00a0000 cats .", "--format", "conllu").out.splitlines()
+    assert lines[:2] == ["# sent_id = 1", "# text = 10 000 cats ."]
+    assert [line.split("\t")[3] for line in lines[2:5]] == ["X", "X", "X"]
+
+
+def test_json_holds_the_whole_run(run: Parse, model_folder: ModelFolder) -> None:
+    done = run("Nobody slept .", TOO_LONG, "--format", "json")
+    found = json.loads(done.out)
+    assert found["version"] == probe.__version__
+    assert (found["protocol"], found["root"], found["evaluation"]) == ("fair", "predicted", [])
+    assert found["settings"] == {
+        "decoder": "eisner",
+        "model": str(model_folder("bert")),
+        "metric": "dist",
+        "layer": 3,
+        "pool": "mean",
+        "perturb": "pair",
+        "adjust": None,
+        "dtype": "float32",
+    }
+    (sentence,) = found["sentences"]
+    assert (sentence["id"], sentence["words"]) == ("1", ["Nobody", "slept", "."])
+    assert sentence["heads"].count(0) == 1
+    (skipped,) = found["skipped"]
+    assert (skipped["id"], skipped["where"]) == ("2", "text:2")
+    assert "more than the model's window of 32" in skipped["reason"]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "form"), [("conllu", "conllu"), ("json", "json"), ("txt", "tree"), ("out", "conllu")]
+)
+def test_the_suffix_of_the_output_chooses_the_form(
+    suffix: str, form: str, run: Parse, tmp_path: Path
+) -> None:
+    path = tmp_path / f"trees.{suffix}"
+    done = run("Nobody slept .", "--output", path)
+    assert (done.code, done.out) == (0, "")
+    assert path.read_text(encoding="utf-8") == run("Nobody slept .", "--format", form).out
+    run("Nobody slept .", "--output", path, "--format", "tree")
+    assert "◄" in path.read_text(encoding="utf-8")
+
+
+def test_matrices_are_those_of_the_sentences(run: Parse, tmp_path: Path, model_folder: ModelFolder) -> None:
+    folder = tmp_path / "new" / "matrices"
+    assert run("Nobody slept .", TOO_LONG, "A cat", "--save-matrices", folder, "--metric", "cos").code == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["000001.safetensors", "000003.safetensors"]
+    saved = probe.ImpactMatrix.load(folder / "000001.safetensors")
+    loaded = probe.load(model_folder("bert"), device="cpu", dtype="float32")
+    fresh = loaded.impact(["Nobody", "slept", "."], metric="cos")
+    assert (saved.units, saved.metric, saved.layer, saved.model) == (fresh.units, "cos", 3, fresh.model)
+    np.testing.assert_allclose(saved.values, fresh.values, atol=1e-5)
+    np.testing.assert_allclose(saved.on_cls, fresh.on_cls, atol=1e-5)
+
+
+# --- skipped sentences and what is said
+
+
+@pytest.mark.parametrize(("strict", "code"), [([], 0), (["--strict"], 1)])
+def test_a_skipped_sentence_is_reported(strict: list[str], code: int, run: Parse) -> None:
+    done = run("Nobody slept .", TOO_LONG, "--format", "conllu", *strict)
+    assert done.code == code
+    assert len(heads_of(done.out)) == 1
+    report, summary = done.err.splitlines()
+    assert report == "text:2: sentence 2 skipped: 62 pieces are more than the model's window of 32"
+    assert re.fullmatch(r"1 sentence parsed, 1 skipped in \d+\.\d s", summary)
+
+
+def test_strict_without_a_skipped_sentence(run: Parse) -> None:
+    assert run("Nobody slept .", "--strict").code == 0
+
+
+def test_quiet(run: Parse, gold: Path) -> None:
+    assert run("Nobody slept .", "--quiet").err == ""
+    assert run("--input", gold, "--evaluate", "--quiet").err == ""
+    assert "skipped" in run(TOO_LONG, "--quiet").err, "a sentence is never left out in silence"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are those of POSIX")
+def test_the_progress_bar_is_for_terminals(model_folder: ModelFolder) -> None:
+    import termios
+
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, 120))
+    command = [sys.executable, "-m", "probe.parse", "--model", str(model_folder("bert")), "--limit", "3"]
+    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=theirs, check=True, timeout=120)
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert re.search(r"parsing .* 38/38 passes, .*pass/s.*left", shown)
+    assert "3/3 sentences" in shown and "3 sentences parsed" in shown
+
+
+# --- scores
+
+
+def rows_of(text: str) -> dict[str, str]:
+    """Rows of the table of scores by name, in their order."""
+    table = text[text.index("UAS [95% interval]") :].split("\n\n")[0].splitlines()[1:]
+    return {re.split("  +", line)[0]: line for line in table}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "root", "punct"), [("fair", "predicted", "unscored"), ("wu2020", "gold", "scored")]
+)
+def test_scores_stand_beside_their_baselines(
+    protocol: str, root: str, punct: str, run: Parse, gold: Path, model_folder: ModelFolder
+) -> None:
+    done = run("--input", gold, "--evaluate", "--protocol", protocol)
+    assert done.code == 0
+    model = str(model_folder("bert"))
+    assert list(rows_of(done.out)) == [*BASELINES, "random weights", model]
+    assert all(
+        len(re.findall(r"\d+\.\d \[\d+\.\d, \d+\.\d\]", row)) == 3 for row in rows_of(done.out).values()
+    )
+    lines = done.out.strip().splitlines()[-3:]
+    signature = (
+        rf"gold@[0-9a-f]{{4}}… \| root:{root} \| punct:{punct} \| n:3 \| v{re.escape(probe.__version__)} \| "
+    )
+    for name, line in zip(("UAS", "UUAS", "NED"), lines, strict=True):
+        assert re.match(
+            rf"{name} = \d+\.\d \[\d+\.\d, \d+\.\d\] \| {signature}protocol:{protocol} \| decoder:eisner",
+            line,
+        )
+        settings = "metric:dist | layer:3 | pool:mean | perturb:pair | dtype:float32 | bs:1000 seed:0"
+        assert f"model:{model} | {settings}" in line
+
+
+def test_scores_are_those_of_the_trees(run: Parse, gold: Path) -> None:
+    found = json.loads(run("--input", gold, "--evaluate", "--format", "json").out)
+    sentences = list(parse_conllu(GOLD.splitlines(), name="gold"))
+    row = evaluate(
+        sentences,
+        [sentence["heads"] for sentence in found["sentences"]],
+        name="again",
+        data="gold",
+        version=probe.__version__,
+        protocol="fair",
+        root="predicted",
+    )
+    model = found["evaluation"][-1]
+    assert model["scores"] == row.as_dict()["scores"]
+    assert model["signature"]["digest"] == row.signature.digest
+    assert [one["name"] for one in found["evaluation"][:-1]] == [*BASELINES, "random weights"]
+
+
+@pytest.mark.parametrize("decoder", ["left-chain", "right-chain", "adjacent"])
+@pytest.mark.parametrize("protocol", ["fair", "wu2020"])
+def test_a_baseline_as_the_decoder_scores_as_its_row(
+    protocol: str, decoder: str, gold: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = parse(
+        capsys,
+        "--decoder",
+        decoder,
+        "--input",
+        gold,
+        "--evaluate",
+        "--protocol",
+        protocol,
+        "--format",
+        "json",
+    )
+    *baselines, own = json.loads(done.out)["evaluation"]
+    assert [row["name"] for row in baselines] == list(BASELINES)
+    assert own["scores"] == next(row["scores"] for row in baselines if row["name"] == decoder)
+
+
+def test_random_weights_can_be_left_out_and_follow_the_seed(run: Parse, gold: Path) -> None:
+    assert "random weights" not in rows_of(run("--input", gold, "--evaluate", "--no-random-model").out)
+    first, again, other = (
+        run("--input", gold, "--evaluate", "--protocol", "wu2020", "--seed", seed).out
+        for seed in ("1", "1", "2")
+    )
+    assert first == again != other
+
+
+def test_scores_leave_conllu_on_standard_output_whole(run: Parse, gold: Path, tmp_path: Path) -> None:
+    done = run("--input", gold, "--evaluate", "--format", "conllu")
+    assert len(heads_of(done.out)) == 3
+    scores = done.err[: done.err.rindex("3 sentences parsed")]
+    assert "UAS [95% interval]" in scores
+    done = run("--input", gold, "--evaluate", "--output", tmp_path / "trees.conllu")
+    assert done.out == scores
+    assert len(heads_of((tmp_path / "trees.conllu").read_text(encoding="utf-8"))) == 3
+
+
+def test_a_skipped_sentence_is_not_scored(run: Parse, tmp_path: Path) -> None:
+    path = tmp_path / "long.conllu"
+    path.write_text(GOLD + conllu((TOO_LONG.strip(), list(range(60)))), encoding="utf-8")
+    assert "| n:3 |" in run("--input", path, "--evaluate").out
+
+
+# --- the embedded model
+
+
+def test_the_embedded_model_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    done = parse(capsys, "The cat sat on the mat .", "--format", "conllu")
+    assert done.code == 0
+    check_tree(next(parse_conllu(done.out.splitlines(), name="output")))
+    assert parse(capsys, "--model", "bert", "The cat sat on the mat .", "--format", "conllu").out == done.out
+
+
+def test_the_embedded_model_parses_the_sample(capsys: pytest.CaptureFixture[str]) -> None:
+    done = parse(capsys, "--strict", "--format", "json")
+    assert done.code == 0
+    found = json.loads(done.out)
+    assert [sentence["id"] for sentence in found["sentences"]] == [sentence.id for sentence in load_sample()]
+    assert found["settings"]["model"] == "bert"

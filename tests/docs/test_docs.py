@@ -1,0 +1,94 @@
+"""Every example in the README and the docs is run, and prints what stands there."""
+
+import argparse
+import doctest
+import re
+import shlex
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "probe" / "embedded" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def examples() -> Iterator[tuple[str, str, str, str]]:
+    """Page, module, arguments and expected output of each console block ``$ python -m MODULE ...``."""
+    for page in PAGES:
+        for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+            command, _, output = block.partition("\n")
+            if found := re.fullmatch(r"\$ python -m (\S+)(.*)", command):
+                yield page.name, found[1], found[2], output
+
+
+def long_commands() -> Iterator[tuple[str, str, str]]:
+    """Page, module and arguments of each indented ``python -m MODULE ...``: those that take data and time."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        for module, arguments in re.findall(r"^    python -m (\S+)(.*)$", text, re.MULTILINE):
+            yield page.name, module, arguments
+
+
+def test_there_are_examples() -> None:
+    assert len(list(examples())) >= 3
+
+
+@pytest.mark.parametrize(("page", "module", "arguments", "expected"), list(examples()))
+def test_console_example(
+    page: str,
+    module: str,
+    arguments: str,
+    expected: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # The model's figures must not depend on whether the processor has bf16.
+    first = ["--dtype", "float32"] if module == "probe.parse" else []
+    assert import_module(module).main([*first, *shlex.split(arguments)]) == 0
+    printed = capsys.readouterr().out
+    assert [line.rstrip() for line in printed.strip().splitlines()] == expected.strip().splitlines()
+
+
+@pytest.mark.parametrize(("page", "module", "arguments"), list(long_commands()))
+def test_options_of_a_long_command(page: str, module: str, arguments: str) -> None:
+    build_parser = getattr(import_module(module), "build_parser", None)
+    if build_parser is not None:
+        assert isinstance(build_parser().parse_args(shlex.split(arguments)), argparse.Namespace)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_fenced_block_is_run(page: Path) -> None:
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    for language, block in fenced:
+        assert language in ("console", "python"), language
+        assert block.startswith("$ python -m " if language == "console" else ">>> "), block
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_examples(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    failed, _ = doctest.testfile(
+        str(page), module_relative=False, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    )
+    assert failed == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_ci_runs_the_second_command_of_the_readme() -> None:
+    commands = [
+        line.strip()
+        for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("    python3 -m venv")
+    ]
+    assert len(commands) == 2
+    assert commands[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()

@@ -1,0 +1,59 @@
+"""The documentation builds as a site without a warning, and the site needs no other server."""
+
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NEEDED = ("mkdocs", "material", "mkdocstrings")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        pytest.skip(f"{', '.join(missing)} not installed: the extra docs")
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_every_page_is_there(site: Path) -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        assert (site / f"{page.stem}.html").is_file()
+    card = (site / "model-card.html").read_text(encoding="utf-8")
+    assert "Model card" in card
+    assert 'href="model-card.html"' in (site / "pretraining.html").read_text(encoding="utf-8")
+
+
+def test_the_api_is_there(site: Path) -> None:
+    api = (site / "api.html").read_text(encoding="utf-8")
+    for name in (
+        "probe.loading.load",
+        "probe.model.Probe.impact",
+        "parsers._eisner.eisner",
+        "data.conllu.to_conllu",
+    ):
+        assert f'id="{name}"' in api
+    assert "<s>" not in api  # a docstring that names this piece without quotes strikes out the rest
+
+
+def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
+    for page in site.glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        loaded = re.findall(r"<(?:script|img|iframe|source|video)\b[^>]*\bsrc=\"?([^\" >]+)", text)
+        loaded += re.findall(r"<link\b(?![^>]*rel=\"?canonical)[^>]*\bhref=\"?([^\" >]+)", text)
+        assert [url for url in loaded if re.match(r"(https?:)?//", url)] == []
+    for style in site.rglob("*.css"):
+        assert not re.search(r"url\(\s*[\"']?(https?:)?//", style.read_text(encoding="utf-8"))

@@ -1,0 +1,376 @@
+"""Loading: directories, the hub and its cache, devices and dtypes, and what is refused."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import probe
+from probe.loading import resolve_device, resolve_dtype
+from probe.options import Best
+from tests.conftest import ModelFolder
+from tests.tiny import MASKED_LMS, WINDOW
+
+ROOT = Path(__file__).parents[2]
+COMMIT = "c0ffee" + 34 * "0"
+WORDS = ["The", "gardener", "slept", "."]
+
+
+def load(folder: Path | str, **options: str) -> probe.Probe:
+    """Load on the CPU in float32, unless told otherwise."""
+    return probe.load(folder, **{"device": "cpu", "dtype": "float32", **options})
+
+
+@pytest.fixture
+def copied(model_folder: ModelFolder, tmp_path: Path) -> Path:
+    """A tiny BERT in a folder that the test may spoil."""
+    return Path(shutil.copytree(model_folder("bert"), tmp_path / "spoilt"))
+
+
+@pytest.mark.parametrize("name", MASKED_LMS)
+def test_every_architecture_has_its_window_and_a_head(name: str, model_folder: ModelFolder) -> None:
+    loaded = load(model_folder(name))
+    assert (loaded.window, loaded.has_head, loaded.n_layers) == (WINDOW, True, 3)
+    assert not loaded.model.training
+    assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
+
+
+def test_a_path_or_its_text(model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = model_folder("roberta")
+    monkeypatch.chdir(folder.parent)
+    found = [
+        load(name).impact(WORDS).values for name in (folder, str(folder), folder.name, f"./{folder.name}")
+    ]
+    assert all(np.array_equal(found[0], values) for values in found)
+
+
+def test_a_byte_level_tokenizer_gets_its_prefix_space(model_folder: ModelFolder) -> None:
+    saved = json.loads((model_folder("modernbert") / "tokenizer.json").read_text(encoding="utf-8"))
+    assert not saved["pre_tokenizer"]["add_prefix_space"]
+    alignment = load(model_folder("modernbert")).align(["the", "the"])
+    pieces = [alignment.ids[alignment.positions[alignment.unit_of == unit]].tolist() for unit in (0, 1)]
+    assert pieces[0] == pieces[1]
+
+
+def test_an_encoder_without_a_head(model_folder: ModelFolder) -> None:
+    loaded = load(model_folder("bert_without_head"))
+    assert not loaded.has_head
+    whole = load(model_folder("bert"))
+    loaded.impact(WORDS, metric=["dist", "cos"])
+    assert whole.has_head
+    with pytest.raises(probe.ModelError, match="has no masked-LM head, which metric kl and prob needs"):
+        loaded.impact(WORDS, metric=["dist", "prob", "kl"])
+
+
+def test_loading_changes_no_setting_of_transformers(model_folder: ModelFolder) -> None:
+    import logging
+
+    from transformers.utils import logging as reports
+
+    before = reports.get_verbosity(), reports.is_progress_bar_enabled()
+    hub_before = logging.getLogger("huggingface_hub").level
+    load(model_folder("bert"))
+    with pytest.raises(probe.ModelError):
+        load(model_folder("gpt2"))
+    assert (reports.get_verbosity(), reports.is_progress_bar_enabled()) == before
+    assert logging.getLogger("huggingface_hub").level == hub_before
+
+
+# --- random weights
+
+
+def test_random_weights_are_those_of_their_seed(model_folder: ModelFolder) -> None:
+    loaded = load(model_folder("bert"))
+    state = torch.get_rng_state()
+    first, again, other = (loaded.with_random_weights(seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), state)
+    values = [one.impact(WORDS).values for one in (loaded, first, again, other)]
+    assert np.array_equal(values[1], values[2])
+    assert not np.allclose(values[0], values[1]) and not np.allclose(values[1], values[3])
+
+
+def test_random_weights_keep_all_but_the_weights(model_folder: ModelFolder) -> None:
+    loaded = load(model_folder("roberta"), dtype="float64")
+    blank = loaded.with_random_weights(seed=3)
+    assert blank.name == f"{loaded.name} (random weights, seed 3)"
+    assert (blank.window, blank.dtype, blank.device) == (loaded.window, loaded.dtype, loaded.device)
+    assert blank.tokenizer is loaded.tokenizer
+    shapes = [{k: v.shape for k, v in one.model.state_dict().items()} for one in (loaded, blank)]
+    assert shapes[0] == shapes[1]
+    assert not blank.model.training
+
+
+# --- devices and dtypes
+
+
+@pytest.mark.parametrize("name", ["float32", "float64", "bfloat16", "float16"])
+def test_a_dtype_by_name(name: str, model_folder: ModelFolder) -> None:
+    loaded = load(model_folder("bert"), dtype=name)
+    assert loaded.dtype == getattr(torch, name)
+    wanted = np.float64 if name == "float64" else np.float32
+    assert loaded.impact(WORDS).values.dtype == wanted
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_auto_takes_bfloat16_only_where_it_is_native(
+    kind: str, native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native and kind == "cpu")
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: native or including_emulation
+    )
+    assert resolve_dtype("auto", torch.device(kind)) == (torch.bfloat16 if native else torch.float32)
+    assert resolve_dtype("auto", torch.device("mps")) == torch.float32
+
+
+@pytest.mark.parametrize("name", ["float", "int8", "", "Tensor"])
+def test_an_unknown_dtype(name: str) -> None:
+    with pytest.raises(probe.OptionError, match=f"unknown dtype '{name}'"):
+        resolve_dtype(name, torch.device("cpu"))
+
+
+def test_devices_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert resolve_device("auto") == resolve_device("cpu") == torch.device("cpu")
+    with pytest.raises(probe.OptionError, match="no device 'cuda' here: there are auto, cpu"):
+        resolve_device("cuda")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert resolve_device("auto") == resolve_device("mps") == torch.device("mps")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve_device("auto") == torch.device("cuda")
+    assert resolve_device("cuda:1") == torch.device("cuda:1")
+    for absent in ("cuda:2", "gpu", ""):
+        with pytest.raises(probe.OptionError, match=f"no device '{absent}' here: there are auto, cuda, "):
+            resolve_device(absent)
+
+
+# --- what is refused
+
+
+def test_a_model_without_a_mask_token_says_which_have_one(model_folder: ModelFolder) -> None:
+    with pytest.raises(probe.ModelError, match=r"gpt2 has no mask token.*BERT, RoBERTa"):
+        load(model_folder("gpt2"))
+
+
+def test_a_directory_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(probe.ModelError, match=r"no config\.json in this directory"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["./none", "/none/such", "a/b/c", "~/none-such"])
+def test_a_path_that_is_none(name: str) -> None:
+    with pytest.raises(probe.ModelError, match="no such model directory"):
+        load(name)
+
+
+def test_an_empty_name() -> None:
+    with pytest.raises(probe.ModelError, match="the name of a model is expected"):
+        load("")
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("model.safetensors", "cut"),
+        ("model.safetensors", b""),
+        ("model.safetensors", None),
+        ("config.json", b"{"),
+        ("config.json", b"{}"),
+        ("tokenizer.json", b"{"),
+    ],
+)
+def test_a_spoilt_file_is_a_model_error_of_one_line(copied: Path, file: str, content: Any) -> None:
+    path = copied / file
+    whole = path.read_bytes()
+    path.unlink()
+    if content is not None:
+        path.write_bytes(whole[: len(whole) // 2] if content == "cut" else content)
+    with pytest.raises(probe.ModelError, match="a file is missing or damaged") as caught:
+        load(copied)
+    assert str(caught.value).startswith(f"{copied}: ") and "\n" not in str(caught.value)
+
+
+def test_weights_that_lack_a_layer(copied: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(copied / "model.safetensors")
+    kept = {name: tensor for name, tensor in weights.items() if ".layer.1." not in name}
+    save_file(kept, copied / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(
+        probe.ModelError, match=r"its weights lack bert\.encoder\.layer\.1\..* the file is incomplete"
+    ):
+        load(copied)
+
+
+def test_a_tokenizer_without_its_vocabulary(copied: Path) -> None:
+    (copied / "tokenizer.json").unlink()
+    with pytest.raises(probe.ModelError, match="its tokenizer has no vocabulary"):
+        load(copied)
+
+
+def test_the_tokenizer_of_another_model(copied: Path, model_folder: ModelFolder) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(model_folder("roberta") / name, copied / name)
+    with pytest.raises(probe.ModelError, match=r"its tokenizer has \d+ pieces, but the model has only \d+"):
+        load(copied)
+
+
+@pytest.mark.parametrize("target", ["AutoConfig", "AutoModelForMaskedLM", "AutoTokenizer"])
+def test_code_that_comes_with_a_model_is_never_run(
+    target: str, copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("the user must not be asked"))
+    ran = tmp_path / "ran"
+    (copied / "theirs.py").write_text(
+        f"open({str(ran)!r}, 'w').close()\nclass Theirs: pass\n", encoding="utf-8"
+    )
+    file = "tokenizer_config.json" if target == "AutoTokenizer" else "config.json"
+    config = json.loads((copied / file).read_text(encoding="utf-8"))
+    code: Any = ["theirs.Theirs", None] if target == "AutoTokenizer" else "theirs.Theirs"
+    changed = {**config, "auto_map": {target: code}, "model_type": "theirs", "tokenizer_class": "Theirs"}
+    (copied / file).write_text(json.dumps(changed), encoding="utf-8")
+    with suppress(probe.ModelError):  # refused, or loaded as a model that transformers itself knows
+        load(copied)
+    assert not ran.exists()
+
+
+# --- the hub
+
+
+class _Hub(BaseHTTPRequestHandler):
+    """As much of a model hub as its client needs to download ``someone/tiny``."""
+
+    folder: Path
+
+    def do_HEAD(self) -> None:
+        self.answer(with_body=False)
+
+    def do_GET(self) -> None:
+        self.answer(with_body=True)
+
+    def answer(self, *, with_body: bool) -> None:
+        path = self.path.partition("?")[0]
+        file = self.folder / path.rpartition("/")[2]
+        if path == "/api/models/someone/tiny":
+            files = [{"rfilename": entry.name} for entry in self.folder.iterdir()]
+            self.reply(200, json.dumps({"id": "someone/tiny", "sha": COMMIT, "siblings": files}).encode(), {})
+        elif path.startswith("/someone/tiny/resolve/") and file.is_file():
+            body = file.read_bytes()
+            headers = {"ETag": f'"{sha256(body).hexdigest()}"', "Content-Length": str(len(body))}
+            self.reply(200, body if with_body else b"", headers)
+        else:
+            known = path.startswith(("/someone/tiny/", "/api/models/someone/tiny/"))
+            self.reply(404, b"", {"X-Error-Code": "EntryNotFound" if known else "RepoNotFound"})
+
+    def reply(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"X-Repo-Commit": COMMIT, "Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+Hub = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def hub(model_folder: ModelFolder, tmp_path: Path) -> Iterator[Hub]:
+    """Load a name from a local hub in a fresh interpreter, where its address and cache are read."""
+    handler = type("Handler", (_Hub,), {"folder": model_folder("bert")})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    cache = {"HF_HOME": str(tmp_path / "cache"), "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}"}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "TRANSFORMERS_"))}
+    code = """if True:
+        import json, sys, probe
+        try:
+            loaded = probe.load(sys.argv[1], device="cpu", dtype="float32")
+        except probe.ModelError as error:
+            sys.exit(f"ModelError: {error}")
+        print(json.dumps(loaded.impact(sys.argv[2:]).values.tolist()))
+    """
+
+    def run(name: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code, name, *WORDS],
+            cwd=ROOT,
+            env={**kept, **cache, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,  # the hub's own client would ask a silent hub for longer
+        )
+
+    yield run
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_model_of_the_hub_is_there_when_the_hub_is_not(hub: Hub, model_folder: ModelFolder) -> None:
+    expected = load(model_folder("bert")).impact(WORDS).values
+    for environment in ({}, {"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}):
+        done = hub("someone/tiny", **environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        np.testing.assert_allclose(json.loads(done.stdout), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "environment"),
+    [
+        ("someone/none", {}),
+        ("someone/tiny", {"HF_HUB_OFFLINE": "1"}),
+        ("someone/tiny", {"HF_ENDPOINT": "http://127.0.0.1:9"}),
+    ],
+    ids=["unknown", "offline", "unreachable"],
+)
+def test_a_model_that_cannot_be_had_is_one_line(name: str, environment: dict[str, str], hub: Hub) -> None:
+    done = hub(name, **environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"ModelError: cannot load '{name}'")
+    assert "Check the name and the connection" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_directory_says_which_layer_and_pool_are_best(copied: Path) -> None:
+    assert probe.load(copied, device="cpu").best == Best()
+    (copied / "probe.json").write_text('{"layer": 1, "pool": "max"}', encoding="utf-8")
+    loaded = probe.load(copied, device="cpu")
+    assert loaded.best == Best(1, "max")
+    found = loaded.impact(["a", "cat"])
+    assert (found.layer, found.pool) == (1, "max")
+    assert loaded.with_random_weights().best == Best(1, "max")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"layer": 9, "pool": "max"}', "probe.json gives layer 9, the model has 0 to 3"),
+        ('{"layer": 1, "pool": "maxi"}', "probe.json must give a layer and a pool .*did you mean 'max'"),
+        ('{"layer": 1}', "probe.json must give a layer and a pool"),
+        ("[1]", "probe.json must give a layer and a pool"),
+        ("{", "probe.json must give a layer and a pool"),
+    ],
+)
+def test_a_bad_choice_of_layer_and_pool(copied: Path, content: str, message: str) -> None:
+    (copied / "probe.json").write_text(content, encoding="utf-8")
+    with pytest.raises(probe.ModelError, match=message):
+        probe.load(copied, device="cpu")
