@@ -149,6 +149,8 @@ def _parse(args: argparse.Namespace) -> int:
         print(f"{table(rows)}\n\n{rows[-1]}", file=scores)
     sys.stdout.flush()
     if not args.quiet:
+        if _format(args) == "conllu":
+            _say_what_is_added(run)
         _summarise(run, time.monotonic() - started)
     return SOME_FAILED if args.strict and run.skipped else DONE
 
@@ -331,6 +333,17 @@ def _write_json(
     }
     json.dump(document, out, ensure_ascii=False, indent=1)
     out.write("\n")
+
+
+def _say_what_is_added(run: Run) -> None:
+    """Blocks that were read come back as they were, but for comments that UD requires."""
+    from data import added_comments
+
+    read = [added_comments(sentence) for sentence, _ in run.induced if sentence.lines]
+    for name in ("sent_id", "text"):
+        if count := sum(name in added for added in read):
+            where = f"{count} sentence{'s' if count > 1 else ''} without it"
+            print(f"# {name} added to {where}, as UD requires", file=sys.stderr)
 
 
 def _summarise(run: Run, seconds: float) -> None:

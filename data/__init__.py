@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data.absa import AspectItem, read_aspects, read_distances
-from data.conllu import parse_conllu, read_conllu, to_conllu
+from data.conllu import added_comments, parse_conllu, read_conllu, to_conllu
 from data.dp import parse_dp, read_dp
 from data.errors import DataError, InputError
 from data.lama import Fact, Relation, list_relations, read_facts, read_patterns, read_word_list
@@ -35,6 +35,7 @@ __all__ = [
     "PtbTree",
     "Relation",
     "Sentence",
+    "added_comments",
     "check_tree",
     "constituency_sentence",
     "constituency_sentences",

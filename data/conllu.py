@@ -4,20 +4,24 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from conllu.models import Token, TokenList
+from conllu.serializer import serialize_field
+
 from data.errors import DataError
+from data.messages import quoted
+from data.running_text import SurfaceToken, spaces_between
 from data.sentence import Sentence
 from data.text import check_input, number_lines, read_lines
+from data.tokens import COLUMNS, split_lines, to_token_list
 
-__all__ = ["parse_conllu", "read_conllu", "to_conllu"]
+__all__ = ["added_comments", "parse_conllu", "read_conllu", "to_conllu"]
 
-_ID, _FORM, _UPOS, _HEAD, _RELATION, _MISC = 0, 1, 3, 6, 7, 9
-_COLUMNS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
+_ID, _HEAD = COLUMNS.index("ID"), COLUMNS.index("HEAD")
 
-_WORD_ID = re.compile(r"[1-9][0-9]{0,8}")
 _RANGE_ID = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})")
 _EMPTY_ID = re.compile(r"(0|[1-9][0-9]{0,8})\.([1-9][0-9]{0,8})")
 _HEAD_VALUE = re.compile(r"_|0|[1-9][0-9]{0,8}")
-_COMMENT = re.compile(r"#\s*(sent_id|text)\s*=\s*(.*\S)")
+_NO_TEXT = "_"
 
 
 def read_conllu(path: Path) -> Iterator[Sentence]:
@@ -55,9 +59,9 @@ def parse_conllu(lines: Iterable[str], *, name: str) -> Iterator[Sentence]:
 def to_conllu(sentence: Sentence, heads: Sequence[int]) -> str:
     """Write a sentence with predicted heads as a CoNLL-U block that ends with its blank line.
 
-    A sentence read from CoNLL-U keeps its lines but for HEAD, DEPREL (``root`` under head 0, else ``dep``)
-    and an empty UPOS, which becomes ``X``. Missing ``sent_id`` and ``text`` comments are added, since UD
-    requires them. In a word from plain text any white space, such as a no-break space, becomes one space.
+    A sentence read from CoNLL-U keeps its lines to the byte but for HEAD and DEPREL (``root`` under head 0, else
+    ``dep``), and for the comments that UD requires of a valid file and it lacks; see `added_comments`. Of plain
+    text a valid block is made: UPOS is ``X``, and white space in a word, such as a no-break space, one space.
 
     Args:
         sentence: A sentence of n words.
@@ -72,21 +76,24 @@ def to_conllu(sentence: Sentence, heads: Sequence[int]) -> str:
     for head in heads:
         if not 0 <= head <= n:
             raise ValueError(f"sentence {sentence.id}: heads are expected in 0..{n}, found {head}")
-    lines = sentence.lines or _fresh_lines(sentence)
-    comments = [line for line in lines if line.startswith("#")]
-    rows = [line.split("\t") for line in lines[len(comments) :]]
-    present = {match.group(1) for line in comments if (match := _COMMENT.fullmatch(line))}
-    if "sent_id" not in present:
-        comments.append(f"# sent_id = {sentence.id}")
-    if "text" not in present:
-        comments.append(f"# text = {_text(rows)}")
+    comments, _ = split_lines(sentence.lines)
+    tokens = TokenList([*sentence.tokens])  # without metadata, which cannot hold every comment
     remaining = iter(heads)
-    for row in rows:
-        if _WORD_ID.fullmatch(row[_ID]):
+    for token in tokens:
+        if isinstance(token["id"], int):
             head = int(next(remaining))
-            row[_HEAD], row[_RELATION] = str(head), "dep" if head else "root"
-            row[_UPOS] = "X" if row[_UPOS] == "_" else row[_UPOS]
-    return "\n".join([*comments, *("\t".join(row) for row in rows)]) + "\n\n"
+            token["head"], token["deprel"] = head, "dep" if head else "root"
+            if not sentence.lines and token["upos"] == "_":
+                token["upos"] = "X"
+    added = {"sent_id": sentence.id, "text": _text(tokens)}
+    comments += [f"# {name} = {added[name]}" for name in added_comments(sentence)]
+    return "".join(f"{line}\n" for line in comments) + tokens.serialize()
+
+
+def added_comments(sentence: Sentence) -> tuple[str, ...]:
+    """Which of ``sent_id`` and ``text``, without which a block is not valid UD, `to_conllu` adds to it."""
+    present = sentence.tokens.metadata
+    return tuple(name for name in ("sent_id", "text") if not present.get(name))
 
 
 def _blocks(numbered: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
@@ -103,27 +110,61 @@ def _blocks(numbered: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str
 
 def _sentence(block: list[tuple[int, str]], *, name: str, running: int) -> Sentence:
     rows = _Rows(name)
-    comments: dict[str, str] = {}
     for number, line in block:
         if not line.startswith("#"):
             rows.add(number, line)
         elif rows.started:
-            raise DataError(f"{name}:{number}: comments are expected before the first word, found {line!r}")
-        elif match := _COMMENT.fullmatch(line):
-            comments[match.group(1)] = match.group(2)
+            raise DataError(
+                f"{name}:{number}: comments are expected before the first word, found {quoted(line)}"
+            )
     where = f"{name}:{block[0][0]}"
     rows.finish(where)
-    upos, relations = rows.column(_UPOS), rows.column(_RELATION)
-    heads = rows.column(_HEAD)
+    lines = tuple(line for _, line in block)
+    tokens = to_token_list(lines)
+    words = [token for token in tokens if isinstance(token["id"], int)]
+    forms, heads = tuple(word["form"] for word in words), [word["head"] for word in words]
+    if set(forms) == {_NO_TEXT}:
+        raise DataError(
+            f"{where}: a word in column FORM is expected, found _ in every row: the text is missing"
+        )
     return Sentence(
-        id=comments.get("sent_id", str(running)),
-        words=rows.column(_FORM),
-        heads=None if "_" in heads else tuple(map(int, heads)),
-        upos=None if set(upos) == {"_"} else upos,
-        relations=None if set(relations) == {"_"} else relations,
+        id=tokens.metadata.get("sent_id") or str(running),
+        words=forms,
+        heads=None if None in heads else tuple(heads),
+        upos=_column(words, "upos"),
+        relations=_column(words, "deprel"),
         where=where,
-        lines=tuple(line for _, line in block),
+        lines=lines,
+        spaces=spaces_between(_surface(tokens), tokens.metadata.get("text")),
     )
+
+
+def _column(words: Iterable[Token], field: str) -> tuple[str, ...] | None:
+    """A column of the words; None where it is empty throughout."""
+    values = tuple(word[field] for word in words)
+    return None if set(values) == {"_"} else values
+
+
+def _surface(tokens: TokenList) -> list[SurfaceToken]:
+    """The tokens of the text: words, and multiword tokens in place of theirs."""
+    found: list[SurfaceToken] = []
+    forms = {token["id"]: token["form"] for token in tokens}
+    covered = 0
+    for token in tokens:
+        identifier = token["id"]
+        if isinstance(identifier, int):
+            first = last = identifier
+        elif identifier[1] == "-":
+            first, _, last = identifier
+        else:
+            continue  # an empty node
+        if first <= covered:
+            continue
+        covered = last
+        space = "SpaceAfter=No" not in serialize_field(token["misc"]).split("|")
+        words = tuple(forms[position] for position in range(first, last + 1))
+        found.append(SurfaceToken(form=token["form"], words=words, space_after=space))
+    return found
 
 
 class _Rows:
@@ -142,11 +183,11 @@ class _Rows:
         """Check the next row and keep it if it is a word."""
         self.started = True
         columns = line.split("\t")
-        if len(columns) != len(_COLUMNS):
-            raise self._error(number, f"{len(_COLUMNS)} columns separated by tabs", str(len(columns)))
-        for label, value in zip(_COLUMNS, columns, strict=True):
+        if len(columns) != len(COLUMNS):
+            raise self._error(number, f"{len(COLUMNS)} columns separated by tabs", str(len(columns)))
+        for label, value in zip(COLUMNS, columns, strict=True):
             if not value.strip():
-                raise self._error(number, f"a value in column {label}", repr(value))
+                raise self._error(number, f"a value in column {label}", quoted(value))
         identifier = columns[_ID]
         if match := _RANGE_ID.fullmatch(identifier):
             self._add_range(number, int(match.group(1)), int(match.group(2)))
@@ -166,16 +207,12 @@ class _Rows:
             if columns[_HEAD] != "_" and int(columns[_HEAD]) > n:
                 raise self._error(number, f"HEAD in 0..{n}", columns[_HEAD])
 
-    def column(self, index: int) -> tuple[str, ...]:
-        """Return one column of the words."""
-        return tuple(columns[index] for _, columns in self.words)
-
     def _add_word(self, number: int, columns: list[str]) -> None:
         expected = str(len(self.words) + 1)
         if columns[_ID] != expected:
-            raise self._error(number, f"ID {expected}", repr(columns[_ID]))
+            raise self._error(number, f"ID {expected}", quoted(columns[_ID]))
         if not _HEAD_VALUE.fullmatch(columns[_HEAD]):
-            raise self._error(number, "HEAD an integer from 0 or _", repr(columns[_HEAD]))
+            raise self._error(number, "HEAD an integer from 0 or _", quoted(columns[_HEAD]))
         self.words.append((number, columns))
         self.empty_nodes = 0
 
@@ -197,22 +234,6 @@ class _Rows:
         return DataError(f"{self.name}:{number}: {expected} expected, found {found}")
 
 
-def _text(rows: Iterable[Sequence[str]]) -> str:
-    """Join the forms of tokens, a multiword token standing for its words, by the ``SpaceAfter`` of MISC."""
-    parts: list[str] = []
-    covered = 0
-    for row in rows:
-        if match := _RANGE_ID.fullmatch(row[_ID]):
-            covered = int(match.group(2))
-        elif not _WORD_ID.fullmatch(row[_ID]) or int(row[_ID]) <= covered:
-            continue
-        parts.append(row[_FORM])
-        if "SpaceAfter=No" not in row[_MISC].split("|"):
-            parts.append(" ")
-    return "".join(parts).strip()
-
-
-def _fresh_lines(sentence: Sentence) -> list[str]:
-    forms = [" ".join(word.split()) for word in sentence.words]
-    rest = "\t".join("_" * (len(_COLUMNS) - 2))
-    return [f"{position}\t{form}\t{rest}" for position, form in enumerate(forms, start=1)]
+def _text(tokens: TokenList) -> str:
+    """The forms of the tokens, with a space where MISC has no ``SpaceAfter=No``."""
+    return "".join(token.form + " " * token.space_after for token in _surface(tokens)).strip()

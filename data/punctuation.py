@@ -14,7 +14,7 @@ def without_punctuation(sentence: Sentence, is_punctuation: Sequence[bool] | Non
 
     A word whose head goes is attached to the nearest ancestor that stays. If the root goes, the first of the
     words attached to it becomes the root, and the others are attached to that word, so that one root remains.
-    The new sentence has no ``lines``; words that stay keep their tags and relations.
+    The new sentence has no ``lines`` and no running text; words that stay keep their tags and relations.
 
     Args:
         sentence: n words whose heads are a tree.
@@ -48,6 +48,7 @@ def without_punctuation(sentence: Sentence, is_punctuation: Sequence[bool] | Non
         upos=None if sentence.upos is None else _at(sentence.upos, kept),
         relations=None if sentence.relations is None else _at(sentence.relations, kept),
         lines=(),
+        spaces=None,
     )
 
 

@@ -1,9 +1,12 @@
 """The sentence record that all readers return, and the test that its heads form a tree."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from conllu.models import TokenList
+
 from data.errors import DataError
+from data.tokens import to_token_list
 
 __all__ = ["Sentence", "check_tree", "root"]
 
@@ -20,6 +23,8 @@ class Sentence:
         relations: n dependency relations. None when no word has one.
         where: ``file:line`` of the first line of the sentence, for messages.
         lines: The lines of the CoNLL-U block as read, without line ends; empty for plain text.
+        spaces: n truth values: whether white space follows the word in the running text; False for the last.
+            None where that is not known, as for a line of words separated by spaces.
     """
 
     id: str
@@ -29,6 +34,52 @@ class Sentence:
     relations: tuple[str, ...] | None = None
     where: str = "<memory>"
     lines: tuple[str, ...] = ()
+    spaces: tuple[bool, ...] | None = None
+
+    @property
+    def tokens(self) -> TokenList:
+        """The sentence as a token list of the ``conllu`` package, a new one at every call.
+
+        Of `lines`, with multiword tokens and empty nodes; else made of words, tags, heads and relations.
+        """
+        return to_token_list(self.lines or self._fresh_lines())
+
+    @property
+    def text(self) -> str | None:
+        """The running text: the words, with one space where `spaces` has one; None where that is not known."""
+        if self.spaces is None:
+            return None
+        parts = (word + " " * space for word, space in zip(self.words, self.spaces, strict=True))
+        return "".join(parts)
+
+    @property
+    def offsets(self) -> tuple[tuple[int, int], ...] | None:
+        """n spans of `text` in characters, ``(start, end)`` with end exclusive, one a word."""
+        if self.spaces is None:
+            return None
+        spans, at = [], 0
+        for word, space in zip(self.words, self.spaces, strict=True):
+            spans.append((at, at + len(word)))
+            at += len(word) + space
+        return tuple(spans)
+
+    def _fresh_lines(self) -> Iterator[str]:
+        empty = ("_",) * len(self.words)
+        spaces = self.spaces or (True,) * len(self.words)
+        misc = ["_" if space else "SpaceAfter=No" for space in (*spaces[:-1], True)]
+        columns = (
+            [" ".join(word.split()) for word in self.words],  # a column holds no other white space
+            empty,
+            self.upos or empty,
+            empty,
+            empty,
+            empty if self.heads is None else map(str, self.heads),
+            self.relations or empty,
+            empty,
+            misc,
+        )
+        for position, row in enumerate(zip(*columns, strict=True), start=1):
+            yield "\t".join((str(position), *row))
 
 
 def check_tree(sentence: Sentence) -> None:

@@ -181,6 +181,24 @@ def test_conllu_keeps_all_but_the_arcs(run: Parse, tmp_path: Path) -> None:
             assert old == new
 
 
+def test_comments_that_ud_requires_are_added_and_said(run: Parse, tmp_path: Path) -> None:
+    path = tmp_path / "bare.conllu"
+    path.write_text(re.sub("# text.*\n", "", RICH), encoding="utf-8")
+    done = run("--input", path, "--format", "conllu")
+    assert "# text added to 1 sentence without it, as UD requires\n" in done.err
+    assert "# sent_id added" not in done.err
+    assert "added" not in run("hello world", "--format", "conllu").err
+
+
+def test_a_text_that_is_not_there_is_refused(run: Parse, tmp_path: Path) -> None:
+    path = tmp_path / "masked.conllu"
+    path.write_text(conllu(("_ _ _", [2, 0, 2])), encoding="utf-8")
+    done = run("--input", path, "--evaluate", "--decoder", "left-chain")
+    assert done.code == 1
+    assert not done.out
+    assert "the text is missing" in done.err
+
+
 def test_conllu_of_text_has_what_ud_requires(run: Parse) -> None:
     lines = run("10\u00a0000 cats .", "--format", "conllu").out.splitlines()
     assert lines[:2] == ["# sent_id = 1", "# text = 10 000 cats ."]
@@ -361,7 +379,7 @@ def test_random_weights_can_be_left_out_and_follow_the_seed(run: Parse, gold: Pa
 def test_scores_leave_conllu_on_standard_output_whole(run: Parse, gold: Path, tmp_path: Path) -> None:
     done = run("--input", gold, "--evaluate", "--format", "conllu")
     assert len(heads_of(done.out)) == 3
-    scores = done.err[: done.err.rindex("3 sentences parsed")]
+    scores = done.err[: done.err.rindex("# sent_id added")]
     assert "UAS [95% interval]" in scores
     done = run("--input", gold, "--evaluate", "--output", tmp_path / "trees.conllu")
     assert done.out == scores

@@ -286,8 +286,8 @@ def test_output_of_a_bare_block() -> None:
     lines = data.to_conllu(sentence, [3, 3, 0, 3]).split("\n")
     assert lines[:2] == ["# sent_id = 1", "# text = don't go."]
     assert lines[2] == word("1-2", "don't", "_", "_", "_")
-    assert lines[3:5] == [word(1, "do", 3, "dep"), word(2, "n't", 3, "dep")]
-    assert lines[6:] == [word(4, ".", 3, "dep"), "", ""]
+    assert lines[3:5] == [word(1, "do", 3, "dep", "_"), word(2, "n't", 3, "dep", "_")]
+    assert lines[6:] == [word(4, ".", 3, "dep", "_"), "", ""]
 
 
 def test_output_of_text() -> None:
@@ -323,6 +323,8 @@ def test_text_output_can_be_read_back(words: list[str]) -> None:
         assert any("\ud800" <= character <= "\udfff" for word in words for character in word)
         return
     heads = list(range(len(sentence.words)))
+    if set(sentence.words) == {"_"}:  # which CoNLL-U has for a text that is not there
+        return
     (again,) = data.parse_conllu(data.to_conllu(sentence, heads).split("\n"), name="t")
     assert again.words == tuple(" ".join(word.split()) for word in sentence.words)
     assert again.heads == tuple(heads)
@@ -364,9 +366,5 @@ def test_treebanks_agree_with_the_conllu_package(name: str) -> None:
     path = Path(os.environ["PROBE_DATA"]) / "ud" / name
     expected = conllu.parse(path.read_text(encoding="utf-8"))
     for ours, theirs in zip(data.read_conllu(path), expected, strict=True):
-        tokens = [token for token in theirs if isinstance(token["id"], int)]
-        assert ours.id == theirs.metadata["sent_id"]
-        assert ours.words == tuple(token["form"] for token in tokens)
-        assert ours.heads == tuple(token["head"] for token in tokens)
-        assert ours.upos == tuple(token["upos"] for token in tokens)
-        assert ours.relations == tuple(token["deprel"] for token in tokens)
+        assert list(ours.tokens) == list(theirs)
+        assert theirs.metadata.items() <= ours.tokens.metadata.items()  # ours has comments without "=", too
