@@ -32,16 +32,9 @@ from analyses.scores.evaluation import (
 )
 from analyses.scores.recall import ArcRecall, arc_groups, arc_recall, recall_table
 from analyses.tables.signature import Score, Settings, Signature, digest, score_line
+from analyses.trees.arc_scores import fair_scores, wu2020_cle_scores, wu2020_eisner_scores
 from analyses.trees.induction import Induced, Method, Outcome, Skipped, induce
-from analyses.trees.protocols import (
-    baseline_trees,
-    decode,
-    fair_scores,
-    gold_roots,
-    scored_words,
-    wu2020_cle_scores,
-    wu2020_eisner_scores,
-)
+from analyses.trees.protocols import baseline_trees, decode, gold_roots, scored_words
 
 __all__ = [
     "NO_HEAD",

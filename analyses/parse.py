@@ -16,8 +16,10 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from analyses.trees.adjust import ADJUSTMENTS, adjustment_name
+from analyses.trees.decoders import BASELINES, DECODERS, tree_maker
 from probe import __version__
-from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, whole_number
+from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type, whole_number
 from probe.errors import OptionError, ProbeError
 from probe.files import whole_file
 from probe.inputs import add_common_options, load_model, read_input
@@ -27,7 +29,7 @@ from probe.registry import check_name
 
 if TYPE_CHECKING:
     from analyses import Evaluation, Method, Outcome, Skipped
-    from analyses.trees.protocols import Heads
+    from analyses.trees.decoders import Heads
     from data import Sentence
     from probe.model import Probe
     from probe.source import ImpactSource
@@ -69,15 +71,20 @@ def build_parser() -> argparse.ArgumentParser:
     add("--matrices", type=Path, metavar="DIR", help="read impact matrices from a directory of probe.run")
     add(
         "--decoder",
-        type=_name("decoder"),
+        type=option_type(tree_maker),
         default="eisner",
-        help="eisner, cle or a baseline: left-chain, ...",
+        help=f"{', '.join(DECODERS)}, or a baseline: {', '.join(BASELINES)}",
     )
     add("--metric", type=_name("metric"), default="dist", help=", ".join(METRICS))
     add("--layer", type=_name("layer"), default="best", help="0 = embeddings, -1 = last; best (default)")
     add("--pool", type=_name("pool"), default="best", help=f"{', '.join(POOLS)}; best (default)")
     add("--perturb", type=_name("perturb"), default="pair", help=", ".join(PERTURBS))
-    add("--adjust", type=_name("adjustment"), default="none", help="none (default), offset or symmetric")
+    add(
+        "--adjust",
+        type=option_type(adjustment_name),
+        default="none",
+        help=f"{', '.join(ADJUSTMENTS)}, or several joined by + (default: none)",
+    )
     add("--protocol", type=_name("protocol"), default="fair", help="fair (default) or wu2020, as published")
     add("--root", type=_name("root"), help="infer, or gold: from the input's heads (always under wu2020)")
     add("--evaluate", action="store_true", help="score against the heads of the input, beside the baselines")
@@ -96,18 +103,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _name(option: str) -> Any:
     def check(value: str) -> str | int:
-        from analyses.trees.adjust import ADJUSTMENTS
-        from analyses.trees.protocols import BASELINES, DECODERS, PROTOCOLS
+        from analyses.trees.protocols import PROTOCOLS
 
         if option == "layer" and value.lstrip("-").isdecimal():
             return int(value)
         known: dict[str, Sequence[str]] = {
             "layer": ("best", "or an index"),
-            "decoder": DECODERS + BASELINES,
             "metric": METRICS,
             "pool": (*POOLS, "best"),
             "perturb": PERTURBS,
-            "adjustment": ADJUSTMENTS,
             "protocol": PROTOCOLS,
             "root": ("infer", "gold"),
             "format": FORMATS,

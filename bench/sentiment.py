@@ -29,7 +29,7 @@ from analyses.sentiment.corpus import FILES, read_corpus
 from analyses.sentiment.embeddings import vocabulary
 from analyses.sentiment.network import WIDTH, Pwcn, Shape, build
 from analyses.sentiment.training import Recipe, encode, train
-from analyses.sentiment.trees import chain_heads, item_distances, sentences_of
+from analyses.sentiment.trees import baseline_heads, item_distances, sentences_of
 from data import DataError
 from data.absa import AspectItem
 
@@ -153,8 +153,7 @@ def compare(
 
 
 def _chains(items: Sequence[AspectItem]) -> list[tuple[float, ...]]:
-    trees = {words: chain_heads("left-chain", len(words)) for words in sentences_of(items)}
-    return item_distances(items, trees)
+    return item_distances(items, baseline_heads("left-chain", sentences_of(items)))
 
 
 def _timed(run: Callable[[], object]) -> float:

@@ -6,6 +6,7 @@ from parsers._chu_liu_edmonds import chu_liu_edmonds, chu_liu_edmonds_many
 from parsers._eisner import eisner, eisner_many
 from parsers._mart import mart, mart_many, wu2020_distances
 from parsers.bracketing import Bracketing
+from parsers.graph import from_networkx, to_networkx
 
 __all__ = [
     "Bracketing",
@@ -17,9 +18,11 @@ __all__ = [
     "chu_liu_edmonds_many",
     "eisner",
     "eisner_many",
+    "from_networkx",
     "mart",
     "mart_many",
     "span_scores",
+    "to_networkx",
     "top_down",
     "top_down_many",
     "wu2020_distances",

@@ -15,7 +15,8 @@ from analyses.discourse.protocols import (
     document_impacts,
 )
 from analyses.intervals import bootstrap
-from analyses.trees.protocols import BASELINES, ProtocolName
+from analyses.trees.decoders import BASELINES
+from analyses.trees.protocols import ProtocolName
 from analyses.trees.variants import Variant
 from data import Document
 from probe import Probe

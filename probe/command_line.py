@@ -6,12 +6,15 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from probe.errors import OptionError
 from probe.options import LayerChoice
 
 if TYPE_CHECKING:
     pass
+
+T = TypeVar("T")
 
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -45,6 +48,18 @@ def add_device_options(
     add("--dtype", default=dtype, help="auto, float32, bfloat16, float16, float64 (default: %(default)s)")
     if batch_tokens:
         add("--batch-tokens", type=positive, default=4_096, metavar="N", help="pieces in one forward pass")
+
+
+def option_type(check: Callable[[str], T]) -> Callable[[str], T]:
+    """What refuses a value with an ``OptionError``, such as ``Registry.resolve``, as the type of an option."""
+
+    def checked(value: str) -> T:
+        try:
+            return check(value)
+        except OptionError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return checked
 
 
 def positive(value: str) -> int:

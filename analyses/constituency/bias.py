@@ -15,10 +15,10 @@ import numpy as np
 
 from analyses.intervals import Interval, bootstrap
 from analyses.scores.brackets import count_brackets
-from analyses.trees.decoders import DECODERS, Floats
+from analyses.trees.arc_scores import Floats
+from analyses.trees.decoders import CONSTITUENT_DECODERS
 from analyses.trees.protocols import PROTOCOLS, ProtocolName
 from parsers import branching
-from probe.registry import check_name
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def measure_bias(
     softmax, depends on the scale. Matrices depend on n, their number, scale and seed alone.
 
     Args:
-        decoder: a name in ``DECODERS``.
+        decoder: a name in ``CONSTITUENT_DECODERS``.
         n: number of words, at least 3, since smaller sentences have no bracket to score under ``fair``.
         matrices: how many.
         scale: largest impact.
@@ -89,7 +89,7 @@ def measure_bias(
     """
     _check(decoder, n)
     impacts = scale * np.random.default_rng([seed, n]).random((matrices, n, n))
-    trees = [tree.spans for tree in DECODERS[decoder](list(impacts))]
+    trees = [tree.spans for tree in CONSTITUENT_DECODERS[decoder].decode(list(impacts))]
 
     def estimate(values: Floats) -> Estimate:
         interval = bootstrap(values, np.ones(matrices), seed=seed)
@@ -127,9 +127,9 @@ def measure_reach(decoder: str, n: int, *, matrices: int = 1000, seed: int = 0) 
     scale = 10 ** rng.uniform(-1, 2, (matrices, 1, 1))
     spread = rng.uniform(0, 4, (matrices, 1, 1))
     impacts = scale * np.exp(spread * rng.normal(size=(matrices, n, n)))
-    found = {tree.spans for tree in DECODERS[decoder](list(impacts))}
+    found = {tree.spans for tree in CONSTITUENT_DECODERS[decoder].decode(list(impacts))}
     trees = comb(2 * n - 2, n - 1) // n
-    allowed = _left_word_rest(n) if decoder == "mart-released" else trees
+    allowed = _left_word_rest(n) if CONSTITUENT_DECODERS[decoder].left_word_rest else trees
     return Reach(decoder=decoder, n=n, found=len(found), allowed=allowed, trees=trees)
 
 
@@ -142,6 +142,6 @@ def _left_word_rest(n: int) -> int:
 
 
 def _check(decoder: str, n: int) -> None:
-    check_name("decoder", decoder, DECODERS)
+    CONSTITUENT_DECODERS.resolve(decoder)
     if n < 3:
         raise ValueError(f"expected at least 3 words, found {n}")

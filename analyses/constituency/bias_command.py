@@ -9,8 +9,8 @@ from pathlib import Path
 
 from analyses.constituency import bias_tables as bias_report
 from analyses.constituency.bias import measure_bias, measure_reach
-from analyses.trees.decoders import DECODERS
-from probe.command_line import DONE, Parser, exit_code, positive, whole_number
+from analyses.trees.decoders import CONSTITUENT_DECODERS
+from probe.command_line import DONE, Parser, exit_code, option_type, positive, whole_number
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -21,7 +21,14 @@ def build_parser() -> argparse.ArgumentParser:
         "and how many of the binary trees each can give.",
     )
     add = parser.add_argument
-    add("--decoder", nargs="+", choices=DECODERS, default=list(DECODERS), metavar="NAME", help="default: all")
+    add(
+        "--decoder",
+        nargs="+",
+        type=option_type(CONSTITUENT_DECODERS.resolve),
+        default=list(CONSTITUENT_DECODERS),
+        metavar="NAME",
+        help=f"default: all, {', '.join(CONSTITUENT_DECODERS)}",
+    )
     add("--lengths", nargs="+", type=_length, default=[5, 10, 20, 40], metavar="N", help="numbers of words")
     add("--matrices", type=positive, default=1000, metavar="N", help="random matrices a length")
     add("--scale", type=_scale, default=1.0, help="impacts are uniform between 0 and this (default: 1)")

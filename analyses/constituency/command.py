@@ -17,10 +17,10 @@ from analyses.constituency.scores import WSJ10_WORDS, Columns, Gold, Hits, count
 from analyses.constituency.tables import Scores, System, Way, choice_table, score_table
 from analyses.options import add_options, emit, load_sources
 from analyses.tables.table import Table
-from analyses.trees.decoders import DECODERS
+from analyses.trees.decoders import CONSTITUENT_DECODERS
 from analyses.trees.protocols import ProtocolName
 from analyses.trees.variants import matrices, random_weights, variants
-from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive
+from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type, positive
 from probe.errors import ProbeError, SentenceError
 from probe.files import whole_file
 
@@ -74,7 +74,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="sentences of up to N words; 10 for WSJ10 (default: all)",
     )
     add(
-        "--decoders", nargs="+", choices=DECODERS, default=list(DECODERS), help="default: all", metavar="NAME"
+        "--decoders",
+        nargs="+",
+        type=option_type(CONSTITUENT_DECODERS.resolve),
+        default=list(CONSTITUENT_DECODERS),
+        help=f"default: all, {', '.join(CONSTITUENT_DECODERS)}",
+        metavar="NAME",
     )
     add("--brackets", metavar="FILE", help="write the induced trees there, one a line; - for standard output")
     add_options(parser)
@@ -139,12 +144,12 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--dev writes no trees: choose it or --brackets")
     if args.dev:
         args.seeds = 0
-        args.decoders = [decoder for decoder in args.decoders if not decoder.startswith("mart")]
+        args.decoders = [
+            decoder for decoder in args.decoders if CONSTITUENT_DECODERS[decoder].score is not None
+        ]
         args.layers = ["all"] if args.layers == ["best"] else args.layers
         if not args.decoders:
-            raise UsageError(
-                "--dev chooses the span score of chart and top-down, found MART only in --decoders"
-            )
+            raise UsageError("--dev chooses the span score of a decoder: none of those in --decoders has one")
     if args.matrices is not None and len(set(args.protocol)) > 1:
         raise UsageError("--matrices are of the words of one protocol: give --protocol")
 
@@ -236,7 +241,7 @@ def _induce(
         sentences = [gold.sentences[place] for place in places]
         for way in ways:
             column = chosen.index(way.variant)
-            decoded = DECODERS[way.decoder](
+            decoded = CONSTITUENT_DECODERS[way.decoder].decode(
                 [found[column].values.astype(np.float64) for found in probed.values()]
             )
             hits[way][places] = count_hits(sentences, [tree.spans for tree in decoded], gold.protocol)

@@ -14,19 +14,12 @@ from analyses import published
 from analyses.dependency.tables import Corpus, Runs, Trees, Way, root_of, tables
 from analyses.options import add_options, emit, load_sources
 from analyses.scores.recall import GROUPS
-from analyses.trees.adjust import ADJUSTMENTS
-from analyses.trees.protocols import (
-    DECODERS,
-    DecoderName,
-    Heads,
-    ProtocolName,
-    decode,
-    gold_roots,
-    scored_words,
-)
+from analyses.trees.adjust import ADJUSTMENTS, adjustment_name
+from analyses.trees.decoders import DECODERS, Heads
+from analyses.trees.protocols import decode, gold_roots, is_defined, scored_words
 from analyses.trees.variants import Matrices, Variant, matrices, random_weights, variants
 from data.dp import wsj10
-from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code
+from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type
 from probe.errors import SentenceError
 
 if TYPE_CHECKING:
@@ -50,8 +43,22 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--data", type=Path, metavar="FILE", help="treebank in CoNLL-U; of PUD if its name has en_pud in it")
     add("--wsj", type=Path, metavar="DIR", help="dependencies/*.dp of NLTK's Penn Treebank sample, for WSJ10")
-    add("--decoders", nargs="+", choices=DECODERS, default=DECODERS, help="default: both")
-    add("--adjust", nargs="+", choices=ADJUSTMENTS, default=["none"], help="of the impacts (default: none)")
+    add(
+        "--decoders",
+        nargs="+",
+        type=option_type(DECODERS.resolve),
+        default=list(DECODERS),
+        metavar="NAME",
+        help=f"default: all, {', '.join(DECODERS)}",
+    )
+    add(
+        "--adjust",
+        nargs="+",
+        type=option_type(adjustment_name),
+        default=["none"],
+        metavar="NAME",
+        help=f"of the impacts: {', '.join(ADJUSTMENTS)}, or several joined by + (default: none)",
+    )
     add("--by", nargs="+", choices=GROUPS, default=[], help="recall by these, too, in a table each")
     add_options(parser, metrics=("dist", "prob"))
     return parser
@@ -153,7 +160,7 @@ def _all_runs(
         for protocol in dict.fromkeys(args.protocol)
         for decoder in dict.fromkeys(args.decoders)
         for variant in chosen
-        if _is_defined(protocol, decoder, variant)
+        if is_defined(protocol, decoder, negative=variant.can_be_negative)
     ]
     blank = tuple(
         _induce(weights, ways, chosen, corpus, args, skipped, label=f"{corpus.name}, random weights {seed}")
@@ -162,12 +169,6 @@ def _all_runs(
     own = _induce(model, ways, chosen, corpus, args, skipped, label=f"{corpus.name}, {model.name}")
     found = [Runs(model, f"{model.name} random weights", "baseline", blank)] if blank else []
     return [*found, Runs(model, model.name, "model", (own,))]
-
-
-def _is_defined(protocol: ProtocolName, decoder: DecoderName, variant: Variant) -> bool:
-    """Whether the decoder takes the impacts: the published CLE multiplies them, and these can be negative."""
-    negative = variant.metric == "prob" or variant.adjust == "offset"
-    return not (protocol == "wu2020" and decoder == "cle" and negative)
 
 
 def _induce(

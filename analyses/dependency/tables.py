@@ -14,16 +14,8 @@ from analyses.scores.evaluation import Evaluation, baseline_rows, evaluate_runs
 from analyses.scores.paired import Counted, paired_note
 from analyses.scores.recall import GroupName, recall_table
 from analyses.tables.table import Cell, Row, RowKind, Table
-from analyses.trees.protocols import (
-    BaselineName,
-    DecoderName,
-    Heads,
-    ProtocolName,
-    RootName,
-    baseline_trees,
-    gold_roots,
-    scored_words,
-)
+from analyses.trees.decoders import Heads
+from analyses.trees.protocols import ProtocolName, RootName, baseline_trees, gold_roots, scored_words
 from analyses.trees.variants import Variant
 from probe import __version__
 from probe.errors import ProbeError
@@ -50,7 +42,7 @@ class Way:
     """How impact matrices become trees."""
 
     protocol: ProtocolName
-    decoder: DecoderName
+    decoder: str
     variant: Variant
 
     def __str__(self) -> str:
@@ -154,7 +146,7 @@ def tables(
     return found
 
 
-def _strongest_chain(baselines: Sequence[Evaluation]) -> BaselineName:
+def _strongest_chain(baselines: Sequence[Evaluation]) -> str:
     uas = {row.name: row.uas.value for row in baselines}
     return "left-chain" if uas["left-chain"] > uas["right-chain"] else "right-chain"
 
@@ -262,7 +254,7 @@ def _counted(row: Evaluation) -> list[Counted]:
     return [Counted(name=row.name, correct=column, total=row.counts.total) for column in correct]
 
 
-def _recall_table(scored: Scored, systems: Sequence[Runs], chain: BaselineName, by: GroupName) -> Table:
+def _recall_table(scored: Scored, systems: Sequence[Runs], chain: str, by: GroupName) -> Table:
     """Recall of the strongest chain and of every row of a model, side by side."""
     given = gold_roots(scored.sentences) if root_of(scored.protocol) == "gold" else None
     lengths = [len(sentence.words) for sentence in scored.sentences]

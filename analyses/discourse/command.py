@@ -21,9 +21,10 @@ from analyses.discourse.protocols import (
 )
 from analyses.discourse.tables import Corpus, System, Trees, Way, _table
 from analyses.options import add_options, emit, load_models
-from analyses.trees.protocols import DECODERS, DecoderName, ProtocolName
+from analyses.trees.decoders import DECODERS
+from analyses.trees.protocols import is_defined
 from analyses.trees.variants import Variant, random_weights, variants
-from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code
+from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type
 from probe.errors import ProbeError, SentenceError
 
 if TYPE_CHECKING:
@@ -43,7 +44,14 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--data", type=Path, metavar="PATH", required=True, help="SciDTB: a .edu.txt.dep file or a folder")
     add("--human", type=Path, metavar="PATH", help="a second annotation of the same documents, for a row")
-    add("--decoders", nargs="+", choices=DECODERS, default=DECODERS, help="default: both")
+    add(
+        "--decoders",
+        nargs="+",
+        type=option_type(DECODERS.resolve),
+        default=list(DECODERS),
+        metavar="NAME",
+        help=f"default: all, {', '.join(DECODERS)}",
+    )
     add_options(parser)
     parser.set_defaults(pools=["state"])
     return parser
@@ -121,7 +129,7 @@ def _systems(
     ways = [
         Way(*parts)
         for parts in product(dict.fromkeys(args.protocol), dict.fromkeys(args.decoders), chosen)
-        if _is_defined(*parts)
+        if is_defined(parts[0], parts[1], negative=parts[2].can_be_negative)
     ]
     blank = System(model, f"{model.name} random weights", "baseline")
     for seed, weights in enumerate(random_weights(model, args)):
@@ -129,11 +137,6 @@ def _systems(
     own = System(model, model.name, "model")
     own.runs.append(_induce(model, ways, documents, args, label=model.name))
     return [blank, own] if blank.runs else [own]
-
-
-def _is_defined(protocol: ProtocolName, decoder: DecoderName, variant: Variant) -> bool:
-    """Whether the decoder takes the impacts: the published CLE multiplies, and ``prob`` can be negative."""
-    return (protocol, decoder, variant.metric) != ("wu2020", "cle", "prob")
 
 
 def _induce(

@@ -18,18 +18,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-import parsers
 from analyses.scores.attachment import NO_HEAD
-from analyses.trees.protocols import (
-    DECODERS,
-    PROTOCOLS,
-    BaselineName,
-    DecoderName,
-    Heads,
-    ProtocolName,
-    baseline_trees,
-    fair_scores,
-)
+from analyses.trees.arc_scores import fair_scores
+from analyses.trees.decoders import DECODERS, Decoder, Heads
+from analyses.trees.protocols import PROTOCOLS, ProtocolName, baseline_trees, published_scores
 from data import DataError
 from probe.registry import check_name
 
@@ -125,9 +117,7 @@ def document_impacts(
         yield {variant: _pooled(found, plan.alignment, variant, layers[variant.layer]) for variant in chosen}
 
 
-def decode_document(
-    values: ArrayLike, document: Document, *, protocol: ProtocolName, decoder: DecoderName
-) -> Heads:
+def decode_document(values: ArrayLike, document: Document, *, protocol: ProtocolName, decoder: str) -> Heads:
     """Decode the impacts of [CLS] and n EDUs into a discourse tree.
 
     Under ``wu2020`` the scores are the impacts themselves, without a softmax, for Eisner's algorithm, and
@@ -138,7 +128,7 @@ def decode_document(
         values: [n + 1, n + 1], influence of unit j on unit i, unit 0 is [CLS].
         document: with n EDUs; under ``wu2020`` its gold root is given.
         protocol: ``wu2020`` or ``fair``.
-        decoder: ``eisner`` (projective) or ``cle`` (any tree).
+        decoder: a name in ``DECODERS``: ``eisner`` (projective), ``cle`` (any tree), ...
 
     Returns:
         Heads, int64 [n], 1-based, 0 = ROOT; ``NO_HEAD`` for the last EDU under ``wu2020``.
@@ -149,17 +139,17 @@ def decode_document(
         data.DataError: under ``wu2020``, the document has no root.
     """
     check_name("protocol", protocol, PROTOCOLS)
-    check_name("decoder", decoder, DECODERS)
+    entry = DECODERS[decoder]
     impact = np.asarray(values, dtype=np.float64)
     n = len(document.edus)
     if impact.shape != (n + 1, n + 1):
         raise ValueError(
             f"expected impacts {[n + 1, n + 1]} of [CLS] and {n} EDUs, found {list(impact.shape)}"
         )
-    parse = parsers.eisner if decoder == "eisner" else parsers.chu_liu_edmonds
     if protocol == "fair":
-        return parse(fair_scores(impact[1:, 1:]))
-    return _without_last(parse, _wu2020_scores(impact[:n, :n], given_root(document), decoder))
+        (heads,) = entry.decode([fair_scores(impact[1:, 1:])])
+        return heads
+    return _without_last(entry, impact[:n, :n], given_root(document))
 
 
 def given_root(document: Document) -> int:
@@ -177,7 +167,7 @@ def baseline_documents(
     documents: Sequence[Document],
     *,
     protocol: ProtocolName,
-    name: BaselineName,
+    name: str,
     seed: int | np.random.Generator = 0,
 ) -> list[Heads]:
     """Trees of a baseline under a protocol: with its gold roots, and without a head of the last EDU.
@@ -251,37 +241,14 @@ def _pooled(impacts: Impacts, alignment: Alignment, variant: Variant, layer: int
     return np.asarray(values, dtype=np.float64)
 
 
-def _wu2020_scores(values: Floats, root: int, decoder: DecoderName) -> Floats:
-    """Scores [head, dependent] of [CLS] and the EDUs but the last. Shape: [n, n] -> [n, n]."""
-    matrix = values.copy()
+def _without_last(decoder: Decoder, impact: Floats, root: int) -> Heads:
+    """Decode the impacts [n, n] of [CLS] and all EDUs but the last, which has no head; roots may be several."""
+    matrix = impact.copy()
     if root < len(matrix):  # the last EDU is cut off, a root or not
         matrix[root] = 0
         matrix[root, 0] = 1
-    return (matrix if decoder == "eisner" else _logarithms(matrix)).T
-
-
-def _logarithms(matrix: Floats) -> Floats:
-    """Logarithms of what the published decoder multiplies, diagonal and arcs into ROOT aside.
-
-    As in `analyses.wu2020_cle_scores`, log 0 is so low that one such arc costs more than all others can give.
-    """
-    arcs = matrix.copy()
-    np.fill_diagonal(arcs, 0)
-    arcs[0] = 0
-    if (arcs < 0).any():
-        raise ValueError(
-            f"expected impacts >= 0, since the published CLE multiplies them, found {arcs.min():.6g}"
-        )
-    positive = arcs > 0
-    logarithms = np.log(arcs, where=positive, out=np.zeros_like(arcs))
-    low, high = (logarithms[positive].min(), logarithms[positive].max()) if positive.any() else (0.0, 0.0)
-    logarithms[~positive] = (len(arcs) - 1) * (low - high) + high - 1
-    return logarithms
-
-
-def _without_last(parse: Callable[..., Heads], scores: Floats) -> Heads:
-    """Decode with any number of roots; the last EDU, which is not among the scores, has no head."""
-    heads = parse(scores, single_root=False) if len(scores) > 1 else np.empty(0, dtype=np.int64)
+    scores = published_scores(decoder).of_edus(matrix)
+    heads = decoder.decode([scores], single_root=False)[0] if len(scores) > 1 else np.empty(0, dtype=np.int64)
     return np.append(heads, NO_HEAD)
 
 

@@ -21,7 +21,8 @@ from analyses.intervals import Interval, bootstrap
 from analyses.scores.paired import Counted, paired_note
 from analyses.tables.signature import Settings, Signature, digest
 from analyses.tables.table import Cell, Row, RowKind, Table
-from analyses.trees.protocols import BASELINES, DecoderName, Heads, ProtocolName
+from analyses.trees.decoders import BASELINES, Heads
+from analyses.trees.protocols import ProtocolName
 from analyses.trees.variants import Variant
 from probe import __version__
 
@@ -45,7 +46,7 @@ class Way:
     """How impact matrices become trees."""
 
     protocol: ProtocolName
-    decoder: DecoderName
+    decoder: str
     variant: Variant
 
     def __str__(self) -> str:
@@ -130,7 +131,7 @@ def _baselines(corpus: Corpus, protocol: ProtocolName, seed: int) -> list[Line]:
                 baseline_documents(corpus.documents, protocol=protocol, name=name, seed=rng),
                 protocol=protocol,
             )
-            for _ in range(RANDOM_TREES if name == "random" else 1)
+            for _ in range(RANDOM_TREES if BASELINES[name].random else 1)
         ]
         lines.append(Line(name, "baseline", runs, Settings(decoder=name)))
     return lines

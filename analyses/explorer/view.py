@@ -22,7 +22,6 @@ from probe.options import PERTURBS, POOLS, LayerChoice, Perturb, PoolChoice
 from probe.registry import check_name
 
 if TYPE_CHECKING:
-    from analyses.trees.protocols import BaselineName, DecoderName
     from data import Sentence
     from parsers import Bracketing
     from probe.matrix import ImpactMatrix, ImpactSet
@@ -48,7 +47,7 @@ class Request:
     metric: Metric = "dist"
     pool: PoolChoice = "best"
     perturb: Perturb = "pair"
-    decoder: DecoderName | BaselineName = "eisner"
+    decoder: str = "eisner"
     brackets: str = "mart-paper"
 
     @classmethod
@@ -91,8 +90,7 @@ class Change:
 
 def choices() -> dict[str, tuple[str, ...]]:
     """The values of the options of a request that have names, defaults first."""
-    from analyses.trees.decoders import DECODERS as BRACKETS
-    from analyses.trees.protocols import BASELINES, DECODERS
+    from analyses.trees.decoders import BASELINES, CONSTITUENT_DECODERS, DECODERS
 
     return {
         "layer": ("best",),
@@ -100,7 +98,7 @@ def choices() -> dict[str, tuple[str, ...]]:
         "pool": ("best", *POOLS),
         "perturb": PERTURBS,
         "decoder": (*DECODERS, *BASELINES),
-        "brackets": tuple(sorted(BRACKETS, key=lambda name: name != "mart-paper")),
+        "brackets": tuple(sorted(CONSTITUENT_DECODERS, key=lambda name: name != "mart-paper")),
     }
 
 
@@ -187,7 +185,7 @@ def view(
         data.DataError: the text is no sentence.
         ValueError: a decoder refuses the matrix.
     """
-    from analyses.trees.decoders import DECODERS as BRACKETS
+    from analyses.trees.decoders import CONSTITUENT_DECODERS
     from analyses.trees.induction import Method, Skipped, induce
 
     sentence = read_sentence(request.text)
@@ -208,7 +206,7 @@ def view(
     (tree,) = [outcome] if method.needs_model else induce([sentence], None, method)
     assert not isinstance(tree, Skipped)
     heads = tuple(tree.heads.tolist())
-    (bracketing,) = BRACKETS[request.brackets]([outcome.matrix.values.astype(np.float64)])
+    (bracketing,) = CONSTITUENT_DECODERS[request.brackets].decode([outcome.matrix.values.astype(np.float64)])
     return View(
         request=request,
         sentence=sentence,

@@ -19,8 +19,8 @@ from analyses.figures.sentence import Example, own_example, published_example, t
 from analyses.pictures.style import FORMATS, save, style
 from analyses.tables.signature import shared_signature
 from analyses.tables.table import of_layers, read_table
-from analyses.trees.decoders import DECODERS as TREE_DECODERS
-from analyses.trees.protocols import DECODERS, PROTOCOLS
+from analyses.trees.decoders import CONSTITUENT_DECODERS, DECODERS
+from analyses.trees.protocols import PROTOCOLS
 from probe import __version__
 from probe.command_line import (
     DONE,
@@ -30,6 +30,7 @@ from probe.command_line import (
     add_device_options,
     exit_code,
     layer_name,
+    option_type,
     positive,
     whole_number,
 )
@@ -80,8 +81,20 @@ def build_parser() -> argparse.ArgumentParser:
     add("--pool", choices=(*POOLS, "best"), default="best", help="default: best")
     add("--perturb", choices=PERTURBS, default="pair", help="default: pair")
     add("--protocol", choices=PROTOCOLS, default="fair", help="of the scores (default: fair)")
-    add("--decoder", choices=DECODERS, default="eisner", help="of dependency trees (default: eisner)")
-    add("--tree-decoder", choices=TREE_DECODERS, default="chart-row", metavar="NAME", help="of constituents")
+    add(
+        "--decoder",
+        type=option_type(DECODERS.resolve),
+        default="eisner",
+        metavar="NAME",
+        help=f"of dependency trees: {', '.join(DECODERS)} (default: eisner)",
+    )
+    add(
+        "--tree-decoder",
+        type=option_type(CONSTITUENT_DECODERS.resolve),
+        default="chart-row",
+        metavar="NAME",
+        help=f"of constituents: {', '.join(CONSTITUENT_DECODERS)} (default: chart-row)",
+    )
     add("--matrices", type=positive, default=1000, metavar="N", help="random matrices for bias")
     add("--seed", type=whole_number, default=0, help="of the bootstrap (default: 0)")
     add_device_options(parser, batch_tokens=False)
@@ -294,7 +307,7 @@ def _tree(job: Job) -> Drawn:
 
     example = job.example
     for matrix in job.matrices(example.constituents):
-        (tree,) = TREE_DECODERS[job.args.tree_decoder]([matrix.values.astype(np.float64)])
+        (tree,) = CONSTITUENT_DECODERS[job.args.tree_decoder].decode([matrix.values.astype(np.float64)])
         signature = job.signature(matrix, decoder=job.args.tree_decoder, protocol="fair")
         figure = trees(example.constituents, tree.spans, gold=example.brackets, signature=str(signature))
         yield job.stem("tree", matrix.layer), figure
@@ -329,7 +342,7 @@ def _bias(job: Job) -> Drawn:
     rows = [
         row
         for n in (5, 10, 20, 40)
-        for decoder in TREE_DECODERS
+        for decoder in CONSTITUENT_DECODERS
         for row in measure_bias(decoder, n, **settings)
     ]
     yield "bias", figure(rows, signature=signature(settings))

@@ -19,7 +19,7 @@ from analyses.report.inputs import Inputs, recognise
 from analyses.report.page import Report, page
 from analyses.report.sections import SECTIONS, TREES, Made, Section, make, sections
 from analyses.report.trees import Part, constituency_part, dependency_part, scorable
-from analyses.trees.protocols import DECODERS
+from analyses.trees.decoders import DECODERS
 from analyses.trees.variants import variants
 from data.dp import wsj10
 from probe import __version__
@@ -30,6 +30,7 @@ from probe.command_line import (
     UsageError,
     add_device_options,
     exit_code,
+    option_type,
     positive,
     whole_number,
 )
@@ -76,7 +77,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, help="default: all that the data allow")
     add("--limit", type=positive, metavar="N", help="only the first N sentences, facts, pairs of each file")
     add("--out", dest="report", type=Path, required=True, metavar="FILE", help="the HTML file to write")
-    add("--decoder", choices=DECODERS, default="eisner", help="of dependency trees (default: eisner)")
+    add(
+        "--decoder",
+        type=option_type(DECODERS.resolve),
+        default="eisner",
+        metavar="NAME",
+        help=f"of dependency trees: {', '.join(DECODERS)} (default: eisner)",
+    )
     add_seeds(parser)
     add("--seed", type=whole_number, default=0, help="of bootstrap and random trees (default: 0)")
     add_device_options(parser)

@@ -16,16 +16,8 @@ from analyses.constituency.tables import Way as BracketWay
 from analyses.dependency.tables import Corpus, Runs, Trees, Way, tables
 from analyses.scores.recall import GroupName
 from analyses.tables.table import Table
-from analyses.trees.decoders import DECODERS
-from analyses.trees.protocols import (
-    PROTOCOLS,
-    DecoderName,
-    Heads,
-    ProtocolName,
-    decode,
-    gold_roots,
-    scored_words,
-)
+from analyses.trees.decoders import CONSTITUENT_DECODERS, Heads
+from analyses.trees.protocols import PROTOCOLS, ProtocolName, decode, gold_roots, scored_words
 from analyses.trees.variants import Variant, matrices, random_weights
 from probe.errors import ProbeError, SentenceError
 
@@ -79,7 +71,7 @@ class Part:
 
 
 def dependency_part(
-    model: ImpactSource, variant: Variant, corpus: Corpus, args: argparse.Namespace, decoder: DecoderName
+    model: ImpactSource, variant: Variant, corpus: Corpus, args: argparse.Namespace, decoder: str
 ) -> Part:
     """Score the trees of a model and of random weights, and keep what is shown of each sentence.
 
@@ -173,7 +165,7 @@ def _seen(
     values = matrix.values.astype(np.float64)
     largest = float(values.max())
     scaled = np.rint(LEVELS * np.maximum(values, 0) / (largest or 1.0)).astype(np.uint8)
-    (brackets,) = DECODERS[SHOWN_BRACKETS]([values])
+    (brackets,) = CONSTITUENT_DECODERS[SHOWN_BRACKETS].decode([values])
     return Seen(
         words=sentence.words,
         brackets=brackets,
@@ -264,7 +256,7 @@ class _Brackets:
                 continue
             sentence, values = self.gold.sentences[place], found[0].values.astype(np.float64)
             for way in self.ways:
-                (tree,) = DECODERS[way.decoder]([values])
+                (tree,) = CONSTITUENT_DECODERS[way.decoder].decode([values])
                 hits[way][place] = count_hits([sentence], [tree.spans], self.gold.protocol)[0]
             if seen is not None:
                 seen[place] = _seen(found[0], sentence, {})

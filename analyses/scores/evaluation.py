@@ -13,12 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from analyses.intervals import Interval, bootstrap
 from analyses.scores.attachment import ArcCounts, count_arcs
 from analyses.tables.signature import Score, Settings, Signature, digest, score_line
+from analyses.trees.decoders import BASELINES, Heads
 from analyses.trees.induction import Induced, Method, Outcome
 from analyses.trees.protocols import (
-    BASELINES,
     PROTOCOLS,
     ROOTS,
-    Heads,
     ProtocolName,
     RootName,
     baseline_trees,
@@ -185,7 +184,7 @@ def baseline_rows(
     for name in BASELINES:
         draws = [
             baseline_trees(lengths, protocol=protocol, name=name, roots=roots, seed=rng)
-            for _ in range(RANDOM_TREES if name == "random" else 1)
+            for _ in range(RANDOM_TREES if BASELINES[name].random else 1)
         ]
         counts = [_counts(sentences, trees, protocol) for trees in draws]
         own_signature = replace(signature, settings=Settings(decoder=name))

@@ -13,8 +13,9 @@ from analyses.options import emit
 from analyses.sentiment.corpus import FILES, Corpus, read_corpus
 from analyses.sentiment.figure import SeedScore, plot, write_scores
 from analyses.sentiment.tables import DatasetName, Setting, System, score, table
-from analyses.sentiment.trees import DECODED, TREES, TreeName, Words, decoded_heads, sentences_of
+from analyses.sentiment.trees import Words, decoded_heads, sentences_of, tree_source, tree_sources
 from analyses.tables.table import Table
+from analyses.trees.decoders import DECODERS
 from analyses.trees.protocols import PROTOCOLS, ProtocolName
 from probe import __version__
 from probe.command_line import (
@@ -26,6 +27,7 @@ from probe.command_line import (
     _utf8,
     add_device_options,
     exit_code,
+    option_type,
     positive,
     whole_number,
 )
@@ -36,11 +38,11 @@ if TYPE_CHECKING:
     from analyses.sentiment.inputs import ModelChoice
     from analyses.sentiment.systems import Prepared
     from analyses.sentiment.training import Recipe
-    from analyses.trees.protocols import DecoderName, Heads
+    from analyses.trees.decoders import Heads
     from data.absa import AspectItem
     from probe import ImpactMatrix
 
-DEFAULT_TREES: tuple[TreeName, ...] = ("lstm", "position", "eisner")
+DEFAULT_TREES: tuple[str, ...] = ("lstm", "position", "eisner")
 PUBLISHED_DISTANCES = ("dist-spacy", "dist-wu2020-eisner")
 """Folders of published distances that ``--table`` takes in where they lie beside the data."""
 
@@ -61,7 +63,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("--data", type=Path, metavar="DIR", help="folder of the .seg files (default: $PROBE_DATA/absa)")
     add("--train", type=Path, metavar="FILE", help="training items of your own, .seg or .xml; with --test")
     add("--test", type=Path, metavar="FILE", help="test items of your own, .seg or .xml")
-    add("--trees", nargs="+", choices=TREES, help=f"sources of trees (default: {' '.join(DEFAULT_TREES)})")
+    add(
+        "--trees",
+        nargs="+",
+        type=option_type(tree_source),
+        metavar="NAME",
+        help=f"sources of trees: {', '.join(tree_sources())} (default: {' '.join(DEFAULT_TREES)})",
+    )
     add(
         "--distances",
         nargs="+",
@@ -113,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     protocols: Sequence[ProtocolName] = args.protocol or (PROTOCOLS if args.table else ("fair",))
-    trees: Sequence[TreeName] = args.trees or _default_trees(args)
+    trees: Sequence[str] = args.trees or _default_trees(args)
     corpora = _corpora(args)
     sentence = _asked(args, corpora, trees, protocols) if args.predict is not None else None
     if args.out is not None:
@@ -136,9 +144,9 @@ def _run(args: argparse.Namespace) -> int:
 # --- input
 
 
-def _default_trees(args: argparse.Namespace) -> Sequence[TreeName]:
+def _default_trees(args: argparse.Namespace) -> Sequence[str]:
     if args.table:
-        return TREES
+        return tree_sources()
     return DEFAULT_TREES if args.predict is None else ("eisner",)
 
 
@@ -177,7 +185,7 @@ def _corpora(args: argparse.Namespace) -> list[Corpus]:
 def _unlike(folders: Sequence[Path]) -> list[Path]:
     """Folders of distances, whose names become those of rows."""
     found = {path.name: path for path in folders}
-    if len(found) < len(set(folders)) or set(found) & {"", *TREES}:
+    if len(found) < len(set(folders)) or set(found) & {"", *tree_sources()}:
         raise UsageError("--distances: folders with names of their own, and none of --trees, are expected")
     return list(found.values())
 
@@ -193,7 +201,7 @@ def _folder(args: argparse.Namespace) -> Path:
 def _asked(
     args: argparse.Namespace,
     corpora: Sequence[Corpus],
-    trees: Sequence[TreeName],
+    trees: Sequence[str],
     protocols: Sequence[ProtocolName],
 ) -> AspectItem:
     """The sentence of ``--predict``, its aspect found."""
@@ -227,7 +235,7 @@ def _choice(args: argparse.Namespace) -> ModelChoice:
     )
 
 
-def _prepare(corpus: Corpus, trees: Sequence[TreeName], args: argparse.Namespace) -> tuple[Prepared, int]:
+def _prepare(corpus: Corpus, trees: Sequence[str], args: argparse.Namespace) -> tuple[Prepared, int]:
     """Trees and vectors of a corpus, without the items that cannot be probed; and how many these are."""
     from analyses.sentiment.inputs import read_inputs
     from analyses.sentiment.systems import Prepared
@@ -236,7 +244,7 @@ def _prepare(corpus: Corpus, trees: Sequence[TreeName], args: argparse.Namespace
     items = [*corpus.training.items, *corpus.test.items]
     inputs = read_inputs(
         sentences_of(items),
-        [cast("DecoderName", name) for name in DECODED if name in trees],
+        [name for name in DECODERS if name in trees],
         _choice(args),
         folder=args.run,
         vectors=args.embeddings,
@@ -344,7 +352,7 @@ def _write_seeds(stem: Path, trained: Sequence[System], setting: Setting, found:
 def _predict(
     item: AspectItem,
     prepared: Prepared,
-    source: TreeName,
+    source: str,
     protocol: ProtocolName,
     args: argparse.Namespace,
 ) -> int:
@@ -354,11 +362,11 @@ def _predict(
     from analyses.sentiment.predict import predict_aspect, print_prediction
     from analyses.sentiment.systems import source_distances, source_heads
 
-    heads: dict[DecoderName, dict[Words, Heads]] = {}
-    if source in DECODED:
+    heads: dict[str, dict[Words, Heads]] = {}
+    if source in DECODERS:
         chosen = {key: getattr(args, key) for key in ("metric", "layer", "pool", "perturb")}
         matrix = cast("ImpactMatrix", _choice(args).load().impact(item.words, **chosen))
-        decoder = cast("DecoderName", source)
+        decoder = source
         heads[decoder] = decoded_heads([matrix], [item.words], decoder)
     trees = source_heads(source, [item.words], decoded=heads, seed=0)
     recipe = _recipe(protocol, args)

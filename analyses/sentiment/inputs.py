@@ -28,7 +28,7 @@ from probe.metrics import Metric
 from probe.options import LayerChoice, Perturb, PoolChoice
 
 if TYPE_CHECKING:
-    from analyses.trees.protocols import DecoderName, Heads
+    from analyses.trees.decoders import Heads
     from probe import ImpactMatrix, Probe
 
 _KEY = "analyses.sentiment"
@@ -71,7 +71,7 @@ class Inputs:
         embeddings: vectors of all words.
     """
 
-    heads: Mapping[DecoderName, Mapping[Words, Heads]]
+    heads: Mapping[str, Mapping[Words, Heads]]
     failed: Mapping[Words, str]
     settings: Settings
     embeddings: Embeddings
@@ -79,7 +79,7 @@ class Inputs:
 
 def read_inputs(
     sentences: Sequence[Words],
-    decoders: Sequence[DecoderName],
+    decoders: Sequence[str],
     choice: ModelChoice,
     *,
     folder: Path,
@@ -116,7 +116,7 @@ def read_inputs(
 
 def _make(
     sentences: Sequence[Words],
-    decoders: Sequence[DecoderName],
+    decoders: Sequence[str],
     choice: ModelChoice,
     *,
     folder: Path,
@@ -166,7 +166,7 @@ def _make(
 def _path(
     folder: Path,
     sentences: Sequence[Words],
-    decoders: Sequence[DecoderName],
+    decoders: Sequence[str],
     choice: ModelChoice,
     *,
     with_vectors: bool,
@@ -214,7 +214,7 @@ def _load(path: Path, sentences: Sequence[Words], words: tuple[str, ...]) -> Inp
     failed = {sentences[at]: reason for at, reason in about["failed"]}
     ends = np.cumsum([len(sentence) for sentence in sentences])[:-1]
     heads = {
-        cast("DecoderName", decoder): {
+        decoder: {
             sentence: row
             for sentence, row in zip(sentences, np.split(rows, ends), strict=True)
             if sentence not in failed

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
@@ -16,20 +16,18 @@ from analyses.sentiment.embeddings import Embeddings
 from analyses.sentiment.tables import System
 from analyses.sentiment.training import Encoded, Recipe, encode
 from analyses.sentiment.trees import (
-    DECODED,
-    TREES,
     Distances,
-    TreeName,
     Words,
-    chain_heads,
+    baseline_heads,
     item_distances,
-    random_heads,
     sentences_of,
+    tree_sources,
 )
 from analyses.tables.signature import Settings
+from analyses.trees.decoders import BASELINES, DECODERS
 
 if TYPE_CHECKING:
-    from analyses.trees.protocols import DecoderName, Heads
+    from analyses.trees.decoders import Heads
     from data.absa import AspectItem
 
 Rows: TypeAlias = tuple[Sequence[Distances], Sequence[Distances]]
@@ -50,7 +48,7 @@ class Prepared:
 
     corpus: Corpus
     embeddings: Embeddings
-    heads: Mapping[DecoderName, Mapping[Words, Heads]]
+    heads: Mapping[str, Mapping[Words, Heads]]
     settings: Settings
     device: torch.device
 
@@ -64,11 +62,9 @@ class Prepared:
         training, test = self.corpus.training, self.corpus.test
         if source in training.distances:
             return training.distances[source], test.distances[source]
-        name = cast("TreeName", source)
-        trees = source_heads(
-            name, sentences_of([*training.items, *test.items]), decoded=self.heads, seed=seed
-        )
-        return source_distances(name, training.items, trees), source_distances(name, test.items, trees)
+        sentences = sentences_of([*training.items, *test.items])
+        trees = source_heads(source, sentences, decoded=self.heads, seed=seed)
+        return source_distances(source, training.items, trees), source_distances(source, test.items, trees)
 
     def encoded(self, rows: Rows) -> tuple[Encoded, Encoded]:
         """Training and test set with these distances."""
@@ -88,36 +84,32 @@ class Prepared:
 
 
 def source_heads(
-    source: TreeName,
+    source: str,
     sentences: Sequence[Words],
     *,
-    decoded: Mapping[DecoderName, Mapping[Words, Heads]],
+    decoded: Mapping[str, Mapping[Words, Heads]],
     seed: int,
 ) -> Mapping[Words, Heads] | None:
     """The tree of each sentence by a source; None for ``lstm`` and ``position``, which have none.
 
     Args:
-        source: see ``analyses.sentiment.trees.TREES``.
+        source: see ``analyses.sentiment.trees.tree_sources``.
         sentences: each once.
         decoded: trees of the decoders.
         seed: of random trees.
     """
-    if source in ("lstm", "position"):
-        return None
-    if source == "random":
-        return random_heads(sentences, seed)
-    if source in DECODED:
-        return decoded[cast("DecoderName", source)]
-    return {words: chain_heads(cast(Any, source), len(words)) for words in sentences}
+    if source in DECODERS:
+        return decoded[source]
+    return baseline_heads(source, sentences, seed=seed) if source in BASELINES else None
 
 
 def source_distances(
-    source: TreeName, items: Sequence[AspectItem], trees: Mapping[Words, Heads] | None
+    source: str, items: Sequence[AspectItem], trees: Mapping[Words, Heads] | None
 ) -> list[Distances]:
     """Distances of items by a source; ``lstm`` reads none and gets zeros.
 
     Args:
-        source: see ``analyses.sentiment.trees.TREES``.
+        source: see ``analyses.sentiment.trees.tree_sources``.
         items: whose distances are asked for.
         trees: of their sentences, from ``source_heads``.
     """
@@ -146,7 +138,7 @@ def systems(
 
     Args:
         prepared: the data.
-        sources: names of ``TREES`` and of folders of distances.
+        sources: names of ``tree_sources`` and of folders of distances.
         recipe: its architecture stands for every source but ``lstm``.
         seeds: the seeds are 0 to ``seeds`` - 1; ``random`` draws its trees by them, too.
         runs: folder of the checkpoints.
@@ -170,7 +162,7 @@ def systems(
             trained.append(train_or_load(runs, *parts, vectors, recipe=own, seed=seed, on_epoch=report))
             if progress:
                 progress.done()
-        model = source in DECODED
+        model = source in DECODERS
         found.append(
             System(
                 name=source,
@@ -187,12 +179,12 @@ def systems(
 def ordered(sources: Iterable[str]) -> list[str]:
     """Sources as a table has them, each once: those without a model first, then files, then decoders."""
     names = list(dict.fromkeys(sources))
-    known = [name for name in TREES if name in names]
-    files = [name for name in names if name not in TREES]
+    known = [name for name in tree_sources() if name in names]
+    files = [name for name in names if name not in known]
     return [
-        *(name for name in known if name not in DECODED),
+        *(name for name in known if name not in DECODERS),
         *files,
-        *(name for name in known if name in DECODED),
+        *(name for name in known if name in DECODERS),
     ]
 
 

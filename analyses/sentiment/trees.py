@@ -4,31 +4,43 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-import parsers
-from analyses.trees.protocols import DecoderName, Heads, decode
+from analyses.trees.decoders import BASELINES, DECODERS, Heads
+from analyses.trees.protocols import decode
 from probe.errors import SentenceError
 from probe.metrics import Metric
 from probe.options import LayerChoice, Perturb, PoolChoice
+from probe.registry import check_name
 
 if TYPE_CHECKING:
     from data.absa import AspectItem
     from probe import ImpactMatrix, Probe, Store
 
-TreeName: TypeAlias = Literal["lstm", "position", "eisner", "cle", "right-chain", "left-chain", "random"]
-TREES: tuple[TreeName, ...] = get_args(TreeName)
-DECODED: tuple[TreeName, ...] = ("eisner", "cle")
-"""The tree sources that need a model's impact matrices."""
-
 Distances: TypeAlias = tuple[float, ...]
 Words: TypeAlias = tuple[str, ...]
+
+_WITHOUT_TREE = ("lstm", "position")
+_BASELINES = ("right-chain", "left-chain", "random")
+
+
+def tree_sources() -> tuple[str, ...]:
+    """The names of the sources in the order of a table: those of ``DECODERS`` need a model's impact matrices."""
+    return (*_WITHOUT_TREE, *DECODERS, *_BASELINES)
+
+
+def tree_source(name: str) -> str:
+    """The name itself, if it is that of a source.
+
+    Raises:
+        probe.OptionError: it is not; says the nearest known one.
+    """
+    return check_name("source of trees", name, tree_sources())
 
 
 def tree_distances(heads: Sequence[int], aspect: tuple[int, int]) -> Distances:
@@ -47,41 +59,25 @@ def tree_distances(heads: Sequence[int], aspect: tuple[int, int]) -> Distances:
     Raises:
         ValueError: a head or the aspect is outside the sentence, or the aspect is empty.
     """
+    from scipy.sparse import csr_array  # type: ignore[import-untyped]
+    from scipy.sparse.csgraph import dijkstra  # type: ignore[import-untyped]
+
     n = len(heads)
     if not 0 <= aspect[0] < aspect[1] <= n:
         raise ValueError(f"expected an aspect within 0 and {n}, found {aspect}")
-    neighbours: list[list[int]] = [[] for _ in heads]
-    for dependent, head in enumerate(heads):
-        if not 0 <= head <= n:
-            raise ValueError(f"expected heads from 0 to {n}, found {head}")
-        if head:
-            neighbours[dependent].append(head - 1)
-            neighbours[head - 1].append(dependent)
-    found: list[float] = [n / 2] * n
-    reached = deque(range(*aspect))
-    seen = set(reached)
-    for word in reached:
-        found[word] = 0.0
-    while reached:
-        word = reached.popleft()
-        for other in neighbours[word]:
-            if other not in seen:
-                seen.add(other)
-                found[other] = found[word] + 1
-                reached.append(other)
-    return tuple(found)
+    if outside := [head for head in heads if not 0 <= head <= n]:
+        raise ValueError(f"expected heads from 0 to {n}, found {outside[0]}")
+    arcs = [(word, head - 1) for word, head in enumerate(heads) if head]
+    dependents, governors = zip(*arcs, strict=True) if arcs else ((), ())
+    graph = csr_array((np.ones(len(arcs)), (dependents, governors)), shape=(n, n))
+    found = dijkstra(graph, directed=False, unweighted=True, indices=range(*aspect), min_only=True)
+    return tuple(np.where(np.isinf(found), n / 2, found).tolist())
 
 
-def chain_heads(name: Literal["right-chain", "left-chain"], n: int) -> Heads:
-    """Heads of a chain of n words, 1-based."""
-    chain = parsers.baselines.right_chain if name == "right-chain" else parsers.baselines.left_chain
-    return chain(n)
-
-
-def random_heads(sentences: Sequence[Words], seed: int) -> dict[Words, Heads]:
-    """A projective tree for each sentence, drawn uniformly."""
+def baseline_heads(name: str, sentences: Sequence[Words], *, seed: int = 0) -> dict[Words, Heads]:
+    """The tree of a baseline for each sentence, the root not given; ``seed`` is that of random trees."""
     rng = np.random.default_rng(seed)
-    return {words: parsers.baselines.random_projective(len(words), seed=rng) for words in sentences}
+    return {words: BASELINES[name].tree(len(words), None, rng) for words in sentences}
 
 
 def item_distances(items: Sequence[AspectItem], trees: Mapping[Words, Heads]) -> list[Distances]:
@@ -147,7 +143,7 @@ def fill_store(
 
 
 def decoded_heads(
-    found: Sequence[ImpactMatrix | SentenceError], sentences: Sequence[Words], decoder: DecoderName
+    found: Sequence[ImpactMatrix | SentenceError], sentences: Sequence[Words], decoder: str
 ) -> dict[Words, Heads]:
     """Trees of the sentences that could be probed; the decoder finds the root, as in protocol ``fair``.
 

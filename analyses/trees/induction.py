@@ -10,18 +10,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from analyses.tables.signature import Settings
-from analyses.trees.adjust import Adjustment, adjust
-from analyses.trees.protocols import (
-    BASELINES,
-    BaselineName,
-    DecoderName,
-    Heads,
-    ProtocolName,
-    RootName,
-    baseline_trees,
-    decode,
-    gold_roots,
-)
+from analyses.trees.adjust import NONE, adjust
+from analyses.trees.decoders import BASELINES, DECODERS, Heads
+from analyses.trees.protocols import ProtocolName, RootName, baseline_trees, decode, gold_roots
 
 if TYPE_CHECKING:
     from data import Sentence
@@ -44,13 +35,13 @@ class Method:
     """
 
     protocol: ProtocolName = "fair"
-    decoder: DecoderName | BaselineName = "eisner"
+    decoder: str = "eisner"
     root: RootName = "predicted"
     metric: Metric = "dist"
     layer: LayerChoice = "best"
     pool: PoolChoice = "best"
     perturb: Perturb = "pair"
-    adjust: Adjustment = "none"
+    adjust: str = NONE
     batch_tokens: int = 4_096
     seed: int = 0
 
@@ -71,7 +62,7 @@ class Method:
             layer=chosen.layers[0],
             pool=chosen.pools[0],
             perturb=self.perturb,
-            adjust=self.adjust if self.adjust != "none" else None,
+            adjust=self.adjust if self.adjust != NONE else None,
             dtype=str(model.dtype).removeprefix("torch."),
         )
 
@@ -117,8 +108,9 @@ def induce(
         ValueError: the decoder refuses a matrix; see ``analyses.decode``.
     """
     decoder = method.decoder
-    if decoder != "eisner" and decoder != "cle":
+    if not method.needs_model:
         return _baseline(sentences, method, decoder)
+    DECODERS.resolve(decoder)
     if model is None:
         raise ValueError(f"decoder {decoder} reads impact matrices: a model is needed")
     matrices = model.impact_many(
@@ -134,7 +126,7 @@ def induce(
     return _decoded(zip(sentences, matrices, strict=True), method, decoder)
 
 
-def _baseline(sentences: Sequence[Sentence], method: Method, name: BaselineName) -> Iterator[Induced]:
+def _baseline(sentences: Sequence[Sentence], method: Method, name: str) -> Iterator[Induced]:
     trees = baseline_trees(
         [len(sentence.words) for sentence in sentences],
         protocol=method.protocol,
@@ -146,9 +138,7 @@ def _baseline(sentences: Sequence[Sentence], method: Method, name: BaselineName)
         yield Induced(sentence, tree, None)
 
 
-def _decoded(
-    pairs: Iterable[tuple[Sentence, object]], method: Method, decoder: DecoderName
-) -> Iterator[Outcome]:
+def _decoded(pairs: Iterable[tuple[Sentence, object]], method: Method, decoder: str) -> Iterator[Outcome]:
     from probe import ImpactMatrix
 
     pairs = iter(pairs)

@@ -7,28 +7,26 @@ the tree has one root, arcs whose dependent is punctuation are not scored. Score
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-import parsers
-from data import root as root_of
+from analyses.trees.arc_scores import Floats, fair_scores
+from analyses.trees.decoders import BASELINES, DECODERS, Decoder, Heads, PublishedScores
+from data import root as gold_root
+from probe.errors import OptionError
 from probe.registry import check_name
 
 if TYPE_CHECKING:
     from data import Sentence
 
 ProtocolName: TypeAlias = Literal["wu2020", "fair"]
-DecoderName: TypeAlias = Literal["eisner", "cle"]
-BaselineName: TypeAlias = Literal["left-chain", "right-chain", "adjacent", "random"]
+RootName: TypeAlias = Literal["gold", "predicted"]
 
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
-DECODERS: tuple[DecoderName, ...] = get_args(DecoderName)
-BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
-
-Heads: TypeAlias = NDArray[np.int64]
+ROOTS: tuple[RootName, ...] = get_args(RootName)
 
 
 class Impact(Protocol):
@@ -43,103 +41,11 @@ class Impact(Protocol):
         """Shape [n]: influence of word j on the sentence representation."""
 
 
-def wu2020_eisner_scores(values: ArrayLike, on_cls: ArrayLike, root: int) -> NDArray[np.float64]:
-    """Arc scores of the published evaluation for the projective decoder.
-
-    M [n + 1, n + 1] holds [CLS] at index 0, M[dependent, head]; the row of the gold root is 0 except
-    M[root, 0] = 1. With E = exp(M - max M), S[a, b] = E[a, b] / (sum of row b of E): the published softmax
-    divides along the wrong axis, and so does this one. The scores are meant for Eisner's algorithm with any
-    number of roots, which may leave the gold root without the arc from ROOT.
-
-    Args:
-        values: [n, n], influence of word j on word i.
-        on_cls: [n], influence of word j on the sentence representation.
-        root: the gold root, 1-based.
-
-    Returns:
-        float64 [n + 1, n + 1], ``scores[head, dependent]``; times a constant where impacts are so far apart,
-        by 700 and more, that they would not be finite.
-
-    Raises:
-        ValueError: for bad shapes, values that are not finite, or a root outside the sentence.
-    """
-    matrix = _rooted(values, on_cls, root)
-    matrix -= matrix.max()
-    exponentials = np.exp(matrix)
-    with np.errstate(all="ignore"):
-        scores = np.asarray((exponentials / exponentials.sum(axis=1)).T)
-    if np.isfinite(scores).all():
-        return scores
-    # The exponentials of a whole row are 0. The decoder takes any multiple of the scores for the same.
-    highest = matrix.max(axis=1, keepdims=True)
-    sums = highest[:, 0] + np.log(np.exp(matrix - highest).sum(axis=1))
-    logarithms = matrix - sums
-    return np.asarray(np.exp(logarithms - logarithms.max()).T)
-
-
-def wu2020_cle_scores(values: ArrayLike, on_cls: ArrayLike, root: int) -> NDArray[np.float64]:
-    """Arc scores of the published evaluation for the non-projective decoder.
-
-    The published decoder maximises the product of M[dependent, head] over the arcs, with the row of [CLS]
-    zeroed and the gold root as in :func:`wu2020_eisner_scores`. Here it is the sum of logarithms. In place of
-    log 0 stands n (low - high) + high - 1, where low and high are the smallest and the largest logarithm of a
-    positive entry: a tree with one such arc scores below n low, the least that a tree of positive arcs can
-    have, so a zero product loses to any positive one, and among zero products fewer zeros win. The scores are
-    meant for the maximum spanning arborescence with any number of roots.
-
-    Args:
-        values: [n, n], influence of word j on word i, not negative.
-        on_cls: [n], influence of word j on the sentence representation.
-        root: the gold root, 1-based.
-
-    Returns:
-        float64 [n + 1, n + 1], ``scores[head, dependent]``.
-
-    Raises:
-        ValueError: for bad shapes, values that are not finite or negative, or a root outside the sentence.
-    """
-    matrix = _rooted(values, on_cls, root)
-    matrix[0] = 0
-    matrix[0, 0] = 1
-    np.fill_diagonal(matrix[1:, 1:], 0)
-    if (matrix < 0).any():
-        raise ValueError(
-            f"expected impacts >= 0, since the published CLE multiplies them, found {matrix.min():.6g}"
-        )
-    positive = matrix > 0
-    logarithms = np.log(matrix, where=positive, out=np.zeros_like(matrix))
-    low, high = logarithms[positive].min(), logarithms[positive].max()
-    logarithms[~positive] = (len(matrix) - 1) * (low - high) + high - 1
-    return logarithms.T
-
-
-def fair_scores(values: ArrayLike) -> NDArray[np.float64]:
-    """Arc scores of the ``fair`` protocol: the impacts themselves, transposed.
-
-    No impact says which word is the root ([CLS] is never masked, so its column is 0), and every word's arc from
-    ROOT is worth the same: the root is the word whose own arc is missed least. The influence on [CLS] as the
-    score of ROOT was worse on a development treebank (``docs/parsing.md``).
-
-    Args:
-        values: [n, n], influence of word j on word i.
-
-    Returns:
-        float64 [n + 1, n + 1], ``scores[head, dependent]``; row and column 0 are 0.
-
-    Raises:
-        ValueError: for a bad shape or values that are not finite.
-    """
-    impact = _checked_values(values)
-    scores = np.zeros((len(impact) + 1, len(impact) + 1))
-    scores[1:, 1:] = impact.T
-    return scores
-
-
 def decode(
     matrices: Iterable[Impact],
     *,
     protocol: ProtocolName,
-    decoder: DecoderName,
+    decoder: str,
     roots: Sequence[int] | None = None,
     names: Sequence[str] | None = None,
 ) -> list[Heads]:
@@ -148,7 +54,7 @@ def decode(
     Args:
         matrices: one a sentence.
         protocol: ``wu2020`` (gold roots required) or ``fair`` (gold roots optional).
-        decoder: ``eisner`` (projective) or ``cle`` (any tree).
+        decoder: a name in ``DECODERS``: ``eisner`` (projective), ``cle`` (any tree), ...
         roots: the gold root of each sentence, 1-based.
         names: of the matrices, for messages; "matrix 0", ... without.
 
@@ -156,32 +62,31 @@ def decode(
         Heads of each sentence, int64 [n], 1-based, 0 = ROOT.
 
     Raises:
-        ValueError: for an unknown name, missing roots, another number of roots than of matrices, or a matrix
-            that the protocol's scores refuse; then the message names it.
+        ValueError: for an unknown name, a decoder that ``wu2020`` has no scores for, missing roots, another number
+            of roots than of matrices, or a matrix that the protocol's scores refuse; then the message names it.
     """
     check_name("protocol", protocol, PROTOCOLS)
-    check_name("decoder", decoder, DECODERS)
-    many = parsers.eisner_many if decoder == "eisner" else parsers.chu_liu_edmonds_many
+    entry = DECODERS[decoder]
     impacts = list(matrices)
     given = _given_roots(roots, len(impacts), protocol)
     scores = []
     for index, (impact, root) in enumerate(zip(impacts, given, strict=True)):
         try:
-            scores.append(_arc_scores(impact, decoder, protocol, root))
+            scores.append(_arc_scores(impact, entry, protocol, root))
         except ValueError as error:
             name = names[index] if names else f"matrix {index}"
             raise ValueError(f"{name}: {error}") from error
     # Under wu2020 the gold root is written into the scores, and further words may attach to ROOT.
     if protocol == "wu2020":
-        return many(scores, single_root=False)
-    return many(scores, roots)
+        return entry.decode(scores, single_root=False)
+    return entry.decode(scores, roots)
 
 
 def baseline_trees(
     lengths: Sequence[int],
     *,
     protocol: ProtocolName,
-    name: BaselineName,
+    name: str,
     roots: Sequence[int] | None = None,
     seed: int | np.random.Generator = 0,
 ) -> list[Heads]:
@@ -196,16 +101,10 @@ def baseline_trees(
         ValueError: for an unknown name, missing roots or another number of roots than of lengths.
     """
     check_name("protocol", protocol, PROTOCOLS)
-    check_name("baseline", name, BASELINES)
+    baseline = BASELINES[name]
     rng = np.random.default_rng(seed)
-    trees: dict[BaselineName, Callable[[int, int | None], Heads]] = {
-        "left-chain": parsers.baselines.left_chain,
-        "right-chain": parsers.baselines.right_chain,
-        "adjacent": parsers.baselines.adjacent,
-        "random": lambda n, root: parsers.baselines.random_projective(n, seed=rng, root=root),
-    }
     given = _given_roots(roots, len(lengths), protocol)
-    return [trees[name](n, root) for n, root in zip(lengths, given, strict=True)]
+    return [baseline.tree(n, root, rng) for n, root in zip(lengths, given, strict=True)]
 
 
 def scored_words(sentence: Sentence, protocol: ProtocolName) -> NDArray[np.bool_]:
@@ -225,15 +124,36 @@ def scored_words(sentence: Sentence, protocol: ProtocolName) -> NDArray[np.bool_
     return np.array([tag != "PUNCT" for tag in sentence.upos], dtype=bool)
 
 
-def _arc_scores(
-    impact: Impact, decoder: DecoderName, protocol: ProtocolName, root: int | None
-) -> NDArray[np.float64]:
+def published_scores(decoder: Decoder) -> PublishedScores:
+    """The scores of a decoder under ``wu2020``.
+
+    Raises:
+        OptionError: the paper does not have the decoder.
+    """
+    if decoder.published is None:
+        known = ", ".join(name for name, entry in DECODERS.items() if entry.published is not None)
+        raise OptionError(
+            f"decoder {decoder.name} has no scores under protocol wu2020, which are those of {known}: use fair"
+        )
+    return decoder.published
+
+
+def is_defined(protocol: ProtocolName, decoder: str, *, negative: bool) -> bool:
+    """Whether a dependency decoder has scores under a protocol for impacts that are, or are not, negative.
+
+    The published CLE multiplies impacts.
+    """
+    if protocol == "fair":
+        return True
+    published = DECODERS[decoder].published
+    return published is not None and (published.takes_negative or not negative)
+
+
+def _arc_scores(impact: Impact, decoder: Decoder, protocol: ProtocolName, root: int | None) -> Floats:
     """Scores [head, dependent] of one sentence under the protocol."""
     if protocol == "fair" or root is None:
         return fair_scores(impact.values)
-    if decoder == "eisner":
-        return wu2020_eisner_scores(impact.values, impact.on_cls, root)
-    return wu2020_cle_scores(impact.values, impact.on_cls, root)
+    return published_scores(decoder).of_words(impact.values, impact.on_cls, root)
 
 
 def _given_roots(roots: Sequence[int] | None, n: int, protocol: ProtocolName) -> Sequence[int | None]:
@@ -249,53 +169,10 @@ def _given_roots(roots: Sequence[int] | None, n: int, protocol: ProtocolName) ->
     return roots
 
 
-def _rooted(values: ArrayLike, on_cls: ArrayLike, root: int) -> NDArray[np.float64]:
-    """M [n + 1, n + 1] of protocol wu2020, M[dependent, head], with the gold root written into it."""
-    impact, on_root = _checked(values, on_cls)
-    n = len(impact)
-    if not 1 <= root <= n:
-        raise ValueError(f"expected a gold root from 1 to {n}, found {root}")
-    matrix = np.zeros((n + 1, n + 1))
-    matrix[1:, 1:] = impact
-    matrix[0, 1:] = on_root
-    matrix[root] = 0
-    matrix[root, 0] = 1
-    return matrix
-
-
-def _checked(values: ArrayLike, on_cls: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Convert an impact matrix [n, n] and its on_cls [n] to float64, refusing bad shapes and values."""
-    impact = _checked_values(values)
-    on_root = np.asarray(on_cls, dtype=np.float64)
-    if on_root.shape != (len(impact),):
-        raise ValueError(f"expected impacts [n, n] and on_cls [n], found {impact.shape} and {on_root.shape}")
-    if not np.isfinite(on_root).all():
-        raise ValueError(
-            "expected a finite on_cls, found NaN or infinity: has the model a [CLS] or <s> token?"
-        )
-    return impact, on_root
-
-
-def _checked_values(values: ArrayLike) -> NDArray[np.float64]:
-    impact = np.asarray(values, dtype=np.float64)
-    n = len(impact) if impact.ndim else 0
-    if n == 0 or impact.shape != (n, n):
-        raise ValueError(f"expected impacts [n, n] with n > 0, found {impact.shape}")
-    if not np.isfinite(impact).all():
-        raise ValueError("expected finite impacts, found NaN or infinity")
-    return impact
-
-
-RootName: TypeAlias = Literal["gold", "predicted"]
-
-
-ROOTS: tuple[RootName, ...] = get_args(RootName)
-
-
 def gold_roots(sentences: Sequence[Sentence]) -> list[int]:
     """The gold root of each sentence, 1-based.
 
     Raises:
         data.DataError: if the gold heads of a sentence are no tree with one root.
     """
-    return [root_of(sentence) for sentence in sentences]
+    return [gold_root(sentence) for sentence in sentences]

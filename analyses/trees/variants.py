@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import numpy as np
 
 from analyses.tables.signature import Settings
-from analyses.trees.adjust import Adjustment, adjust
+from analyses.trees.adjust import NONE, adjust, can_be_negative
 from probe.command_line import UsageError
 from probe.errors import SentenceError
 from probe.metrics import Metric
@@ -33,13 +33,18 @@ class Variant:
     layer: int
     pool: Pool
     perturb: Perturb
-    adjust: Adjustment = "none"
+    adjust: str = NONE
 
     def __str__(self) -> str:
         """``dist, layer 12, mean``; perturbation and adjustment only where they are not the paper's."""
         parts = [self.metric, f"layer {self.layer}", self.pool]
         parts += [self.perturb] if self.perturb != "pair" else []
-        return ", ".join(parts + ([self.adjust] if self.adjust != "none" else []))
+        return ", ".join(parts + ([self.adjust] if self.adjust != NONE else []))
+
+    @property
+    def can_be_negative(self) -> bool:
+        """Whether an impact can be below 0: a probability can rise, too."""
+        return self.metric == "prob" or can_be_negative(self.adjust)
 
     def settings(self, model: ImpactSource, *, decoder: str, name: str | None = None) -> Settings:
         """What goes into the signature of a score; ``name`` is that of the model where it has another."""
@@ -50,7 +55,7 @@ class Variant:
             layer=self.layer,
             pool=self.pool,
             perturb=self.perturb,
-            adjust=self.adjust if self.adjust != "none" else None,
+            adjust=self.adjust if self.adjust != NONE else None,
             dtype=str(model.dtype).removeprefix("torch."),
         )
 
@@ -140,7 +145,7 @@ def matrices(
 def _pick(found: ImpactSet, chosen: Sequence[Variant]) -> Matrices | SentenceError:
     """The matrices of the variants; half precision can overflow, and then there are none."""
     by_variant = {Variant(m.metric, m.layer, m.pool, m.perturb): m for m in found}
-    picked = tuple(adjust(by_variant[replace(variant, adjust="none")], variant.adjust) for variant in chosen)
+    picked = tuple(adjust(by_variant[replace(variant, adjust=NONE)], variant.adjust) for variant in chosen)
     if all(np.isfinite(matrix.values).all() for matrix in picked):
         return picked
     return SentenceError("its impacts are not finite: try dtype float32")

@@ -15,7 +15,7 @@ import pytest
 
 import probe
 from analyses import decode, evaluate
-from analyses.trees.protocols import BASELINES, DECODERS
+from analyses.trees.decoders import BASELINES, DECODERS
 from data import check_tree, load_sample, parse_conllu
 from probe.metrics import METRICS
 from probe.options import PERTURBS, POOLS
@@ -107,7 +107,7 @@ def test_limit_takes_the_first(run: Parse, gold: Path) -> None:
         *(["--metric", metric] for metric in METRICS),
         *(["--pool", pool] for pool in POOLS),
         *(["--perturb", perturb] for perturb in PERTURBS),
-        *(["--decoder", decoder] for decoder in DECODERS + BASELINES),
+        *(["--decoder", decoder] for decoder in [*DECODERS, *BASELINES]),
         *(["--decoder", decoder, "--root", "gold"] for decoder in ("eisner", "cle")),
         ["--layer", "0"],
         ["--layer", "-2", "--metric", "cos", "--pool", "max", "--perturb", "single", "--decoder", "cle"],

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ import pytest
 from analyses.constituency import bias, bias_command
 from analyses.constituency.bias import measure_bias, measure_reach
 from analyses.intervals import Interval
-from analyses.trees.decoders import DECODERS
+from analyses.trees.arc_scores import Floats
+from analyses.trees.decoders import CONSTITUENT_DECODERS, ConstituentDecoder
 from parsers import Bracketing, branching
+from probe.registry import Registry
 from tests.binary_trees import all_binary_trees
 from tests.command import Done
 
-UNBIASED = sorted(set(DECODERS) - {"mart-released"})
+UNBIASED = sorted(set(CONSTITUENT_DECODERS) - {"mart-released"})
 SMALL = ["--lengths", "3", "6", "--matrices", "12", "--reach", "4"]
 
 
@@ -49,14 +52,19 @@ def test_released_mart_branches_to_the_right_at_every_scale(scale: float) -> Non
     assert fair.left.value < 0.1
 
 
+def registry(decode: Callable[[Sequence[Floats]], list[Bracketing]]) -> Registry[ConstituentDecoder]:
+    """A registry of one decoder, "own"."""
+    return Registry("constituent decoder", [ConstituentDecoder(name="own", decode=decode)])
+
+
 def test_figures_of_decoders_that_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Always right-branching is 1 and 0; uniformly random trees have their expected F1."""
 
     def right(impacts: object) -> list[Bracketing]:
         return [branching.right_branching(5)] * 40
 
-    monkeypatch.setattr(bias, "DECODERS", {"right": right})
-    rows = {row.protocol: row for row in measure_bias("right", 5, matrices=40)}
+    monkeypatch.setattr(bias, "CONSTITUENT_DECODERS", registry(right))
+    rows = {row.protocol: row for row in measure_bias("own", 5, matrices=40)}
     fair, wu2020 = rows["fair"], rows["wu2020"]
     assert (fair.right.value, fair.left.value, fair.difference.value) == (1.0, 0.0, 1.0)
     # Counted, the whole sentence is one of four brackets that both branchings have.
@@ -66,11 +74,11 @@ def test_figures_of_decoders_that_are_known(monkeypatch: pytest.MonkeyPatch) -> 
     rng = np.random.default_rng(0)
     monkeypatch.setattr(
         bias,
-        "DECODERS",
-        {"random": lambda impacts: [branching.random_binary(5, seed=rng) for _ in impacts]},
+        "CONSTITUENT_DECODERS",
+        registry(lambda impacts: [branching.random_binary(5, seed=rng) for _ in impacts]),
     )
     shared = [len(spans & {(1, 5), (2, 5), (3, 5)}) / 3 for spans in all_binary_trees(5)]
-    row = next(row for row in measure_bias("random", 5, matrices=2000) if row.protocol == "fair")
+    row = next(row for row in measure_bias("own", 5, matrices=2000) if row.protocol == "fair")
     assert row.right.value == pytest.approx(np.mean(shared), abs=0.03)
     assert row.right.interval.low < row.right.value < row.right.interval.high
 
@@ -98,7 +106,7 @@ def test_bad_arguments() -> None:
     for measure in (measure_bias, measure_reach):
         with pytest.raises(ValueError, match="expected at least 3 words, found 2"):
             measure("chart-row", 2)
-        with pytest.raises(ValueError, match="unknown decoder 'cky'"):
+        with pytest.raises(ValueError, match="unknown constituent decoder 'cky'"):
             measure("cky", 5)
 
 
@@ -123,7 +131,9 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_json_and_csv_hold_the_same_figures(capsys: pytest.CaptureFixture[str]) -> None:
     as_json = json.loads(run(capsys, *SMALL, "--format", "json", "--seed", "4").out)
     assert as_json["settings"] == {"matrices": 12, "scale": 1.0, "seed": 4}
-    assert len(as_json["bias"]) == 2 * 2 * len(DECODERS) and len(as_json["reach"]) == 2 * len(DECODERS)
+    assert len(as_json["bias"]) == 2 * 2 * len(CONSTITUENT_DECODERS) and len(as_json["reach"]) == 2 * len(
+        CONSTITUENT_DECODERS
+    )
     rows = list(csv.DictReader(io.StringIO(run(capsys, *SMALL, "--format", "csv", "--seed", "4").out)))
     for row, entry in zip(rows, as_json["bias"], strict=True):
         assert (row["decoder"], int(row["n"]), row["protocol"]) == (
@@ -180,7 +190,7 @@ def test_the_figure_shows_what_was_measured() -> None:
         (["--matrices", "0"], "a whole number above 0 is expected, found '0'"),
         (["--scale", "0"], "a number above 0, up to 1e6, is expected, found '0'"),
         (["--scale", "nan"], "a number above 0, up to 1e6, is expected, found 'nan'"),
-        (["--decoder", "cky"], "invalid choice: 'cky'"),
+        (["--decoder", "cky"], "unknown constituent decoder 'cky'"),
         (["--seed=-1"], "a whole number from 0 to 2**63 - 1 is expected, found '-1'"),
         (["--seed", str(2**63)], "a whole number from 0 to 2**63 - 1 is expected"),
         (["--reach", "x"], "argument --reach: invalid int value: 'x'"),

@@ -13,7 +13,7 @@ import data
 from analyses import count_brackets, label_recall, score_brackets
 from analyses.constituency.command import main
 from analyses.constituency.scores import LABELS, Columns, Gold, baseline_hits, count_hits, is_biased
-from analyses.trees.decoders import DECODERS
+from analyses.trees.decoders import CONSTITUENT_DECODERS
 from analyses.trees.protocols import PROTOCOLS, ProtocolName
 from data import ConstituencySentence
 from parsers import branching
@@ -169,7 +169,7 @@ def test_the_digest_depends_on_words_spans_and_labels() -> None:
 
 
 def test_only_the_released_mart_is_biased() -> None:
-    assert [decoder for decoder in DECODERS if is_biased(decoder)] == ["mart-released"]
+    assert [decoder for decoder in CONSTITUENT_DECODERS if is_biased(decoder)] == ["mart-released"]
 
 
 def test_tables_of_both_protocols(run: Run, treebank: Path) -> None:
@@ -181,10 +181,10 @@ def test_tables_of_both_protocols(run: Run, treebank: Path) -> None:
     assert (mart["F1 to 10"], mart["F1"], mart["SBAR"], mart["ADVP"]) == (58.0, 42.1, 51.9, None)
     assert rows_of(fair, "published") == {}
     for table in (wu2020, fair):
-        assert len(rows_of(table, "model")) == len(DECODERS)
+        assert len(rows_of(table, "model")) == len(CONSTITUENT_DECODERS)
         names = list(rows_of(table, "baseline"))
         assert names[:4] == ["right-branching", "left-branching", "balanced", "random"]
-        assert len(names) == 4 + len(DECODERS)
+        assert len(names) == 4 + len(CONSTITUENT_DECODERS)
         biased = [name for name in rows_of(table, "model") if name.endswith("(biased)")]
         assert len(biased) == 1 and "mart-released" in biased[0]
         assert any(note.startswith(f"{biased[0]}: ") for note in table["notes"]) == (table is wu2020)
@@ -278,7 +278,9 @@ def test_the_choice_reads_the_development_sections_only(run: Run, treebank: Path
     (table,) = json.loads(done.out)
     assert table["columns"] == ["0", "1", "2", "3"]
     rows = rows_of(table, "model")
-    assert [name.partition("+")[0] for name in rows] == [name for name in DECODERS if "mart" not in name]
+    assert [name.partition("+")[0] for name in rows] == [
+        name for name in CONSTITUENT_DECODERS if "mart" not in name
+    ]
     best = max(value for row in rows.values() for value in row.values() if value is not None)
     name, layer = next((n, k) for n, row in rows.items() for k, value in row.items() if value == best)
     assert f"Best: {name}, layer {layer}: {best:.1f}." in table["notes"][-1]

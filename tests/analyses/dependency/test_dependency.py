@@ -14,7 +14,7 @@ import probe
 from analyses import decode, evaluate
 from analyses.dependency.command import main
 from analyses.dependency.tables import Corpus, tables
-from analyses.trees.protocols import BASELINES
+from analyses.trees.decoders import BASELINES
 from data import Sentence, load_sample
 from data.dp import wsj10
 from probe.options import Best
@@ -297,7 +297,7 @@ def test_stored_matrices(run: Run, gold: Path, tmp_path: Path, model_folder: Mod
         (["--layers", "all", "1"], "all and best stand alone"),
         (["--layers", "99"], "layers 0 (embeddings) to 3"),
         (["--data", "NOPOS"], "expected a UPOS tag for every word"),
-        (["--decoders", "mst"], "invalid choice: 'mst'"),
+        (["--decoders", "mst"], "unknown decoder 'mst'"),
     ],
     ids=str,
 )

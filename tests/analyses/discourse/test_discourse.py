@@ -16,7 +16,8 @@ import probe
 from analyses import NO_HEAD, baseline_documents, count_documents, decode_document, document_impacts
 from analyses.discourse.command import main
 from analyses.discourse.protocols import DISTANCES, align_document, human_documents
-from analyses.trees.protocols import DECODERS, DecoderName, fair_scores
+from analyses.trees.arc_scores import fair_scores
+from analyses.trees.decoders import DECODERS
 from analyses.trees.variants import Variant
 from data import DataError, Document
 from parsers import chu_liu_edmonds, eisner
@@ -193,7 +194,7 @@ def is_projective(heads: tuple[int, ...]) -> bool:
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_wu2020_trees_are_the_best_of_all_but_the_last_edu(decoder: DecoderName) -> None:
+def test_wu2020_trees_are_the_best_of_all_but_the_last_edu(decoder: str) -> None:
     rng = np.random.default_rng(0)
     trees = [heads for heads in product(range(5), repeat=4) if is_tree(heads)]
     if decoder == "eisner":
@@ -217,7 +218,7 @@ def test_wu2020_trees_are_the_best_of_all_but_the_last_edu(decoder: DecoderName)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_fair_trees_do_not_look_at_cls(decoder: DecoderName) -> None:
+def test_fair_trees_do_not_look_at_cls(decoder: str) -> None:
     values = np.random.default_rng(2).random((6, 6))
     text = document((2, 0, 2, 3, 4))
     found = decode_document(values, text, protocol="fair", decoder=decoder)
@@ -228,7 +229,7 @@ def test_fair_trees_do_not_look_at_cls(decoder: DecoderName) -> None:
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_a_root_that_is_cut_off_is_not_given(decoder: DecoderName) -> None:
+def test_a_root_that_is_cut_off_is_not_given(decoder: str) -> None:
     values = np.random.default_rng(3).random((4, 4))
     found = decode_document(values, document((3, 3, 0)), protocol="wu2020", decoder=decoder)
     assert found[-1] == NO_HEAD and 0 in found[:2]

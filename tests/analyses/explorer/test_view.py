@@ -14,8 +14,7 @@ import probe
 from analyses import parse
 from analyses.explorer.files import FILES
 from analyses.explorer.view import Change, Remembering, Request, View, changes, choices, read_sentence, view
-from analyses.trees.decoders import DECODERS as BRACKETS
-from analyses.trees.protocols import BASELINES, DECODERS
+from analyses.trees.decoders import BASELINES, CONSTITUENT_DECODERS, DECODERS
 from data import DataError, parse_conllu
 from parsers import Bracketing
 from tests.conftest import ModelFolder
@@ -79,11 +78,11 @@ def test_the_command_of_a_view_gives_its_tree(
 
 def test_matrix_and_brackets_are_those_of_the_library(model: probe.Probe) -> None:
     matrix = model.impact(TEXT.split(), layer=2, pool="first", metric="cos")
-    for name, decode in BRACKETS.items():
+    for name, decoder in CONSTITUENT_DECODERS.items():
         found = view(model, Request(text=TEXT, layer=2, pool="first", metric="cos", brackets=name))
         assert (found.matrix.values == matrix.values).all()
         assert (found.matrix.layer, found.matrix.pool) == (2, "first")
-        assert [found.bracketing] == decode([matrix.values.astype(np.float64)])
+        assert [found.bracketing] == decoder.decode([matrix.values.astype(np.float64)])
 
 
 def test_one_word(model: probe.Probe) -> None:

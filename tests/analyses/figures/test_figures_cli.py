@@ -153,8 +153,10 @@ def test_wrong_folders(run: Run, tmp_path: Path) -> None:
 
 
 def test_bias(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from analyses.trees.decoders import DECODERS
+    from analyses.trees.decoders import CONSTITUENT_DECODERS
+    from probe.registry import Registry
 
-    monkeypatch.setattr(figures, "TREE_DECODERS", {"chart-row": DECODERS["chart-row"]})
+    one = Registry("constituent decoder", [CONSTITUENT_DECODERS["chart-row"]])
+    monkeypatch.setattr(figures, "CONSTITUENT_DECODERS", one)
     assert run("bias", "--matrices", "4", "--formats", "svg", "--quiet").code == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["bias.svg"]

@@ -21,7 +21,7 @@ from analyses import (
     score_line,
     table,
 )
-from analyses.trees.protocols import BASELINES
+from analyses.trees.decoders import BASELINES
 from data import DataError, Sentence, read_conllu
 
 

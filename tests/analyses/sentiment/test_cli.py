@@ -279,7 +279,8 @@ def test_an_interrupted_run_goes_on(run: Run, tmp_path: Path, monkeypatch: pytes
 
 KILLED = """
 import os, signal, sys
-from analyses import sentiment, sentiment_runs
+from analyses.sentiment import checkpoints as sentiment_runs
+from analyses.sentiment import command as sentiment
 
 train, networks = sentiment_runs.train, []
 

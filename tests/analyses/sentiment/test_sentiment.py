@@ -16,7 +16,13 @@ from analyses.sentiment.network import Batch, Pwcn, Shape, build, proximity_weig
 from analyses.sentiment.systems import source_distances, source_heads
 from analyses.sentiment.tables import f1_interval
 from analyses.sentiment.training import Encoded, Recipe, confusion, encode, held_out, macro_f1, predict, train
-from analyses.sentiment.trees import TREES, chain_heads, item_distances, tree_distances
+from analyses.sentiment.trees import (
+    baseline_heads,
+    item_distances,
+    sentences_of,
+    tree_distances,
+    tree_sources,
+)
 from bench.sentiment import NaivePwcn, compare
 from data.absa import AspectItem
 from parsers.baselines import random_projective
@@ -105,8 +111,8 @@ def test_bad_trees(heads: list[int], aspect: tuple[int, int]) -> None:
 def test_both_chains_and_positions_give_equal_distances() -> None:
     items = toy_items(30)
     chains = [
-        item_distances(items, {i.words: chain_heads(name, len(i.words)) for i in items})
-        for name in cast(Any, ("left-chain", "right-chain"))
+        item_distances(items, baseline_heads(name, sentences_of(items)))
+        for name in ("left-chain", "right-chain")
     ]
     positions = [
         tuple(
@@ -134,7 +140,7 @@ def test_published_distances_are_never_those_of_a_chain() -> None:
     files = tuple(folder / name for name in FILES["laptop"])
     corpus = read_corpus("laptop", cast(Any, files), distances=[folder / "dist-wu2020-eisner"])
     items = corpus.test.items
-    chains = item_distances(items, {i.words: chain_heads("left-chain", len(i.words)) for i in items})
+    chains = item_distances(items, baseline_heads("left-chain", sentences_of(items)))
     published = corpus.test.distances["dist-wu2020-eisner"]
     assert np.mean([a == b for a, b in zip(chains, published, strict=True)]) < 0.2
 
@@ -369,4 +375,4 @@ def test_what_a_checkpoint_depends_on(data: tuple[Encoded, Encoded, torch.Tensor
 
 
 def test_sources_are_listed_once() -> None:
-    assert len(set(TREES)) == len(TREES)
+    assert len(set(tree_sources())) == len(tree_sources())

@@ -9,7 +9,14 @@ import pytest
 import probe
 from analyses import decode, evaluate
 from analyses.dependency.command import main
-from analyses.trees.adjust import ADJUSTMENTS, adjust, symmetric, without_offset_means
+from analyses.trees.adjust import (
+    ADJUSTMENTS,
+    adjust,
+    adjustment_name,
+    can_be_negative,
+    symmetric,
+    without_offset_means,
+)
 from data import read_conllu
 from probe import ImpactMatrix
 from tests.command import GOLD, parse, refused
@@ -67,15 +74,23 @@ def matrix_of(values: np.ndarray) -> ImpactMatrix:
 @pytest.mark.parametrize("name", ADJUSTMENTS)
 def test_adjusted_matrix_is_of_the_same_kind(name: str) -> None:
     matrix = matrix_of(np.random.default_rng(0).random((4, 4)))
-    found = adjust(matrix, name)  # type: ignore[arg-type]
+    found = adjust(matrix, name)
     assert found.values.dtype == np.float32
     assert found.on_cls is matrix.on_cls
     assert (found is matrix) == (name == "none")
 
 
+def test_adjustments_apply_in_turn() -> None:
+    matrix = matrix_of(np.random.default_rng(1).random((5, 5)))
+    found = adjust(matrix, "offset+symmetric")
+    assert (found.values == adjust(adjust(matrix, "offset"), "symmetric").values).all()
+    assert (adjustment_name("none+offset"), adjustment_name("none")) == ("offset", "none")
+    assert can_be_negative("symmetric+offset") and not can_be_negative("symmetric")
+
+
 def test_unknown_adjustment() -> None:
-    with pytest.raises(ValueError, match="none, offset, symmetric, found 'offest'"):
-        adjust(matrix_of(np.zeros((2, 2))), "offest")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'offest': did you mean 'offset'"):
+        adjust(matrix_of(np.zeros((2, 2))), "symmetric+offest")
 
 
 def test_commands_decode_adjusted_impacts(
@@ -121,7 +136,7 @@ def test_commands_decode_adjusted_impacts(
         ] == [list(tree) for tree in trees]
     # Each adjusted row stands against the row without.
     name = f"{model} cle+dist, layer 3, mean"
-    for adjustment in ADJUSTMENTS[1:]:
+    for adjustment in list(ADJUSTMENTS)[1:]:
         (note,) = [
             n for n in fair["notes"] if n.startswith(f"{name}, {adjustment}: ") and f"to {name} (p" in n
         ]

@@ -19,7 +19,7 @@ from analyses import (
     wu2020_cle_scores,
     wu2020_eisner_scores,
 )
-from analyses.trees.protocols import BASELINES, DECODERS, DecoderName
+from analyses.trees.decoders import BASELINES, DECODERS
 from data import Sentence
 
 VALUES = [[0.0, 2.0, 0.5], [1.5, 0.0, 1.0], [0.25, 3.0, 0.0]]
@@ -158,7 +158,7 @@ def test_a_zero_product_loses_to_any_positive_one() -> None:
 
 @pytest.mark.parametrize("decoder", ["eisner", "cle"])
 @pytest.mark.parametrize("root", [None, 3])
-def test_fair_finds_the_best_tree_with_one_root(decoder: DecoderName, root: int | None) -> None:
+def test_fair_finds_the_best_tree_with_one_root(decoder: str, root: int | None) -> None:
     for seed in range(20):
         matrix = random_matrix(4, np.random.default_rng(seed))
 
@@ -189,7 +189,7 @@ def test_fair_scores_are_the_transposed_impacts() -> None:
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_one_word(decoder: DecoderName) -> None:
+def test_one_word(decoder: str) -> None:
     one = Matrix(np.zeros((1, 1)), np.array([2.0]))
     assert decode([one], protocol="fair", decoder=decoder)[0].tolist() == [0]
     assert decode([one], protocol="wu2020", decoder=decoder, roots=[1])[0].tolist() == [0]
