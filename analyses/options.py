@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, cast
 from analyses.tables.table import FORMATS, Table, TableFormat
 from analyses.trees.protocols import PROTOCOLS
 from probe import __version__
-from probe.command_line import UsageError, add_device_options, layer_name, positive, whole_number
-from probe.metrics import METRICS, Metric
-from probe.options import PERTURBS, POOLS
+from probe.command_line import UsageError, add_device_options, layer_name, option_type, positive, whole_number
+from probe.metrics import METRICS
+from probe.options import POOLS
+from probe.perturbations import PERTURBATIONS
 
 if TYPE_CHECKING:
     from probe import Probe
     from probe.source import ImpactSource
 
 
-def add_options(parser: argparse.ArgumentParser, *, metrics: Sequence[Metric] = ("dist",)) -> None:
+def add_options(parser: argparse.ArgumentParser, *, metrics: Sequence[str] = ("dist",)) -> None:
     """Options of models, impact settings and output; ``metrics`` are those of the command's default."""
     add = parser.add_argument
     parser.set_defaults(default_metrics=tuple(metrics))
@@ -31,9 +32,20 @@ def add_options(parser: argparse.ArgumentParser, *, metrics: Sequence[Metric] = 
     add("--matrices", type=Path, metavar="DIR", help="in place of a model: a directory of probe.run")
     add("--protocol", nargs="+", choices=PROTOCOLS, default=PROTOCOLS, help="default: both, a table each")
     add("--layers", nargs="+", type=layer_name, default=["best"], help="indices, all or best (default)")
-    add("--metrics", nargs="+", choices=METRICS, help=f"default: {' '.join(metrics)}; of --matrices: all")
+    add(
+        "--metrics",
+        nargs="+",
+        type=option_type(METRICS.resolve),
+        help=f"{', '.join(METRICS)}; default: {' '.join(metrics)}; of --matrices: all",
+    )
     add("--pools", nargs="+", choices=(*POOLS, "best"), default=["best"], help="default: best")
-    add("--perturb", nargs="+", choices=PERTURBS, default=["pair"], help="default: pair")
+    add(
+        "--perturb",
+        nargs="+",
+        type=option_type(PERTURBATIONS.resolve),
+        default=["pair"],
+        help=f"{', '.join(PERTURBATIONS)}; default: pair",
+    )
     add_seeds(parser)
     add("--seed", type=whole_number, default=0, help="of bootstrap and random trees (default: 0)")
     add("--limit", type=positive, metavar="N", help="only the first N sentences or documents of each corpus")

@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import TextIOWrapper
@@ -24,7 +24,8 @@ from probe.errors import OptionError, ProbeError
 from probe.files import whole_file
 from probe.inputs import add_common_options, load_model, read_input
 from probe.metrics import METRICS
-from probe.options import PERTURBS, POOLS
+from probe.options import POOLS
+from probe.perturbations import PERTURBATIONS
 from probe.registry import check_name
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--metric", type=_name("metric"), default="dist", help=", ".join(METRICS))
     add("--layer", type=_name("layer"), default="best", help="0 = embeddings, -1 = last; best (default)")
     add("--pool", type=_name("pool"), default="best", help=f"{', '.join(POOLS)}; best (default)")
-    add("--perturb", type=_name("perturb"), default="pair", help=", ".join(PERTURBS))
+    add("--perturb", type=_name("perturb"), default="pair", help=", ".join(PERTURBATIONS))
     add(
         "--adjust",
         type=option_type(adjustment_name),
@@ -107,20 +108,19 @@ def _name(option: str) -> Any:
 
         if option == "layer" and value.lstrip("-").isdecimal():
             return int(value)
-        known: dict[str, Sequence[str]] = {
+        known: dict[str, Iterable[str]] = {
             "layer": ("best", "or an index"),
             "metric": METRICS,
             "pool": (*POOLS, "best"),
-            "perturb": PERTURBS,
+            "perturb": PERTURBATIONS,
             "protocol": PROTOCOLS,
             "root": ("infer", "gold"),
             "format": FORMATS,
         }
         try:
-            check_name(option, value, known[option])
+            return check_name(option, value, known[option])
         except OptionError as error:
             raise argparse.ArgumentTypeError(str(error)) from error
-        return value
 
     return check
 
@@ -247,11 +247,11 @@ def _induce(
 ) -> Iterator[Outcome]:
     """Trees with a progress bar."""
     from analyses import Induced, induce
-    from probe.plan import n_variants
+    from probe.perturbations import n_passes
     from probe.progress import Progress
 
-    runs, pairs = method.needs_model and args.matrices is None, method.perturb == "pair"
-    sizes = [n_variants(len(sentence.words), pairs=pairs) if runs else 0 for sentence in sentences]
+    runs = method.needs_model and args.matrices is None
+    sizes = [n_passes(len(sentence.words), [method.perturb]) if runs else 0 for sentence in sentences]
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         outcomes = induce(sentences, model, method, on_passes=progress.passes)
         for size, outcome in zip(sizes, _refusals_as_usage(outcomes), strict=True):

@@ -26,6 +26,7 @@ import torch
 import probe
 from analyses import decode
 from data import load_sample, read_sentences
+from probe.perturbations import Subject
 from probe.plan import make_plan
 
 BATCH_SIZES = (8, 16, 32, 64, 128, 256)
@@ -69,12 +70,12 @@ def _words(
 
 def prepare_bare(p: probe.Probe, sentences: Sequence[Sequence[str]], size: int) -> list[torch.Tensor]:
     """Our variants as input batches of one length each, at most ``size`` sequences."""
-    mask_id = p.tokenizer.mask_token_id
-    assert isinstance(mask_id, int)
+    assert isinstance(p.tokenizer.mask_token_id, int)
+    subject = Subject(mask_id=p.tokenizer.mask_token_id)
     by_length: dict[int, list[np.ndarray[Any, Any]]] = {}
     for words in sentences:
-        plan = make_plan(p.align(words), pairs=True)
-        by_length.setdefault(plan.length, []).append(plan.ids(mask_id, 0, plan.variants))
+        plan = make_plan(p.align(words), ["pair"])
+        by_length.setdefault(plan.length, []).append(plan.inputs(subject, 0, 0, plan.passes).ids)
     rows = [torch.from_numpy(np.concatenate(parts)).to(p.device) for parts in by_length.values()]
     return [batch for group in rows for batch in torch.split(group, size)]
 

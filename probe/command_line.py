@@ -6,13 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from probe.errors import OptionError
 from probe.options import LayerChoice
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 

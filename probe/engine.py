@@ -17,21 +17,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from probe import metrics
 from probe.errors import ModelError, SentenceError
 from probe.head import Head
 from probe.last_layer import LastLayer
-from probe.metrics import HEAD_METRICS, Metric
-from probe.options import Perturb, Settings
-from probe.plan import Plan, Reads, join_reads, starts
+from probe.metrics import METRICS
+from probe.options import Settings, is_defined
+from probe.perturbations import Lane, Subject, lanes
+from probe.plan import Plan, join_reads, starts
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _HEAD_READS = 256
 """States that go through the head at a time: the vocabulary makes each of them large."""
 
-Impacts = dict[tuple[Metric, Perturb, bool], NDArray[np.floating[Any]]]
+Impacts = dict[tuple[str, str, bool], NDArray[np.floating[Any]]]
 """(metric, perturb, of unit states) -> impacts [layers, rows, n], or [layers, n + 1, n] of unit states."""
 
 
@@ -53,23 +53,28 @@ class Engine:
         self,
         model: PreTrainedModel,
         *,
-        mask_id: int,
+        tokenizer: PreTrainedTokenizerBase,
         settings: Settings,
         on_passes: Callable[[int], None] | None,
     ) -> None:
         self._model = model
         self._base = model.base_model
-        self._head = Head(model) if HEAD_METRICS & set(settings.metrics) else None
-        self._mask_id = mask_id
+        needs_head = any(METRICS[name].reads == "head" for name in settings.metrics)
+        self._head = Head(model) if needs_head else None
+        mask_id = tokenizer.mask_token_id
+        self._subject = Subject(mask_id=mask_id if isinstance(mask_id, int) else None)
         self._settings = settings
         self._on_passes = on_passes or (lambda passes: None)
         self._device = next(model.parameters()).device
         self._dtype = torch.promote_types(next(model.parameters()).dtype, torch.float32)
         self._n_layers = int(model.config.num_hidden_layers)
         self._last_only = settings.layers == (self._n_layers,)
-        # Under "single" every position is read, and there is nothing to save.
-        sparse = self._last_only and settings.perturbs == ("pair",)
-        self._last_layer = LastLayer.of(self._base) if sparse else None
+        self._last_layers = [self._last_layer_of(lane) for lane in lanes(settings.perturbs)]
+
+    def _last_layer_of(self, lane: Lane) -> LastLayer | None:
+        """The last layer reduced to what is read; None where that saves nothing or is not known."""
+        saves = self._last_only and all(one.is_sparse for one in lane.perturbations)
+        return LastLayer.of(self._base) if saves else None
 
     @torch.inference_mode()
     def run(self, plans: list[Plan], budget: Budget) -> list[Impacts | SentenceError]:
@@ -79,7 +84,12 @@ class Engine:
         all sentences, they are run one by one. A SentenceError stands for a sentence that does not fit alone.
         """
         try:
-            return list(self._run_group(_Group(plans, self._settings, self._mask_id), budget))
+            found: list[Impacts] = [{} for _ in plans]
+            for lane in range(len(plans[0].lanes)):
+                part = self._run_group(_Group(plans, lane, self._subject), budget)
+                for impacts, of_lane in zip(found, part, strict=True):
+                    impacts.update(of_lane)
+            return list(found)
         except _OutOfMemoryError:
             pass  # leave the handler before going on: the exception holds on to the memory
         finally:
@@ -105,18 +115,18 @@ class Engine:
                 torch.cuda.empty_cache()
         return group.split({perturb: reads.results() for perturb, reads in work.items()})
 
-    def _begin(self, group: _Group) -> dict[Perturb, _Work]:
+    def _begin(self, group: _Group) -> dict[str, _Work]:
         try:
             return {
-                perturb: _Work(group, perturb, self._settings, self._head, self._device, self._dtype)
-                for perturb in self._settings.perturbs
+                perturb: _Work(group, place, self._settings, self._head, self._device, self._dtype)
+                for place, perturb in enumerate(group.perturbs)
             }
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
         raise _OutOfMemoryError
 
-    def _advance(self, group: _Group, work: dict[Perturb, _Work], row: int, stop: int) -> bool:
+    def _advance(self, group: _Group, work: dict[str, _Work], row: int, stop: int) -> bool:
         """Run the rows ``row`` to ``stop``; False where memory did not suffice. They can be run again."""
         try:
             states = self._forward(group, work, row, stop)
@@ -128,14 +138,14 @@ class Engine:
             return False
         return True
 
-    def _forward(self, group: _Group, work: dict[Perturb, _Work], row: int, stop: int) -> list[Tensor]:
+    def _forward(self, group: _Group, work: dict[str, _Work], row: int, stop: int) -> list[Tensor]:
         """States of the wanted layers, each [sequences, length, hidden], for the rows ``row`` to ``stop``."""
         inputs = torch.from_numpy(group.ids(row, stop)).to(self._device)
-        if self._last_layer is not None:
+        if (last_layer := self._last_layers[group.lane]) is not None:
             wanted = np.zeros(inputs.shape, dtype=bool)
             for reads in work.values():
                 reads.mark(wanted, row, stop)
-            return [self._last_layer(inputs, wanted)]
+            return [last_layer(inputs, wanted)]
         if self._last_only:
             return [self._base(input_ids=inputs).last_hidden_state]
         output = self._base(input_ids=inputs, output_hidden_states=True)
@@ -170,79 +180,76 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
 
 
 class _Group:
-    """Sentences of one length, their variants following each other as rows."""
+    """Sentences of one length, their variants of one lane following each other as rows."""
 
-    def __init__(self, plans: list[Plan], settings: Settings, mask_id: int) -> None:
-        self.plans, self._mask_id = plans, mask_id
+    def __init__(self, plans: list[Plan], lane: int, subject: Subject) -> None:
+        self.plans, self.lane, self._subject = plans, lane, subject
         self.length = plans[0].length
-        self.reads = {perturb: join_reads(plans, perturb) for perturb in settings.perturbs}
-        self._starts = starts([plan.variants for plan in plans])
+        self.perturbs = [one.name for one in plans[0].lanes[lane].perturbations]
+        self._starts = starts([len(plan.variants[lane]) for plan in plans])
         self.rows = self._starts[-1]
-        # The true piece at every reference position, for `prob`.
-        cls = [
-            np.append(p.alignment.ids[p.alignment.positions], p.alignment.ids[p.alignment.cls or 0])
-            for p in plans
-        ]
-        self.true = np.concatenate(cls)
+        # The true piece at every reference position, for metrics of the head.
+        found = [plan.alignment for plan in plans]
+        self.true = np.concatenate([np.append(a.ids[a.positions], a.ids[a.cls or 0]) for a in found])
 
     def ids(self, row: int, stop: int) -> NDArray[np.int64]:
         """Input of the rows ``row`` to ``stop``: int64 [sequences, length]."""
         parts = []
         for plan, start in zip(self.plans, self._starts, strict=False):
-            first, last = max(row - start, 0), min(stop - start, plan.variants)
+            first, last = max(row - start, 0), min(stop - start, len(plan.variants[self.lane]))
             if first < last:
-                parts.append(plan.ids(self._mask_id, first, last))
+                parts.append(plan.inputs(self._subject, self.lane, first, last).ids)
         return np.concatenate(parts)
 
-    def split(
-        self, results: dict[Perturb, dict[tuple[Metric, bool], NDArray[np.floating[Any]]]]
-    ) -> list[Impacts]:
-        """The flat results of the group, sentence by sentence."""
+    def split(self, results: dict[str, dict[tuple[str, bool], NDArray[np.floating[Any]]]]) -> list[Impacts]:
+        """The results of the group, each [layers, all rows of the group, alternatives], sentence by sentence."""
         found: list[Impacts] = [{} for _ in self.plans]
         for perturb, by_metric in results.items():
             for (metric, of_units), flat in by_metric.items():
                 heights = [plan.n + 1 if of_units else plan.rows for plan in self.plans]
                 begin = starts([height * plan.n for height, plan in zip(heights, self.plans, strict=True)])
                 for k, (plan, height) in enumerate(zip(self.plans, heights, strict=True)):
-                    part = flat[:, begin[k] : begin[k + 1]]
+                    part = flat[:, begin[k] : begin[k + 1]].mean(axis=-1)
                     found[k][metric, perturb, of_units] = part.reshape(len(flat), height, plan.n)
         return found
 
 
 class _Work:
-    """One perturbation scheme of a group: reference states kept on the device, impacts filled in."""
+    """One perturbation of a group: reference states kept on the device, impacts filled in."""
 
     def __init__(
         self,
         group: _Group,
-        perturb: Perturb,
+        place: int,
         settings: Settings,
         head: Head | None,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        self._reads: Reads = group.reads[perturb]
+        self._reads, self._alternatives = join_reads(group.plans, group.lane, place)
         self._device, self._dtype, self._head = device, dtype, head
         self._true = torch.from_numpy(group.true).to(device)
         self._bases: list[Tensor] | None = None
         self._base_order = np.argsort(self._reads.base_row, kind="stable")
         self._base_sorted = self._reads.base_row[self._base_order]
-        pieces = sum(plan.rows * plan.n for plan in group.plans)
-        units = sum((plan.n + 1) * plan.n for plan in group.plans)
-        self._results: dict[tuple[Metric, bool], Tensor] = {}
+        pieces = sum(plan.rows * plan.n for plan in group.plans) * self._alternatives
+        units = sum((plan.n + 1) * plan.n for plan in group.plans) * self._alternatives
+        self._results: dict[tuple[str, bool], Tensor] = {}
         for metric in settings.metrics:
-            of_pieces = any(pool != "state" for pool in settings.pools)
-            if of_pieces:
+            if any(pool != "state" for pool in settings.pools):
                 self._results[metric, False] = self._zeros(len(settings.layers), pieces)
-            if "state" in settings.pools and metric not in HEAD_METRICS:
+            if any(pool == "state" and is_defined(metric, pool) for pool in settings.pools):
                 self._results[metric, True] = self._zeros(len(settings.layers), units)
 
     def _zeros(self, *shape: int) -> Tensor:
         return torch.zeros(*shape, dtype=self._dtype, device=self._device)
 
-    def results(self) -> dict[tuple[Metric, bool], NDArray[np.floating[Any]]]:
-        """The impacts, off the device: [layers, all rows of the group]."""
-        return {key: tensor.cpu().numpy() for key, tensor in self._results.items()}
+    def results(self) -> dict[tuple[str, bool], NDArray[np.floating[Any]]]:
+        """The impacts, off the device: [layers, all rows of the group, alternatives]."""
+        shape = (-1, self._alternatives)
+        return {
+            key: tensor.reshape(len(tensor), *shape).cpu().numpy() for key, tensor in self._results.items()
+        }
 
     def mark(self, wanted: NDArray[np.bool_], row: int, stop: int) -> None:
         """Set which states ``take`` will use: bool [sequences, length], for the rows ``row`` to ``stop``."""
@@ -273,14 +280,14 @@ class _Work:
     def _measure(self, layer: int, before: Tensor, after: Tensor, base: Tensor, part: slice) -> None:
         out = self._index(self._reads.out[part])
         for (metric, of_units), result in self._results.items():
-            if metric in HEAD_METRICS:
+            entry = METRICS[metric]
+            if entry.reads == "head":
                 continue
-            measure = metrics.dist if metric == "dist" else metrics.cos
             if of_units:
                 means, units = self._unit_means(before, after, part)
-                result[layer, units] = measure(*means)
+                result[layer, units] = entry.measure(*means)
             else:
-                result[layer, out] = measure(before, after)
+                result[layer, out] = entry.measure(before, after)
         if self._head is not None:
             self._measure_with_head(layer, after, base, part)
 
@@ -293,10 +300,10 @@ class _Work:
             before_log = self._head.log_probabilities(base[slot_index])[self._index(where)]
             after_log = self._head.log_probabilities(after[begin - part.start : end - part.start])
             true = self._true[slot_index][self._index(where)]
-            if (result := self._results.get(("prob", False))) is not None:
-                result[layer, out] = metrics.prob(before_log, after_log, true)
-            if (result := self._results.get(("kl", False))) is not None:
-                result[layer, out] = metrics.kl(before_log, after_log)
+            for (metric, _), result in self._results.items():
+                entry = METRICS[metric]
+                if entry.reads == "head":
+                    result[layer, out] = entry.measure(before_log, after_log, true)
 
     def _unit_means(self, before: Tensor, after: Tensor, part: slice) -> tuple[tuple[Tensor, Tensor], Tensor]:
         """States averaged over the pieces of each unit, and where their impacts go."""
@@ -338,7 +345,7 @@ def windows(
     held = 0
     for plan in plans:
         window.append(plan)
-        held += plan.variants * plan.length if isinstance(plan, Plan) else 0
+        held += plan.passes * plan.length if isinstance(plan, Plan) else 0
         if held >= tokens or len(window) >= sentences:
             yield window
             window, held = [], 0

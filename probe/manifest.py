@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from probe import __version__
 from probe.errors import ProbeError
 from probe.fingerprint import tokenizer_sha256, weights_sha256, words_sha256
-from probe.metrics import METRICS, Metric
-from probe.options import PERTURBS, POOLS, Perturb, Pool, Settings
+from probe.metrics import METRICS
+from probe.options import POOLS, Pool, Settings
+from probe.perturbations import PERTURBATIONS
 
 if TYPE_CHECKING:
     from probe.model import Probe
@@ -55,10 +56,10 @@ class Configuration:
     window: int
     device: str
     dtype: str
-    metric: tuple[Metric, ...]
+    metric: tuple[str, ...]
     layer: tuple[int, ...]
     pool: tuple[Pool, ...]
-    perturb: tuple[Perturb, ...]
+    perturb: tuple[str, ...]
     batch_tokens: int
     shard_sentences: int
     sentences: int
@@ -113,7 +114,7 @@ def configure(
         metric=tuple(name for name in METRICS if name in settings.metrics),
         layer=tuple(sorted(settings.layers)),
         pool=tuple(name for name in POOLS if name in settings.pools),
-        perturb=tuple(name for name in PERTURBS if name in settings.perturbs),
+        perturb=tuple(name for name in PERTURBATIONS if name in settings.perturbs),
         batch_tokens=batch_tokens,
         shard_sentences=shard_sentences,
         sentences=len(sentences),

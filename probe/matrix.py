@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probe.errors import OptionError
-from probe.metrics import Metric
-from probe.options import Perturb, Pool
+from probe.options import Pool
 from probe.svg import escape, heatmap_svg
 
 _FORMAT = "probe.ImpactMatrix/1"
@@ -36,10 +35,10 @@ class ImpactMatrix:
     on_cls: NDArray[np.floating[Any]]
     units: tuple[str, ...]
     model: str
-    metric: Metric
+    metric: str
     layer: int
     pool: Pool
-    perturb: Perturb
+    perturb: str
 
     def __len__(self) -> int:
         return len(self.units)
@@ -118,10 +117,10 @@ class ImpactSet:
     def select(
         self,
         *,
-        metric: Metric | None = None,
+        metric: str | None = None,
         layer: int | None = None,
         pool: Pool | None = None,
-        perturb: Perturb | None = None,
+        perturb: str | None = None,
     ) -> ImpactMatrix:
         """The one matrix with these settings; a setting not named must not vary.
 

@@ -1,4 +1,4 @@
-"""How the change of a state is measured.
+"""How the change of a state is measured: the registry of metrics.
 
 ``dist``: L2 norm of the change (Wu et al. 2020, section 2.2). ``cos``: 1 - cosine similarity. ``prob``: loss of
 the probability of the true piece (ibid., the "Prob" variant). ``kl``: Kullback-Leibler divergence, in nats, of
@@ -7,10 +7,32 @@ the distribution over pieces after the change from that before it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from probe.registry import Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One way to measure how far the model's view of a piece moves.
+
+    Attributes:
+        name: what it is chosen by.
+        reads: "states" of a layer, or what the masked-LM "head" makes of them: log-probabilities over pieces.
+        measure: ``measure(before, after)`` of states [reads, hidden], or ``measure(before, after, true)`` of
+            log-probabilities [reads, vocabulary] and true pieces int64 [reads]; each returns [reads].
+        can_be_negative: whether an impact may be below 0, so that it has no logarithm.
+    """
+
+    name: str
+    reads: Literal["states", "head"]
+    measure: Callable[..., Tensor]
+    can_be_negative: bool = False
 
 
 def dist(before: Tensor, after: Tensor) -> Tensor:
@@ -38,20 +60,33 @@ def prob(before: Tensor, after: Tensor, true: Tensor) -> Tensor:
     return (before.gather(1, index).exp() - after.gather(1, index).exp())[:, 0]
 
 
-def kl(before: Tensor, after: Tensor) -> Tensor:
-    """KL(before || after) in nats. Shapes: log-probabilities [reads, vocabulary] twice -> [reads]."""
+def kl(before: Tensor, after: Tensor, true: Tensor) -> Tensor:
+    """KL(before || after) in nats, whatever the true piece. Shapes: as for ``prob``."""
     import torch
 
+    del true
     divergence = torch.nn.functional.kl_div(after, before, reduction="none", log_target=True).sum(-1)
     return divergence.clamp(min=0)  # as in cos
 
 
-Metric: TypeAlias = Literal["dist", "cos", "prob", "kl"]
-"""How the change of a state is measured; see ``probe.metrics``."""
-
-
-METRICS: tuple[Metric, ...] = get_args(Metric)
-
-
-HEAD_METRICS: frozenset[Metric] = frozenset({"prob", "kl"})
-"""The metrics that read the masked-LM head."""
+METRICS: Registry[Metric] = Registry(
+    "metric",
+    (
+        Metric(name="dist", reads="states", measure=dist),
+        Metric(name="cos", reads="states", measure=cos),
+        Metric(name="prob", reads="head", measure=prob, can_be_negative=True),
+        Metric(name="kl", reads="head", measure=kl),
+    ),
+    aliases={
+        "l2": "dist",
+        "euclidean": "dist",
+        "l2-norm": "dist",
+        "distance": "dist",
+        "cosine": "cos",
+        "probability": "prob",
+        "kl-divergence": "kl",
+        "kld": "kl",
+    },
+    group="perturbed_probe.metrics",
+)
+"""All metrics by name; a package adds its own with ``METRICS.register`` or an entry point of the group."""

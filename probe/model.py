@@ -11,8 +11,8 @@ from probe.alignment import Alignment, align
 from probe.engine import Budget, Engine, Impacts, pool_pieces, windows
 from probe.errors import ModelError, SentenceError
 from probe.matrix import ImpactMatrix, ImpactSet
-from probe.metrics import HEAD_METRICS, Metric
-from probe.options import Best, LayerChoice, Layers, Perturb, PoolChoice, Settings, resolve
+from probe.metrics import METRICS
+from probe.options import Best, LayerChoice, Layers, PoolChoice, Settings, resolve
 from probe.plan import Plan, make_plan
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ class Probe:
     def resolve(
         self,
         *,
-        metric: Metric | Sequence[Metric] = "dist",
+        metric: str | Sequence[str] = "dist",
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
-        perturb: Perturb | Sequence[Perturb] = "pair",
+        perturb: str | Sequence[str] = "pair",
     ) -> Settings:
         """What these options mean for this model; raises OptionError as ``impact`` does."""
         return resolve(
@@ -122,29 +122,29 @@ class Probe:
         self,
         words: Words,
         *,
-        metric: Metric = ...,
+        metric: str = ...,
         layer: LayerChoice = ...,
         pool: PoolChoice = ...,
-        perturb: Perturb = ...,
+        perturb: str = ...,
     ) -> ImpactMatrix: ...
     @overload
     def impact(
         self,
         words: Words,
         *,
-        metric: Metric | Sequence[Metric] = ...,
+        metric: str | Sequence[str] = ...,
         layer: Layers = ...,
         pool: PoolChoice | Sequence[PoolChoice] = ...,
-        perturb: Perturb | Sequence[Perturb] = ...,
+        perturb: str | Sequence[str] = ...,
     ) -> ImpactMatrix | ImpactSet: ...
     def impact(
         self,
         words: Words,
         *,
-        metric: Metric | Sequence[Metric] = "dist",
+        metric: str | Sequence[str] = "dist",
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
-        perturb: Perturb | Sequence[Perturb] = "pair",
+        perturb: str | Sequence[str] = "pair",
     ) -> ImpactMatrix | ImpactSet:
         """Impact matrix of one sentence, given as its words.
 
@@ -163,10 +163,10 @@ class Probe:
         self,
         sentences: Iterable[Words],
         *,
-        metric: Metric = ...,
+        metric: str = ...,
         layer: LayerChoice = ...,
         pool: PoolChoice = ...,
-        perturb: Perturb = ...,
+        perturb: str = ...,
         batch_tokens: int = ...,
         on_passes: Callable[[int], None] | None = ...,
     ) -> Iterator[ImpactMatrix]: ...
@@ -175,10 +175,10 @@ class Probe:
         self,
         sentences: Iterable[Words],
         *,
-        metric: Metric | Sequence[Metric] = ...,
+        metric: str | Sequence[str] = ...,
         layer: Layers = ...,
         pool: PoolChoice | Sequence[PoolChoice] = ...,
-        perturb: Perturb | Sequence[Perturb] = ...,
+        perturb: str | Sequence[str] = ...,
         batch_tokens: int = ...,
         on_passes: Callable[[int], None] | None = ...,
     ) -> Iterator[ImpactMatrix | ImpactSet]: ...
@@ -187,10 +187,10 @@ class Probe:
         self,
         sentences: Iterable[Words],
         *,
-        metric: Metric | Sequence[Metric] = ...,
+        metric: str | Sequence[str] = ...,
         layer: Layers = ...,
         pool: PoolChoice | Sequence[PoolChoice] = ...,
-        perturb: Perturb | Sequence[Perturb] = ...,
+        perturb: str | Sequence[str] = ...,
         batch_tokens: int = ...,
         on_passes: Callable[[int], None] | None = ...,
         errors: Errors,
@@ -199,10 +199,10 @@ class Probe:
         self,
         sentences: Iterable[Words],
         *,
-        metric: Metric | Sequence[Metric] = "dist",
+        metric: str | Sequence[str] = "dist",
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
-        perturb: Perturb | Sequence[Perturb] = "pair",
+        perturb: str | Sequence[str] = "pair",
         batch_tokens: int = 4_096,
         on_passes: Callable[[int], None] | None = None,
         errors: Errors = "raise",
@@ -213,12 +213,12 @@ class Probe:
 
         Args:
             sentences: each a sequence of words.
-            metric: one or several of "dist", "cos", "prob", "kl".
+            metric: one or several names of ``probe.metrics.METRICS``: "dist", "cos", "prob", "kl".
             layer: an index (0 = embeddings, negative from the end), several, "all", or "best": what the model's
                 makers chose on development data, the last where nothing is known. For ``prob`` and ``kl``
                 below the last layer the model's own head reads the layer's state.
             pool: one or several of "first", "mean", "max", "state", or "best": as for ``layer``, else "mean".
-            perturb: "pair", "single", or both.
+            perturb: one or several names of ``probe.perturbations.PERTURBATIONS``: "pair", "single".
             batch_tokens: pieces in one forward pass; halved by itself when memory runs out.
             on_passes: called with the number of sequences after each forward pass.
             errors: "return" yields a SentenceError in the place of a sentence that cannot be probed.
@@ -235,10 +235,10 @@ class Probe:
         words: Words,
         spans: Sequence[tuple[int, int]],
         *,
-        metric: Metric = "dist",
+        metric: str = "dist",
         layer: LayerChoice = "best",
         pool: PoolChoice = "best",
-        perturb: Perturb = "pair",
+        perturb: str = "pair",
     ) -> ImpactMatrix:
         """Impact matrix whose units are spans of words ``(start, end)``, end exclusive: EDUs, phrases.
 
@@ -260,14 +260,13 @@ class Probe:
         on_passes: Callable[[int], None] | None,
         errors: Errors,
     ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
-        if not self.has_head and (needed := HEAD_METRICS & set(settings.metrics)):
+        needed = [name for name in settings.metrics if METRICS[name].reads == "head"]
+        if needed and not self.has_head:
             names = " and ".join(sorted(needed))
             raise ModelError(
                 f"{self.name} has no masked-LM head, which metric {names} needs: use dist or cos"
             )
-        mask_id = self.tokenizer.mask_token_id
-        assert isinstance(mask_id, int)
-        engine = Engine(self.model, mask_id=mask_id, settings=settings, on_passes=on_passes)
+        engine = Engine(self.model, tokenizer=self.tokenizer, settings=settings, on_passes=on_passes)
         return self._run(requests, settings, engine, Budget(max(1, batch_tokens)), errors)
 
     def _run(
@@ -289,7 +288,7 @@ class Probe:
         self, words: Words, spans: Sequence[tuple[int, int]] | None, settings: Settings
     ) -> Plan | SentenceError:
         try:
-            return make_plan(self.align(words, spans), pairs="pair" in settings.perturbs)
+            return make_plan(self.align(words, spans), settings.perturbs)
         except SentenceError as error:
             return error
 

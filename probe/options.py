@@ -9,13 +9,12 @@ from operator import index
 from typing import Literal, TypeAlias, get_args
 
 from probe.errors import OptionError
-from probe.metrics import HEAD_METRICS, METRICS, Metric
+from probe.metrics import METRICS
+from probe.perturbations import PERTURBATIONS
 from probe.registry import check_name
 
 Pool: TypeAlias = Literal["first", "mean", "max", "state"]
 """How the pieces of a unit make one number: of the per-piece impacts, or (``state``) of their mean state."""
-Perturb: TypeAlias = Literal["pair", "single"]
-"""Whether unit i is masked while the influence on it is measured (``pair``, the paper) or not (``single``)."""
 PoolChoice: TypeAlias = Pool | Literal["best"]
 """A pool, or the one that served the model best on development data (``Best``)."""
 LayerChoice: TypeAlias = int | Literal["best"]
@@ -24,7 +23,6 @@ Layers: TypeAlias = LayerChoice | Sequence[int] | Literal["all"]
 """One layer, several, or all of them."""
 
 POOLS: tuple[Pool, ...] = get_args(Pool)
-PERTURBS: tuple[Perturb, ...] = get_args(Perturb)
 
 
 @dataclass(frozen=True)
@@ -46,14 +44,14 @@ class Settings:
     ``several`` tells whether more than one matrix a sentence was asked for, by a list or by "all".
     """
 
-    metrics: tuple[Metric, ...]
+    metrics: tuple[str, ...]
     layers: tuple[int, ...]
     pools: tuple[Pool, ...]
-    perturbs: tuple[Perturb, ...]
+    perturbs: tuple[str, ...]
     several: bool
 
-    def combinations(self) -> list[tuple[Metric, int, Pool, Perturb]]:
-        """Every defined combination; ``state`` has no true piece, so it goes with ``dist`` and ``cos`` only."""
+    def combinations(self) -> list[tuple[str, int, Pool, str]]:
+        """Every defined combination; ``state`` has no true piece, so it goes with metrics of states only."""
         return [
             combination
             for combination in product(self.metrics, self.layers, self.pools, self.perturbs)
@@ -61,9 +59,9 @@ class Settings:
         ]
 
 
-def is_defined(metric: Metric, pool: Pool) -> bool:
+def is_defined(metric: str, pool: Pool) -> bool:
     """Whether the metric can be read off the mean-pooled state."""
-    return pool != "state" or metric not in HEAD_METRICS
+    return pool != "state" or METRICS[metric].reads == "states"
 
 
 def resolve(
@@ -83,23 +81,26 @@ def resolve(
         OptionError: an unknown name (with the nearest known one), a layer the model does not have, an empty
             list, or a metric and a pool that do not go together.
     """
-    if HEAD_METRICS & set(_listed(metric)):
+    metrics = tuple(dict.fromkeys(map(METRICS.resolve, _listed(metric))))
+    if any(METRICS[name].reads == "head" for name in metrics):
         best = Best()
     layers = _layers(best.layer if layer == "best" else layer, n_layers)
     pools = [best.pool if name == "best" else check_name("pool", name, POOLS) for name in _listed(pool)]
     single = isinstance(layer, int) or layer == "best"
     settings = Settings(
-        metrics=tuple(check_name("metric", name, METRICS) for name in _listed(metric)),
+        metrics=metrics,
         layers=layers,
         pools=tuple(dict.fromkeys(pools)),
-        perturbs=tuple(check_name("perturb", name, PERTURBS) for name in _listed(perturb)),
+        perturbs=tuple(dict.fromkeys(map(PERTURBATIONS.resolve, _listed(perturb)))),
         several=not (single and all(isinstance(o, str) for o in (metric, pool, perturb))),
     )
     if not all((settings.metrics, settings.layers, settings.pools, settings.perturbs)):
         raise OptionError("metric, layer, pool and perturb must each name at least one value")
     if not settings.combinations():
+        of_states = [name for name, entry in METRICS.items() if entry.reads == "states"]
         raise OptionError(
-            "pool 'state' goes with metrics 'dist' and 'cos' only: a mean state has no true piece"
+            f"pool 'state' goes with metrics {' and '.join(map(repr, of_states))} only: "
+            "a mean state has no true piece"
         )
     return settings
 

@@ -68,7 +68,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """
         self._load()
         name = self._aliases.get(name, name)
-        return check_name(self.kind, name, self._entries)
+        return check_name(self.kind, name, self._entries.keys())
 
     def __getitem__(self, name: str) -> Entry:
         return self._entries[self.resolve(name)]
@@ -99,11 +99,13 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
 
 def check_name(option: str, name: str, known: Iterable[Name]) -> Name:
-    """The name itself, if it is known.
+    """The name itself, if it is known; of a registry, the name of the entry that an alias stands for.
 
     Raises:
         OptionError: it is not; suggests the nearest known one.
     """
+    if isinstance(known, Registry):
+        return known.resolve(name)  # type: ignore[return-value]
     names = list(known)
     for candidate in names:
         if candidate == name:

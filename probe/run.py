@@ -9,7 +9,7 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,8 @@ from probe.command_line import DONE, SOME_FAILED, Parser, exit_code, layer_name,
 from probe.errors import OptionError
 from probe.inputs import add_common_options, load_model, read_input
 from probe.metrics import METRICS
-from probe.options import PERTURBS, POOLS, Layers
+from probe.options import POOLS, Layers
+from probe.perturbations import PERTURBATIONS
 from probe.registry import check_name
 from probe.store import SHARD_SENTENCES, Store
 
@@ -46,7 +47,13 @@ def build_parser() -> argparse.ArgumentParser:
         default=["best"],
         help=f"{', '.join(POOLS)}; best (default)",
     )
-    add("--perturb", nargs="+", type=_name("perturb", PERTURBS), default=["pair"], help=", ".join(PERTURBS))
+    add(
+        "--perturb",
+        nargs="+",
+        type=_name("perturb", PERTURBATIONS),
+        default=["pair"],
+        help=", ".join(PERTURBATIONS),
+    )
     add(
         "--shard-sentences",
         type=positive,
@@ -58,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _name(option: str, known: Sequence[str]) -> Any:
+def _name(option: str, known: Iterable[str]) -> Any:
     def check(value: str) -> str:
         try:
             return check_name(option, value, known)
@@ -124,10 +131,10 @@ def _fill(
     made: list[bool],
 ) -> Store:
     """Fill the directory with a progress bar; notes of each whole shard whether it was made now."""
-    from probe.plan import n_variants
+    from probe.perturbations import n_passes
     from probe.progress import Progress
 
-    sizes = [n_variants(len(words), pairs="pair" in args.perturb) for words in sentences]
+    sizes = [n_passes(len(words), args.perturb) for words in sentences]
     with Progress(sentences=len(sizes), passes=sum(sizes), label="probing", quiet=args.quiet) as progress:
 
         def on_shard(places: range, now: bool) -> None:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from probe.errors import SentenceError
     from probe.matrix import ImpactMatrix, ImpactSet
-    from probe.metrics import Metric
     from probe.model import Errors, Words
-    from probe.options import Layers, Perturb, PoolChoice, Settings
+    from probe.options import Layers, PoolChoice, Settings
 
 
 class ImpactSource(Protocol):
@@ -31,10 +30,10 @@ class ImpactSource(Protocol):
     def resolve(
         self,
         *,
-        metric: Metric | Sequence[Metric] = ...,
+        metric: str | Sequence[str] = ...,
         layer: Layers = ...,
         pool: PoolChoice | Sequence[PoolChoice] = ...,
-        perturb: Perturb | Sequence[Perturb] = ...,
+        perturb: str | Sequence[str] = ...,
     ) -> Settings:
         """What these options mean for the model."""
 
@@ -42,10 +41,10 @@ class ImpactSource(Protocol):
         self,
         sentences: Iterable[Words],
         *,
-        metric: Metric | Sequence[Metric] = ...,
+        metric: str | Sequence[str] = ...,
         layer: Layers = ...,
         pool: PoolChoice | Sequence[PoolChoice] = ...,
-        perturb: Perturb | Sequence[Perturb] = ...,
+        perturb: str | Sequence[str] = ...,
         batch_tokens: int = ...,
         on_passes: Callable[[int], None] | None = ...,
         errors: Errors,

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 from probe.errors import OptionError, SentenceError
 from probe.manifest import MANIFEST, Configuration, Manifest, StoreError, configure
 from probe.matrix import ImpactMatrix, ImpactSet
-from probe.metrics import Metric
-from probe.options import Best, Layers, Perturb, PoolChoice, Settings, resolve
+from probe.options import Best, Layers, PoolChoice, Settings, resolve
 from probe.shards import Arrays, StoredSentence, damaged, is_whole, read_arrays, read_sentences, write_shard
 
 if TYPE_CHECKING:
@@ -90,10 +89,10 @@ class Store:
         probe: Probe,
         sentences: Sequence[Words],
         *,
-        metric: Metric | Sequence[Metric] = "dist",
+        metric: str | Sequence[str] = "dist",
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
-        perturb: Perturb | Sequence[Perturb] = "pair",
+        perturb: str | Sequence[str] = "pair",
         batch_tokens: int = 4_096,
         shard_sentences: int = SHARD_SENTENCES,
         on_passes: Callable[[int], None] | None = None,
@@ -148,10 +147,10 @@ class Store:
     def resolve(
         self,
         *,
-        metric: Metric | Sequence[Metric] = "dist",
+        metric: str | Sequence[str] = "dist",
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
-        perturb: Perturb | Sequence[Perturb] = "pair",
+        perturb: str | Sequence[str] = "pair",
     ) -> Settings:
         """What these options mean for the directory's model; raises OptionError as ``Probe.resolve`` does."""
         return resolve(
@@ -188,10 +187,10 @@ class Store:
     def matrices(
         self,
         *,
-        metric: Metric | Sequence[Metric] = "dist",
+        metric: str | Sequence[str] = "dist",
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
-        perturb: Perturb | Sequence[Perturb] = "pair",
+        perturb: str | Sequence[str] = "pair",
         errors: Errors = "raise",
     ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
         """The matrices of all sentences in input order, as ``Probe.impact_many`` yields them.
@@ -209,10 +208,10 @@ class Store:
         self,
         sentences: Iterable[Words],
         *,
-        metric: Metric | Sequence[Metric] = "dist",
+        metric: str | Sequence[str] = "dist",
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
-        perturb: Perturb | Sequence[Perturb] = "pair",
+        perturb: str | Sequence[str] = "pair",
         batch_tokens: int = 4_096,
         on_passes: Callable[[int], None] | None = None,
         errors: Errors = "raise",

@@ -161,12 +161,12 @@ def _matrices(
     label: str,
 ) -> Iterator[dict[Variant, NDArray[np.float64]]]:
     """The impacts of each document under every variant, with a progress bar."""
-    from probe.plan import n_variants
+    from probe.perturbations import n_passes
     from probe.progress import Progress
 
     chosen = list(dict.fromkeys(way.variant for way in ways))
-    pairs = any(variant.perturb == "pair" for variant in chosen)
-    sizes = [n_variants(1 + len(document.edus), pairs=pairs) for document in documents]
+    perturbs = [variant.perturb for variant in chosen]
+    sizes = [n_passes(1 + len(document.edus), perturbs) for document in documents]
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         found = document_impacts(
             model, documents, chosen, batch_tokens=args.batch_tokens, on_passes=progress.passes

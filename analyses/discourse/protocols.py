@@ -104,12 +104,10 @@ def document_impacts(
         pool=[variant.pool for variant in chosen],
         perturb=[variant.perturb for variant in chosen],
     )
-    mask_id = model.tokenizer.mask_token_id
-    assert isinstance(mask_id, int)
-    engine = Engine(model.model, mask_id=mask_id, settings=settings, on_passes=on_passes)
+    engine = Engine(model.model, tokenizer=model.tokenizer, settings=settings, on_passes=on_passes)
     budget = Budget(batch_tokens)
     for document in documents:
-        plan = make_plan(align_document(model, document), pairs="pair" in settings.perturbs)
+        plan = make_plan(align_document(model, document), settings.perturbs)
         (found,) = engine.run([plan], budget)
         if isinstance(found, SentenceError):
             raise SentenceError(f"{document.where}: {found}")

@@ -27,7 +27,7 @@ from analyses.explorer.files import FILES, arcs_svg, brackets_svg
 from analyses.explorer.view import Remembering, Request, View, choices, read_sentence, view
 from probe import __version__
 from probe.errors import OptionError, ProbeError
-from probe.plan import n_variants
+from probe.perturbations import n_passes
 from probe.registry import check_name
 
 if TYPE_CHECKING:
@@ -193,9 +193,7 @@ class Explorer:
         request = self._checked(Request.from_query(query))
         former = self._checked(Request.from_query(since)) if since else None
         asked = [one for one in (request, former) if one is not None]
-        passes = sum(
-            n_variants(len(read_sentence(one.text).words), pairs=one.perturb == "pair") for one in asked
-        )
+        passes = sum(n_passes(len(read_sentence(one.text).words), [one.perturb]) for one in asked)
         return _Asked(request=request, former=former, passes=passes)
 
     def _checked(self, request: Request) -> Request:

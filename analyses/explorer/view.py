@@ -17,8 +17,9 @@ from urllib.parse import parse_qsl, urlencode
 import numpy as np
 
 from probe.errors import OptionError, SentenceError
-from probe.metrics import METRICS, Metric
-from probe.options import PERTURBS, POOLS, LayerChoice, Perturb, PoolChoice
+from probe.metrics import METRICS
+from probe.options import POOLS, LayerChoice, PoolChoice
+from probe.perturbations import PERTURBATIONS
 from probe.registry import check_name
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ class Request:
     text: str
     model: str = ""
     layer: LayerChoice = "best"
-    metric: Metric = "dist"
+    metric: str = "dist"
     pool: PoolChoice = "best"
-    perturb: Perturb = "pair"
+    perturb: str = "pair"
     decoder: str = "eisner"
     brackets: str = "mart-paper"
 
@@ -94,9 +95,9 @@ def choices() -> dict[str, tuple[str, ...]]:
 
     return {
         "layer": ("best",),
-        "metric": METRICS,
+        "metric": tuple(METRICS),
         "pool": ("best", *POOLS),
-        "perturb": PERTURBS,
+        "perturb": tuple(PERTURBATIONS),
         "decoder": (*DECODERS, *BASELINES),
         "brackets": tuple(sorted(CONSTITUENT_DECODERS, key=lambda name: name != "mart-paper")),
     }
@@ -282,10 +283,10 @@ class Remembering:
     def resolve(
         self,
         *,
-        metric: Metric | Sequence[Metric] = "dist",
+        metric: str | Sequence[str] = "dist",
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
-        perturb: Perturb | Sequence[Perturb] = "pair",
+        perturb: str | Sequence[str] = "pair",
     ) -> Settings:
         """As ``probe.Probe.resolve``."""
         return self._model.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
@@ -294,10 +295,10 @@ class Remembering:
         self,
         sentences: Iterable[Words],
         *,
-        metric: Metric | Sequence[Metric] = "dist",
+        metric: str | Sequence[str] = "dist",
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
-        perturb: Perturb | Sequence[Perturb] = "pair",
+        perturb: str | Sequence[str] = "pair",
         batch_tokens: int = 4_096,
         on_passes: Callable[[int], None] | None = None,
         errors: Errors,

@@ -35,7 +35,8 @@ from probe.command_line import (
     whole_number,
 )
 from probe.metrics import METRICS
-from probe.options import PERTURBS, POOLS
+from probe.options import POOLS
+from probe.perturbations import PERTURBATIONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,9 +78,19 @@ def build_parser() -> argparse.ArgumentParser:
     sentence.add_argument("--sentence", metavar="ID", help="or the one of the treebank with this sent_id")
     add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")
     add("--layers", nargs="+", type=layer_name, default=["best"], help="indices, all or best (default)")
-    add("--metric", choices=METRICS, default="dist", help="default: dist")
+    add(
+        "--metric",
+        type=option_type(METRICS.resolve),
+        default="dist",
+        help=f"{', '.join(METRICS)}; default: dist",
+    )
     add("--pool", choices=(*POOLS, "best"), default="best", help="default: best")
-    add("--perturb", choices=PERTURBS, default="pair", help="default: pair")
+    add(
+        "--perturb",
+        type=option_type(PERTURBATIONS.resolve),
+        default="pair",
+        help=f"{', '.join(PERTURBATIONS)}; default: pair",
+    )
     add("--protocol", choices=PROTOCOLS, default="fair", help="of the scores (default: fair)")
     add(
         "--decoder",

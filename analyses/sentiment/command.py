@@ -32,7 +32,8 @@ from probe.command_line import (
     whole_number,
 )
 from probe.metrics import METRICS
-from probe.options import PERTURBS, POOLS
+from probe.options import POOLS
+from probe.perturbations import PERTURBATIONS
 
 if TYPE_CHECKING:
     from analyses.sentiment.inputs import ModelChoice
@@ -96,10 +97,20 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
 
     add = parser.add_argument
     add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")
-    add("--metric", choices=METRICS, default="dist", help="default: dist")
+    add(
+        "--metric",
+        type=option_type(METRICS.resolve),
+        default="dist",
+        help=f"{', '.join(METRICS)}; default: dist",
+    )
     add("--layer", type=_layer, default="best", help="an index or best (default)")
     add("--pool", choices=(*POOLS, "best"), default="best", help="default: best")
-    add("--perturb", choices=PERTURBS, default="pair", help="default: pair")
+    add(
+        "--perturb",
+        type=option_type(PERTURBATIONS.resolve),
+        default="pair",
+        help=f"{', '.join(PERTURBATIONS)}; default: pair",
+    )
     add("--seed", type=whole_number, default=0, help="of the bootstrap (default: 0)")
     add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
     add(

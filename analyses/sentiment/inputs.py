@@ -24,8 +24,7 @@ from probe import __version__
 from probe.errors import SentenceError
 from probe.loading import EMBEDDED, load
 from probe.manifest import write_whole
-from probe.metrics import Metric
-from probe.options import LayerChoice, Perturb, PoolChoice
+from probe.options import LayerChoice, PoolChoice
 
 if TYPE_CHECKING:
     from analyses.trees.decoders import Heads
@@ -39,10 +38,10 @@ class ModelChoice:
     """A language model and how it is asked; the options of ``probe.load`` and ``Probe.impact``."""
 
     name: str = EMBEDDED
-    metric: Metric = "dist"
+    metric: str = "dist"
     layer: LayerChoice = "best"
     pool: PoolChoice = "best"
-    perturb: Perturb = "pair"
+    perturb: str = "pair"
     device: str = "auto"
     dtype: str = "auto"
     batch_tokens: int = 4_096

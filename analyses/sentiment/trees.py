@@ -14,8 +14,7 @@ import numpy as np
 from analyses.trees.decoders import BASELINES, DECODERS, Heads
 from analyses.trees.protocols import decode
 from probe.errors import SentenceError
-from probe.metrics import Metric
-from probe.options import LayerChoice, Perturb, PoolChoice
+from probe.options import LayerChoice, PoolChoice
 from probe.registry import check_name
 
 if TYPE_CHECKING:
@@ -96,10 +95,10 @@ def fill_store(
     model: Probe,
     sentences: Sequence[Words],
     *,
-    metric: Metric = "dist",
+    metric: str = "dist",
     layer: LayerChoice = "best",
     pool: PoolChoice = "best",
-    perturb: Perturb = "pair",
+    perturb: str = "pair",
     batch_tokens: int = 4_096,
     quiet: bool = True,
 ) -> Store:
@@ -111,7 +110,7 @@ def fill_store(
         probe.OptionError, probe.ModelError, probe.StoreError: as ``probe.Store.fill``.
     """
     from probe.manifest import configure
-    from probe.plan import n_variants
+    from probe.perturbations import n_passes
     from probe.progress import Progress
     from probe.store import SHARD_SENTENCES, Store
 
@@ -121,7 +120,7 @@ def fill_store(
     )
     described = {key: value for key, value in asdict(configuration).items() if key != "model"}
     name = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
-    sizes = [n_variants(len(words), pairs=perturb == "pair") for words in sentences]
+    sizes = [n_passes(len(words), [perturb]) for words in sentences]
     with Progress(sentences=len(sizes), passes=sum(sizes), label="impact matrices", quiet=quiet) as progress:
 
         def on_shard(places: range, made: bool) -> None:

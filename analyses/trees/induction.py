@@ -17,8 +17,7 @@ from analyses.trees.protocols import ProtocolName, RootName, baseline_trees, dec
 if TYPE_CHECKING:
     from data import Sentence
     from probe import ImpactMatrix
-    from probe.metrics import Metric
-    from probe.options import LayerChoice, Perturb, PoolChoice
+    from probe.options import LayerChoice, PoolChoice
     from probe.source import ImpactSource
 
 _CHUNK = 64
@@ -37,10 +36,10 @@ class Method:
     protocol: ProtocolName = "fair"
     decoder: str = "eisner"
     root: RootName = "predicted"
-    metric: Metric = "dist"
+    metric: str = "dist"
     layer: LayerChoice = "best"
     pool: PoolChoice = "best"
-    perturb: Perturb = "pair"
+    perturb: str = "pair"
     adjust: str = NONE
     batch_tokens: int = 4_096
     seed: int = 0

@@ -13,8 +13,8 @@ from analyses.tables.signature import Settings
 from analyses.trees.adjust import NONE, adjust, can_be_negative
 from probe.command_line import UsageError
 from probe.errors import SentenceError
-from probe.metrics import Metric
-from probe.options import Layers, Perturb, Pool
+from probe.metrics import METRICS
+from probe.options import Layers, Pool
 
 if TYPE_CHECKING:
     from probe import ImpactMatrix, ImpactSet, Probe
@@ -29,10 +29,10 @@ Matrices: TypeAlias = "tuple[ImpactMatrix, ...]"
 class Variant:
     """One combination of impact settings, resolved: ``layer`` counts from 0 = embeddings."""
 
-    metric: Metric
+    metric: str
     layer: int
     pool: Pool
-    perturb: Perturb
+    perturb: str
     adjust: str = NONE
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class Variant:
     @property
     def can_be_negative(self) -> bool:
         """Whether an impact can be below 0: a probability can rise, too."""
-        return self.metric == "prob" or can_be_negative(self.adjust)
+        return METRICS[self.metric].can_be_negative or can_be_negative(self.adjust)
 
     def settings(self, model: ImpactSource, *, decoder: str, name: str | None = None) -> Settings:
         """What goes into the signature of a score; ``name`` is that of the model where it has another."""
@@ -119,12 +119,12 @@ def matrices(
     Raises:
         probe.OptionError, probe.ModelError, probe.store.StoreError: as ``impact_many`` of model or store.
     """
-    from probe.plan import n_variants
+    from probe.perturbations import n_passes
     from probe.progress import Progress
 
     runs = args.matrices is None
-    pairs = any(variant.perturb == "pair" for variant in chosen)
-    sizes = [n_variants(len(words), pairs=pairs) if runs else 0 for words in sentences]
+    perturbs = [variant.perturb for variant in chosen]
+    sizes = [n_passes(len(words), perturbs) if runs else 0 for words in sentences]
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         results = model.impact_many(
             sentences,

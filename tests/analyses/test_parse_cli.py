@@ -18,7 +18,8 @@ from analyses import decode, evaluate
 from analyses.trees.decoders import BASELINES, DECODERS
 from data import check_tree, load_sample, parse_conllu
 from probe.metrics import METRICS
-from probe.options import PERTURBS, POOLS
+from probe.options import POOLS
+from probe.perturbations import PERTURBATIONS
 from tests.command import GOLD, RICH, Done, conllu, parse
 from tests.conftest import ModelFolder
 
@@ -106,7 +107,7 @@ def test_limit_takes_the_first(run: Parse, gold: Path) -> None:
     [
         *(["--metric", metric] for metric in METRICS),
         *(["--pool", pool] for pool in POOLS),
-        *(["--perturb", perturb] for perturb in PERTURBS),
+        *(["--perturb", perturb] for perturb in PERTURBATIONS),
         *(["--decoder", decoder] for decoder in [*DECODERS, *BASELINES]),
         *(["--decoder", decoder, "--root", "gold"] for decoder in ("eisner", "cle")),
         ["--layer", "0"],

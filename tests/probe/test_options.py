@@ -6,7 +6,8 @@ import pytest
 
 from probe import OptionError
 from probe.metrics import METRICS
-from probe.options import PERTURBS, POOLS, Best, Settings, check_name, is_defined, resolve
+from probe.options import POOLS, Best, Settings, check_name, is_defined, resolve
+from probe.perturbations import PERTURBATIONS
 
 
 def settings(**changes: Any) -> Settings:
@@ -80,7 +81,7 @@ def test_names_given_twice_count_once() -> None:
 
 
 def test_every_combination_but_the_undefined() -> None:
-    found = settings(metric=METRICS, layer=[0, 4], pool=POOLS, perturb=PERTURBS).combinations()
+    found = settings(metric=METRICS, layer=[0, 4], pool=POOLS, perturb=PERTURBATIONS).combinations()
     assert len(found) == len(set(found)) == (4 * 4 - 2) * 2 * 2
     assert not [c for c in found if c[0] in ("prob", "kl") and c[2] == "state"]
     assert is_defined("cos", "state") and is_defined("prob", "mean") and not is_defined("kl", "state")
