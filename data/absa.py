@@ -1,6 +1,5 @@
 """Aspect sentiment of SemEval-2014 task 4 (Pontiki et al. 2014): items, and published tree distances."""
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from typing import Any
 from xml.parsers import expat
 
 from data.errors import DataError, InputError
+from data.messages import QUOTED, quoted
+from data.numbers import parse_number
 from data.text import check_input, number_lines, read_lines
 
 __all__ = ["POLARITIES", "AspectItem", "find_aspect", "read_aspects", "read_distances", "tokenize"]
@@ -19,8 +20,6 @@ POLARITIES = {-1: "negative", 0: "neutral", 1: "positive"}
 _TARGET = "$T$"
 _SEG_LINES, _DISTANCE_LINES = 3, 2
 _CONFLICT = "conflict"
-# float() and int() take more: underscores, digits of other scripts, numbers of any length.
-_DISTANCE = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _OFFSET = re.compile(r"[0-9]{1,9}")
 _LETTER = r"[\w\u0300-\u036f]"  # an accent may be a character of its own, after its letter
 _TOKEN = re.compile(
@@ -97,7 +96,7 @@ def read_distances(path: Path, items: Sequence[AspectItem]) -> list[tuple[float,
     for number, ((line, (text, values)), item) in enumerate(zip(records, items, strict=True), start=1):
         name = f"item {number} ({item.where})"
         if text.lower().split() != _with_target(item):
-            raise DataError(f"{path}:{line}: the sentence of {name} is expected, found {text[:60]!r}")
+            raise DataError(f"{path}:{line}: the sentence of {name} is expected, found {quoted(text)}")
         distances = _numbers(values, where=f"{path}:{line + 1}: {name}")
         if len(distances) != len(item.words):
             raise DataError(
@@ -129,8 +128,8 @@ def find_aspect(words: Sequence[str], aspect: Sequence[str]) -> tuple[int, int]:
         if sought and within[start : start + len(sought)] == sought:
             return start, start + len(sought)
     raise DataError(
-        f"an aspect out of the words of the sentence is expected, found {' '.join(aspect)!r} "
-        f"beside {' '.join(words)!r}"
+        f"an aspect out of the words of the sentence is expected, found {quoted(' '.join(aspect))} "
+        f"beside {quoted(' '.join(words))}"
     )
 
 
@@ -157,7 +156,7 @@ def _read_seg(path: Path) -> Iterator[AspectItem]:
             raise DataError(f"{path}:{line + 1}: an aspect is expected, found none")
         if polarity.strip() not in map(str, POLARITIES):
             raise DataError(
-                f"{path}:{line + 2}: a polarity out of -1, 0, 1 is expected, found {polarity[:20]!r}"
+                f"{path}:{line + 2}: a polarity out of -1, 0, 1 is expected, found {quoted(polarity)}"
             )
         left, _, right = text.partition(_TARGET)
         # str.split also splits at a no-break space: so did the reader that the published distances come from.
@@ -178,11 +177,13 @@ def _with_target(item: AspectItem) -> list[str]:
 
 
 def _numbers(text: str, *, where: str) -> tuple[float, ...]:
-    fields = text.split()
-    for field in fields:
-        if not _DISTANCE.fullmatch(field) or not math.isfinite(float(field)):
-            raise DataError(f"{where}: finite distances from 0 on are expected, found {field[:20]!r}")
-    return tuple(map(float, fields))
+    distances = []
+    for field in text.split():
+        value = parse_number(field)
+        if value is None or value < 0:
+            raise DataError(f"{where}: finite distances from 0 on are expected, found {quoted(field)}")
+        distances.append(value)
+    return tuple(distances)
 
 
 # --- XML
@@ -212,8 +213,8 @@ class _XmlReader:
         self.path = path
         self.items: list[AspectItem] = []
         self.terms = 0
-        self._text: list[str] = []
-        self._in_text = False
+        self._text: list[str] | None = None  # of this sentence, once its <text> has begun
+        self._in_sentence = self._in_text = False
         self.parser: Any = expat.ParserCreate()
         self.parser.StartDoctypeDeclHandler = self._doctype
         self.parser.StartElementHandler = self._start
@@ -224,34 +225,44 @@ class _XmlReader:
         # Entities of one's own grow without bound; those of other files would be missing from the text.
         where = f"{self.path}:{self.parser.CurrentLineNumber}"
         raise DataError(
-            f"{where}: XML without a document type declaration is expected, found <!DOCTYPE {name}"
+            f"{where}: XML without a document type declaration is expected, found <!DOCTYPE {name[:QUOTED]}"
         )
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        where = f"{self.path}:{self.parser.CurrentLineNumber}"
+        if self._in_text:
+            raise DataError(f"{where}: text alone is expected within <text>, found <{name[:QUOTED]}>")
         if name == "sentence":
-            self._text = []
-        self._in_text = name == "text"
-        if name == "aspectTerm":
+            self._in_sentence, self._text = True, None
+        elif name == "text":
+            if not self._in_sentence or self._text is not None:
+                raise DataError(f"{where}: <text> once in a <sentence> is expected")
+            self._in_text, self._text = True, []
+        elif name == "aspectTerm":
+            if self._text is None:
+                raise DataError(f"{where}: <aspectTerm> is expected after the <text> of its <sentence>")
             self.terms += 1
-            self._term(attributes, where=f"{self.path}:{self.parser.CurrentLineNumber}")
+            self._term(attributes, where=where)
 
     def _end(self, name: str) -> None:
+        if name == "sentence":
+            self._in_sentence, self._text = False, None
         self._in_text = False
 
     def _characters(self, text: str) -> None:
-        if self._in_text:
+        if self._in_text and self._text is not None:
             self._text.append(text)
 
     def _term(self, attributes: dict[str, str], *, where: str) -> None:
         if missing := [key for key in ("term", "polarity", "from", "to") if key not in attributes]:
             raise DataError(f"{where}: an attribute {missing[0]!r} of <aspectTerm> is expected, found none")
-        text, term = "".join(self._text), attributes["term"]
+        text, term = "".join(self._text or ()), attributes["term"]
         start, end = (attributes[key] for key in ("from", "to"))
         offsets = _OFFSET.fullmatch(start) and _OFFSET.fullmatch(end)
         if not offsets or text[int(start) : int(end)] != term:
             raise DataError(
-                f"{where}: the aspect {term!r} is expected at characters {start[:20]} to {end[:20]} "
-                f"of the sentence, found {text!r}"
+                f"{where}: the aspect {quoted(term)} is expected at characters {start[:20]} to {end[:20]} "
+                f"of the sentence, found {quoted(text)}"
             )
         polarities = {name: value for value, name in POLARITIES.items()}
         if attributes["polarity"] == _CONFLICT:
@@ -259,9 +270,9 @@ class _XmlReader:
         if attributes["polarity"] not in polarities:
             known = ", ".join([*polarities, _CONFLICT])
             raise DataError(
-                f"{where}: a polarity out of {known} is expected, found {attributes['polarity']!r}"
+                f"{where}: a polarity out of {known} is expected, found {quoted(attributes['polarity'])}"
             )
         parts = [tokenize(part) for part in (text[: int(start)], term, text[int(end) :])]
         if not parts[1]:
-            raise DataError(f"{where}: an aspect of at least one word is expected, found {term!r}")
+            raise DataError(f"{where}: an aspect of at least one word is expected, found {quoted(term)}")
         self.items.append(_item(parts, polarities[attributes["polarity"]], where=where))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data.errors import DataError
 from data.folders import list_files
+from data.messages import quoted
 from data.ptb_tags import universal_tag
 from data.sentence import Sentence
 from data.text import number_lines, read_lines
@@ -60,10 +61,10 @@ def parse_dp(lines: Iterable[str], *, name: str) -> Iterator[Sentence]:
 def _row(line: str, *, where: str) -> tuple[str, str, int]:
     columns = line.split("\t")
     if len(columns) != 3 or not all(column.strip() for column in columns):
-        raise DataError(f"{where}: word, tag and head separated by tabs are expected, found {line!r}")
+        raise DataError(f"{where}: word, tag and head separated by tabs are expected, found {quoted(line)}")
     word, tag, head = columns
     if not _HEAD_VALUE.fullmatch(head):
-        raise DataError(f"{where}: a head, an integer from 0, is expected, found {head!r}")
+        raise DataError(f"{where}: a head, an integer from 0, is expected, found {quoted(head)}")
     try:
         return word, universal_tag(tag), int(head)
     except ValueError as error:

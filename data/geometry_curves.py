@@ -1,21 +1,25 @@
 """Per-layer figures of word states in the layout of Ethayarajh's release (EMNLP 2019)."""
 
-import csv
-import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.csv_rows import csv_rows
 from data.errors import DataError, InputError
-from data.text import check_input, number_lines, read_lines
+from data.json_text import read_json
+from data.messages import quoted
+from data.numbers import parse_number
+from data.text import check_input
 
 __all__ = ["GeometryCurves", "read_geometry_curves"]
 
 _ACROSS = "mean cosine similarity across words"
 _WITHIN = "mean cosine similarity between sentence and words"
 _RANDOM = "variance explained for random words"
+_LAYER = re.compile(r"layer_([0-9]{1,4})")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,45 +67,54 @@ def _read_model(folder: Path) -> GeometryCurves:
     words, similarity = _means(folder / "self_similarity.csv")
     _, explained = _means(folder / "variance_explained.csv")
     path = folder / "embedding_space_stats.json"
-    try:
-        stats = json.loads("".join(read_lines(path)))
-        anisotropy, within, random = (
-            _by_layer({key: float(value) for key, value in stats[name].items()}, len(similarity))
-            for name in (_ACROSS, _WITHIN, _RANDOM)
-        )
-        return GeometryCurves(
-            model=folder.name,
-            words=words,
-            anisotropy=anisotropy,
-            self_similarity=_by_layer(similarity, len(similarity)),
-            intra_sentence=within,
-            explained=_by_layer(explained, len(similarity)),
-            explained_random=random,
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise DataError(f"{path}: figures of layer_0, layer_1, ... are expected ({error})") from None
+    check_input(path)
+    stats = read_json(path)
+    layers = len(similarity)
+    anisotropy, within, random = (
+        _by_layer(_figures(stats, name, where=path), layers, where=path)
+        for name in (_ACROSS, _WITHIN, _RANDOM)
+    )
+    return GeometryCurves(
+        model=folder.name,
+        words=words,
+        anisotropy=anisotropy,
+        self_similarity=_by_layer(similarity, layers, where=folder / "self_similarity.csv"),
+        intra_sentence=within,
+        explained=_by_layer(explained, layers, where=folder / "variance_explained.csv"),
+        explained_random=random,
+    )
 
 
-def _by_layer(figures: dict[str, float], layers: int) -> NDArray[np.float64]:
+def _figures(stats: object, name: str, *, where: Path) -> dict[str, float]:
+    found = stats.get(name) if isinstance(stats, dict) else None
+    if not isinstance(found, dict) or not all(type(value) in (int, float) for value in found.values()):
+        raise DataError(f"{where}: figures of layer_0, layer_1, ... are expected under {name!r}")
+    return found
+
+
+def _by_layer(figures: dict[str, float], layers: int, *, where: Path) -> NDArray[np.float64]:
     found = np.full(layers, np.nan)
     for name, value in figures.items():
-        found[int(name.removeprefix("layer_"))] = value
+        layer = _LAYER.fullmatch(name)
+        if layer is None or int(layer[1]) >= layers or not abs(value) < 1e300:
+            raise DataError(
+                f"{where}: finite figures of layer_0 to layer_{layers - 1} are expected, "
+                f"found {quoted(value)} of {quoted(name)}"
+            )
+        found[int(layer[1])] = value
     return found
 
 
 def _means(path: Path) -> tuple[int, dict[str, float]]:
     """Number of words, and the mean of each column ``layer_N``."""
-    check_input(path)
-    reader = csv.DictReader(text for _, text in number_lines(read_lines(path), name=str(path)))
-    layers = [name for name in reader.fieldnames or () if name.startswith("layer_")]
-    rows = []
-    for row in reader:
-        try:
-            rows.append([float(row[layer]) for layer in layers])
-        except (ValueError, TypeError):
-            raise DataError(
-                f"{path}:{reader.line_num}: a word and {len(layers)} figures are expected"
-            ) from None
+    rows: list[list[float]] = []
+    layers: list[str] = []
+    for where, row in csv_rows(path):
+        layers = [name for name in row if name.startswith("layer_")]
+        values = [value for layer in layers if (value := parse_number(row[layer])) is not None]
+        if len(values) < len(layers):
+            raise DataError(f"{where}: a word and {len(layers)} figures are expected")
+        rows.append(values)
     if not rows or not layers:
         raise DataError(f"{path}: a line of column names, then words with figures are expected, found none")
     return len(rows), dict(zip(layers, np.mean(rows, axis=0).tolist(), strict=True))

@@ -1,13 +1,14 @@
 """Facts as cloze questions, in the layout of LAMA (Petroni et al., EMNLP 2019)."""
 
-import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from data.errors import DataError, InputError
+from data.json_text import json_records, object_text
+from data.messages import listed, quoted
 from data.text import check_input, number_lines, read_lines
 
 __all__ = [
@@ -36,7 +37,7 @@ _GOOGLE_RE = {
 }
 """LAMA asks its Google-RE facts by these templates, not by the masked sentences of the files."""
 _RELATION_TYPES = ("1-1", "N-1", "N-M")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_FILE_NAME = re.compile(r"\w[\w.-]{0,99}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +112,8 @@ def list_relations(
     if names is None:
         return there, absent
     if unknown := sorted(set(names) - {relation.name for relation in there}):
-        known = ", ".join(relation.name for relation in there)
-        raise InputError(f"{folder}: no facts of relation {unknown[0]}; there are {known}")
+        known = listed(relation.name for relation in there)
+        raise InputError(f"{folder}: no facts of relation {unknown[0][:60]}; there are {known}")
     return tuple(relation for relation in there if relation.name in names), ()
 
 
@@ -126,18 +127,22 @@ def _google_re(folder: Path) -> Iterator[Relation]:
 def _trex(folder: Path) -> Iterator[Relation]:
     if not (folder / "TREx").is_dir():
         return
-    listed = folder / "relations.jsonl"
-    check_input(listed)
+    templates = folder / "relations.jsonl"
+    check_input(templates)
     seen: set[str] = set()
-    for where, record in _records(listed):
+    for where, record in json_records(templates):
         name, template = (_text(record, key, where=where) for key in ("relation", "template"))
         _check_template(template, where=where)
+        if not _FILE_NAME.fullmatch(name):
+            raise DataError(
+                f"{where}: a relation whose name can be that of a file is expected, found {quoted(name)}"
+            )
         if name in seen:
             raise DataError(f"{where}: each relation once is expected, found {name} again")
         seen.add(name)
         kind = _optional(record, "type", where=where)
         if kind is not None and kind not in _RELATION_TYPES:
-            raise DataError(f"{where}: type {', '.join(_RELATION_TYPES)} is expected, found {kind!r}")
+            raise DataError(f"{where}: type {', '.join(_RELATION_TYPES)} is expected, found {quoted(kind)}")
         yield Relation(
             corpus="T-REx",
             name=name,
@@ -148,7 +153,7 @@ def _trex(folder: Path) -> Iterator[Relation]:
         )
     for file in sorted((folder / "TREx").glob("*.jsonl")):
         if file.stem not in seen:
-            raise DataError(f"{listed}: a template for {file} is expected, found none")
+            raise DataError(f"{templates}: a template for {file} is expected, found none")
 
 
 def _sentences(folder: Path) -> Iterator[Relation]:
@@ -172,14 +177,14 @@ def read_facts(relation: Relation) -> Iterator[Fact]:
 
 def _read_facts(relation: Relation) -> Iterator[Fact]:
     count = 0
-    for where, record in _records(relation.file):
+    for where, record in json_records(relation.file):
         yield _fact(record, relation, where=where)
         count += 1
     if not count:
         raise DataError(f"{relation.file}: no facts; one JSON object a line is expected")
 
 
-def _fact(record: dict[str, object], relation: Relation, *, where: str) -> Fact:
+def _fact(record: dict[str, Any], relation: Relation, *, where: str) -> Fact:
     if relation.template is not None:
         subject: str | None = _text(record, "sub_label", where=where)
     elif relation.corpus == "SQuAD":
@@ -197,27 +202,29 @@ def _fact(record: dict[str, object], relation: Relation, *, where: str) -> Fact:
     )
 
 
-def _masked_sentences(record: dict[str, object], *, where: str) -> tuple[str, ...]:
-    listed = record.get("masked_sentences")
-    if not isinstance(listed, list) or not listed:
-        raise DataError(f"{where}: a list of sentences is expected as 'masked_sentences', found {listed!r}")
-    texts = tuple(_checked(text, "masked_sentences", where=where) for text in listed)
+def _masked_sentences(record: dict[str, Any], *, where: str) -> tuple[str, ...]:
+    found = record.get("masked_sentences")
+    if not isinstance(found, list) or not found:
+        raise DataError(
+            f"{where}: a list of sentences is expected as 'masked_sentences', found {quoted(found)}"
+        )
+    texts = tuple(_text({"masked_sentences": text}, "masked_sentences", where=where) for text in found)
     if not any(MASK in text for text in texts):
         raise DataError(f"{where}: {MASK} is expected in 'masked_sentences', found none")
     return texts
 
 
-def _id(record: dict[str, object], *, where: str) -> str:
+def _id(record: dict[str, Any], *, where: str) -> str:
     for key in ("uuid", "id"):
-        if isinstance(value := record.get(key), str | int):
+        if type(value := record.get(key)) in (str, int):
             return str(value)
     return where.rpartition(":")[2]
 
 
-def _is_rejected(record: dict[str, object], *, where: str) -> bool:
+def _is_rejected(record: dict[str, Any], *, where: str) -> bool:
     judgments = record.get("judgments", [])
     if not isinstance(judgments, list) or not all(isinstance(each, dict) for each in judgments):
-        raise DataError(f"{where}: a list of objects is expected as 'judgments', found {judgments!r}")
+        raise DataError(f"{where}: a list of objects is expected as 'judgments', found {quoted(judgments)}")
     votes = [each.get("judgment") == "yes" for each in judgments]
     return votes.count(False) > votes.count(True)
 
@@ -231,7 +238,7 @@ def read_patterns(path: Path) -> tuple[str, ...]:
     """
     check_input(path)
     patterns = []
-    for where, record in _records(path):
+    for where, record in json_records(path):
         pattern = _text(record, "pattern", where=where)
         _check_template(pattern, where=where)
         patterns.append(pattern)
@@ -254,39 +261,15 @@ def read_word_list(path: Path) -> tuple[str, ...]:
     return words
 
 
-def _records(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
-    for number, line in number_lines(read_lines(path), name=str(path)):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{where}: a JSON object is expected, found no JSON ({error})") from None
-        if not isinstance(record, dict):
-            raise DataError(f"{where}: a JSON object is expected, found {type(record).__name__}")
-        yield where, record
-
-
 def _check_template(template: str, *, where: str) -> None:
     for gap in ("[X]", "[Y]"):
         if template.count(gap) != 1:
-            raise DataError(f"{where}: a template with {gap} once is expected, found {template!r}")
+            raise DataError(f"{where}: a template with {gap} once is expected, found {quoted(template)}")
 
 
-def _text(record: dict[str, object], key: str, *, where: str) -> str:
-    if key not in record:
-        raise DataError(f"{where}: key {key!r} is expected, found {', '.join(record) or 'no keys'}")
-    return _checked(record[key], key, where=where)
+def _text(record: dict[str, Any], key: str, *, where: str) -> str:
+    return object_text(record, key, where=where).strip()
 
 
-def _optional(record: dict[str, object], key: str, *, where: str) -> str | None:
-    return None if record.get(key) is None else _checked(record[key], key, where=where)
-
-
-def _checked(value: object, key: str, *, where: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise DataError(f"{where}: a text that is not empty is expected as {key!r}, found {value!r}")
-    if _SURROGATE.search(value) is not None:
-        raise DataError(f"{where}: Unicode text is expected as {key!r}, found half a surrogate pair")
-    return value.strip()
+def _optional(record: dict[str, Any], key: str, *, where: str) -> str | None:
+    return None if record.get(key) is None else _text(record, key, where=where)

@@ -8,6 +8,8 @@ __all__ = ["QUOTED", "listed", "quoted"]
 QUOTED = 60
 """Characters of an input that a message shows at most."""
 
+_LISTED = 160
+
 
 def quoted(value: object) -> str:
     """The value as Python writes it; of more than `QUOTED` characters, the first ones and an ellipsis.
@@ -24,12 +26,12 @@ def quoted(value: object) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names separated by commas, of more than `QUOTED` characters the first ones and an ellipsis."""
+    """Names separated by commas; of more than 160 characters, the first ones and an ellipsis."""
     text = ""
     for name in names:
         text += f"{', ' if text else ''}{name}"
-        if len(text) > QUOTED:
-            return f"{text[:QUOTED]}…"
+        if len(text) > _LISTED:
+            return f"{text[:_LISTED]}…"
     return text or "none"
 
 

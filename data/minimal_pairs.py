@@ -1,12 +1,12 @@
 """Minimal pairs of an acceptable and an unacceptable sentence, in the layout of BLiMP."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import DataError, InputError
-from data.text import check_input, number_lines, read_lines
+from data.json_text import json_records, object_text
+from data.text import check_input
 
 __all__ = ["MinimalPair", "read_minimal_pairs"]
 
@@ -59,30 +59,9 @@ def read_minimal_pairs(path: Path) -> Iterator[MinimalPair]:
 
 def _read_file(path: Path) -> Iterator[MinimalPair]:
     count = 0
-    for number, line in number_lines(read_lines(path), name=str(path)):
-        if line.strip():
-            yield _parse(line, where=f"{path}:{number}")
-            count += 1
+    for where, record in json_records(path):
+        texts = {name: object_text(record, key, where=where) for name, key in _KEYS.items()}
+        yield MinimalPair(**texts, where=where)
+        count += 1
     if not count:
         raise DataError(f"{path}: no minimal pairs; one JSON object a line is expected")
-
-
-def _parse(line: str, *, where: str) -> MinimalPair:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: a JSON object is expected, found text that is no JSON ({error})") from None
-    if not isinstance(record, dict):
-        raise DataError(f"{where}: a JSON object is expected, found {type(record).__name__}")
-    return MinimalPair(**{name: _text(record, key, where=where) for name, key in _KEYS.items()}, where=where)
-
-
-def _text(record: dict[str, object], key: str, *, where: str) -> str:
-    if key not in record:
-        raise DataError(f"{where}: key {key!r} is expected, found {', '.join(record) or 'no keys'}")
-    value = record[key]
-    if not isinstance(value, str) or not value.strip():
-        raise DataError(f"{where}: a text that is not empty is expected as {key!r}, found {value!r}")
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise DataError(f"{where}: Unicode text is expected as {key!r}, found half a surrogate pair")
-    return value

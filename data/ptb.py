@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from data.errors import DataError, InputError
 from data.folders import list_files
+from data.messages import QUOTED, quoted
 from data.ptb_tags import is_word_tag
 from data.text import number_lines, read_lines
 
@@ -27,6 +28,9 @@ __all__ = [
 ]
 
 ConstituencyProtocol: TypeAlias = Literal["wu2020", "fair"]
+
+DEEPEST = 250
+"""Brackets within each other in one tree; the Penn Treebank has far fewer. Trees are walked by recursion."""
 
 _TOKEN = re.compile(r"[()]|[^\s()]+")
 _MRG = re.compile(r".+\.mrg", re.IGNORECASE)
@@ -124,7 +128,8 @@ def parse_ptb(lines: Iterable[str], *, name: str, function_tags: bool = True) ->
         function_tags: As in `read_ptb`.
 
     Raises:
-        DataError: The brackets do not match, a label or a word is missing, or there is no tree.
+        DataError: The brackets do not match or are deeper than `DEEPEST`, a label or a word is missing, or
+            there is no tree.
     """
     open_brackets: list[_Bracket] = []
     count = 0
@@ -134,9 +139,11 @@ def parse_ptb(lines: Iterable[str], *, name: str, function_tags: bool = True) ->
             if token == "(":
                 if open_brackets:
                     open_brackets[-1].check_inner(where, open_brackets[0])
+                if len(open_brackets) == DEEPEST:
+                    raise DataError(f"{where}: at most {DEEPEST} brackets within each other are expected")
                 open_brackets.append(_Bracket(number))
             elif not open_brackets:
-                raise DataError(f"{where}: '(' is expected, found {token!r}")
+                raise DataError(f"{where}: '(' is expected, found {quoted(token)}")
             elif token != ")":
                 open_brackets[-1].add_text(token, where)
             else:
@@ -213,9 +220,9 @@ class _Bracket:
     def add_text(self, token: str, where: str) -> None:
         """Take a label, tag or word."""
         if self.children:
-            raise DataError(f"{where}: '(' or ')' is expected after a constituent, found {token!r}")
+            raise DataError(f"{where}: '(' or ')' is expected after a constituent, found {quoted(token)}")
         if self.word is not None:
-            raise DataError(f"{where}: ')' is expected after word {self.word!r}, found {token!r}")
+            raise DataError(f"{where}: ')' is expected after word {quoted(self.word)}, found {quoted(token)}")
         if self.label is None:
             self.label = token
         else:
@@ -224,7 +231,7 @@ class _Bracket:
     def check_inner(self, where: str, outermost: _Bracket) -> None:
         """Check that a bracket may open inside this one."""
         if self.word is not None:
-            raise DataError(f"{where}: ')' is expected after word {self.word!r}, found '('")
+            raise DataError(f"{where}: ')' is expected after word {quoted(self.word)}, found '('")
         if self.label is None and self is not outermost:
             raise DataError(
                 f"{where}: a label is expected after '(', found '('; a ')' may be missing in the tree "
@@ -238,7 +245,9 @@ class _Bracket:
         if self.word is not None:
             return Tree(self.label, [self.word])
         if not self.children:
-            expected = "a label" if self.label is None else f"a word or a constituent in ({self.label}"
+            expected = (
+                "a label" if self.label is None else f"a word or a constituent in ({self.label[:QUOTED]}"
+            )
             raise DataError(f"{where}: {expected} is expected, found ')'")
         if self.label is None:
             return self.children[0] if len(self.children) == 1 else Tree("", self.children)

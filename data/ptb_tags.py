@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from data.messages import quoted
+
 __all__ = ["TRACE_TAG", "is_word_tag", "universal_tag"]
 
 TRACE_TAG = "-NONE-"
@@ -42,7 +44,7 @@ def universal_tag(tag: str) -> str:
     """
     universal = _UNIVERSAL.get(tag.partition("|")[0])
     if universal is None:
-        raise ValueError(f"a part-of-speech tag of the Penn Treebank is expected, found {tag!r}")
+        raise ValueError(f"a part-of-speech tag of the Penn Treebank is expected, found {quoted(tag)}")
     return universal
 
 

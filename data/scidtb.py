@@ -1,6 +1,5 @@
 """Discourse dependency trees of SciDTB (Yang and Li, ACL 2018, https://github.com/PKU-TANGENT/SciDTB)."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,8 @@ from typing import Any
 
 from data.errors import DataError
 from data.folders import list_files
-from data.text import read_lines
+from data.json_text import read_json
+from data.messages import quoted
 
 __all__ = ["NO_HEAD", "Document", "read_scidtb"]
 
@@ -115,12 +115,7 @@ def _read_document(path: Path) -> Document:
 
 def _entries(path: Path) -> list[dict[str, Any]]:
     """Return the entries of the EDUs, without that of ROOT, with all fields checked."""
-    content = "".join(read_lines(path)).removeprefix("\ufeff")
-    try:
-        document = json.loads(content)
-    except (json.JSONDecodeError, RecursionError) as error:
-        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise DataError(f"{path}{line}: JSON is expected, found {error}") from None
+    document = read_json(path)
     entries = document.get("root") if isinstance(document, dict) else None
     if not isinstance(entries, list) or len(entries) < 2:
         raise DataError(f"{path}: a list 'root' of ROOT and at least one EDU is expected")
@@ -129,10 +124,10 @@ def _entries(path: Path) -> list[dict[str, Any]]:
             value = entry.get(field) if isinstance(entry, dict) else None
             if type(value) is not kind:
                 raise DataError(
-                    f"{path}: EDU {number}: {field} is expected to be {kind.__name__}, found {value!r}"
+                    f"{path}: EDU {number}: {field} is expected to be {kind.__name__}, found {quoted(value)}"
                 )
         if entry["id"] != number:
-            raise DataError(f"{path}: EDU {number}: id {number} is expected, found {entry['id']}")
+            raise DataError(f"{path}: EDU {number}: id {number} is expected, found {quoted(entry['id'])}")
     if (entries[0]["parent"], entries[0]["text"]) != (-1, "ROOT"):
         raise DataError(f"{path}: an entry 0 with text ROOT and parent -1 is expected")
     return entries[1:]
@@ -142,12 +137,18 @@ def _check_heads(heads: Sequence[int], where: str) -> None:
     """Check that from every EDU the heads lead to ROOT, or to an EDU without a head."""
     for position, head in enumerate(heads, start=1):
         if not NO_HEAD <= head <= len(heads):
-            raise DataError(f"{where}: EDU {position}: a head in 0..{len(heads)} is expected, found {head}")
+            raise DataError(
+                f"{where}: EDU {position}: a head in 0..{len(heads)} is expected, found {quoted(head)}"
+            )
+    leads_to_root = {0, NO_HEAD}
     for position in range(1, len(heads) + 1):
-        head, steps = position, 0
-        while head > 0:
-            head, steps = heads[head - 1], steps + 1
-            if steps > len(heads):
+        path: set[int] = set()
+        head = position
+        while head not in leads_to_root:
+            if head in path:
                 raise DataError(
                     f"{where}: EDU {position}: heads that lead to ROOT are expected, found a cycle"
                 )
+            path.add(head)
+            head = heads[head - 1]
+        leads_to_root |= path

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from conllu.models import TokenList
 
 from data.errors import DataError
+from data.messages import QUOTED, quoted
 from data.tokens import to_token_list
 
 __all__ = ["Sentence", "check_tree", "root"]
+
+_SHOWN = 3  # words of a cycle in a message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +119,9 @@ def _checked_heads(sentence: Sentence) -> tuple[int, ...]:
     if (roots := heads.count(0)) != 1:
         problems.append(f"one root is expected, found {roots}")
     if cycle := _cycle(heads):
-        words = " -> ".join(_name(sentence, position) for position in (*cycle, cycle[0]))
+        shown = (*cycle, cycle[0]) if len(cycle) <= _SHOWN else (*cycle[:_SHOWN],)
+        words = " -> ".join(_name(sentence, position) for position in shown)
+        words += f" -> ... ({len(cycle)} words)" if len(cycle) > _SHOWN else ""
         problems.append(f"the heads form a cycle: {words}")
     if problems:
         raise _not_a_tree(sentence, "; ".join(problems))
@@ -141,8 +146,8 @@ def _cycle(heads: Sequence[int]) -> list[int]:
 
 
 def _name(sentence: Sentence, position: int) -> str:
-    return f"{position} {sentence.words[position - 1]!r}"
+    return f"{position} {quoted(sentence.words[position - 1])}"
 
 
 def _not_a_tree(sentence: Sentence, problem: str) -> DataError:
-    return DataError(f"{sentence.where}: sentence {sentence.id}: {problem}")
+    return DataError(f"{sentence.where}: sentence {sentence.id[:QUOTED]}: {problem}")

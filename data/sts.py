@@ -6,6 +6,8 @@ from pathlib import Path
 
 from data.errors import DataError
 from data.folders import list_files
+from data.messages import quoted
+from data.numbers import parse_number
 from data.sentence import Sentence
 from data.text import number_lines, read_lines
 
@@ -55,9 +57,9 @@ def _texts(line: str, *, where: str) -> list[str]:
     score, *texts = line.split("\t")
     if len(texts) != 2:
         raise DataError(f"{where}: a score and two sentences are expected, found {len(texts) + 1} columns")
-    if score and not re.fullmatch(r"[0-5](\.\d+)?", score):
-        raise DataError(f"{where}: a score from 0 to 5, or none, is expected, found {score!r}")
+    if score and ((value := parse_number(score)) is None or not 0 <= value <= 5):
+        raise DataError(f"{where}: a score from 0 to 5, or none, is expected, found {quoted(score)}")
     for text in texts:
         if not split_words(text):
-            raise DataError(f"{where}: a sentence with words is expected, found {text!r}")
+            raise DataError(f"{where}: a sentence with words is expected, found {quoted(text)}")
     return [text.strip() for text in texts]

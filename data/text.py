@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from data.errors import DataError, InputError
+from data.messages import quoted
 from data.sentence import Sentence
 
 __all__ = ["check_input", "decode_lines", "number_lines", "parse_text", "read_lines", "read_text"]
@@ -45,7 +46,7 @@ def parse_text(lines: Iterable[str], *, name: str) -> Iterator[Sentence]:
         where = f"{name}:{number}"
         for word in words:
             if not word.strip():
-                raise DataError(f"{where}: a word with a visible character is expected, found {word!r}")
+                raise DataError(f"{where}: a word with a visible character is expected, found {quoted(word)}")
         count += 1
         yield Sentence(id=str(count), words=words, where=where)
     if not count:
@@ -90,13 +91,14 @@ def number_lines(lines: Iterable[str], *, name: str) -> Iterator[tuple[int, str]
     r"""Yield lines with their numbers from 1, without line ends (``\n`` or ``\r\n``) and byte order mark.
 
     Raises:
-        DataError: A line has a NUL, a carriage return before its end, or a code point that UTF-8 cannot hold.
+        DataError: A line has a NUL, an escape character, a carriage return before its end, or a code point that
+            UTF-8 cannot hold.
     """
     for number, line in enumerate(lines, start=1):
         text = line.removesuffix("\n").removesuffix("\r")
         if number == 1:
             text = text.removeprefix("\ufeff")
-        if bad := re.search(r"[\0\r\ud800-\udfff]", text):
+        if bad := re.search(r"[\0\r\x1b\ud800-\udfff]", text):
             found = f"U+{ord(bad.group()):04X} at character {bad.start() + 1}"
             raise DataError(f"{name}:{number}: a line of UTF-8 text is expected, found {found}")
         yield number, text

@@ -1,10 +1,9 @@
 """Static word vectors: text files of word2vec and GloVe, and a JSON object of lists."""
 
-import json
 import os
 import re
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
+from data.json_text import read_json
+from data.messages import quoted
+from data.numbers import DECIMAL
 from data.text import check_input, number_lines, read_lines
 
 __all__ = ["WordVectors", "read_vectors", "write_vectors"]
@@ -65,7 +67,8 @@ def read_vectors(path: Path, *, words: Collection[str] | None = None) -> WordVec
 
     A first line of two whole numbers is the header of word2vec: words and size. Without one (GloVe) the first
     line says how many numbers there are. A word may contain spaces, as some of GloVe 840B do: the numbers are
-    counted from the right. Where a word is there twice, the first one counts, as in gensim.
+    counted from the right. Where a word is there twice, the first one counts, as in gensim; in JSON that is an
+    error, since programs differ in which of the two they take.
 
     Args:
         path: The file, UTF-8.
@@ -101,7 +104,7 @@ def write_vectors(path: Path, vectors: WordVectors) -> None:
     """
     for word in vectors.words:
         if word.split() != [word]:
-            raise ValueError(f"a word without white space is expected, found {word!r}")
+            raise ValueError(f"a word without white space is expected, found {quoted(word)}")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     partial = Path(name)
     try:
@@ -132,7 +135,7 @@ def _from_text(path: Path, wanted: frozenset[str] | None) -> Iterator[tuple[str,
         if begins is not None and text.split(" ", 1)[0] not in begins:
             continue
         word, *fields = text.rsplit(" ", size) if size else [text]
-        values = _numbers(fields, size, where=f"{path}:{number}")
+        values = _of_text(fields, size, where=f"{path}:{number}")
         if wanted is None or word in wanted:
             yield word, values
     if promised is not None and count != promised:
@@ -145,23 +148,28 @@ def _header(line: str) -> tuple[int, int] | None:
 
 
 def _from_json(path: Path, wanted: frozenset[str] | None) -> dict[str, NDArray[np.float32]]:
-    try:
-        found = json.loads("".join(read_lines(path)))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: a JSON object is expected, found text that is no JSON ({error})") from None
+    found = read_json(path)
     if not isinstance(found, dict) or not all(isinstance(values, list) for values in found.values()):
         raise DataError(f"{path}: a JSON object with a list of numbers a word is expected")
     size = len(next(iter(found.values()), []))
-    return {
-        word: _numbers(values, size, where=f"{path}: {word!r}")
-        for word, values in found.items()
-        if wanted is None or word in wanted
-    }
+    vectors = {}
+    for word, values in found.items():
+        if wanted is None or word in wanted:
+            where = f"{path}: {quoted(word)}"
+            if not all(type(value) in (int, float) for value in values):
+                raise DataError(f"{where}: a word and {size} numbers are expected, found something else")
+            vectors[word] = _numbers(values, size, where=where)
+    return vectors
 
 
-def _numbers(fields: list[str], size: int, *, where: str) -> NDArray[np.float32]:
+def _of_text(fields: list[str], size: int, *, where: str) -> NDArray[np.float32]:
+    if not all(map(DECIMAL.fullmatch, fields)):
+        other = next(field for field in fields if not DECIMAL.fullmatch(field))
+        raise DataError(f"{where}: a word and {size} numbers are expected, found {quoted(other)}")
+    return _numbers(fields, size, where=where)
+
+
+def _numbers(fields: Sequence[str | float], size: int, *, where: str) -> NDArray[np.float32]:
     if len(fields) != size or not size:
         raise DataError(
             f"{where}: a word and {size or 'its'} numbers are expected, found {len(fields)} numbers"
@@ -171,6 +179,8 @@ def _numbers(fields: list[str], size: int, *, where: str) -> NDArray[np.float32]
             values = np.array(fields, dtype=np.float32)
     except (ValueError, TypeError, OverflowError):
         raise DataError(f"{where}: a word and {size} numbers are expected, found something else") from None
-    if values.shape != (size,) or not np.isfinite(values).all():
-        raise DataError(f"{where}: finite numbers are expected, found {fields[0]!r} to {fields[-1]!r}")
+    if not np.isfinite(values).all():
+        raise DataError(
+            f"{where}: finite numbers are expected, found {quoted(fields[0])} to {quoted(fields[-1])}"
+        )
     return values

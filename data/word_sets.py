@@ -1,14 +1,15 @@
 """Sets that word vectors are evaluated on: similarity, analogy, categorization."""
 
-import csv
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.csv_rows import csv_rows
 from data.errors import DataError
 from data.folders import list_files
+from data.messages import quoted
+from data.numbers import parse_number
 from data.text import number_lines, read_lines
 
 __all__ = [
@@ -115,21 +116,13 @@ def _similarities(path: Path) -> SimilaritySet:
     for number, line in number_lines(read_lines(path), name=str(path)):
         if not (fields := line.split()):
             continue
-        if len(fields) != 3 or (score := _number(fields[2])) is None:
-            raise DataError(f"{path}:{number}: two words and a score are expected, found {line!r}")
+        if len(fields) != 3 or (score := parse_number(fields[2])) is None:
+            raise DataError(f"{path}:{number}: two words and a score are expected, found {quoted(line)}")
         pairs.append((fields[0], fields[1]))
         scores.append(score)
     if not pairs:
         raise DataError(f"{path}: no pairs; two words and a score a line are expected")
     return SimilaritySet(name=path.stem, pairs=tuple(pairs), scores=tuple(scores))
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _questions_txt(path: Path) -> AnalogySet:
@@ -158,16 +151,15 @@ def _analogy_set(path: Path, questions: list[Analogy]) -> AnalogySet:
 
 def _csv_rows(path: Path, columns: tuple[str, ...], *, optional: str = "") -> Iterator[list[str]]:
     """These columns of each row, all with a text; rows without one in ``optional`` are passed over."""
-    reader = csv.DictReader(text for _, text in number_lines(read_lines(path), name=str(path)))
-    if lacking := [column for column in columns if column not in (reader.fieldnames or ())]:
-        raise DataError(f"{path}:1: columns {', '.join(columns)} are expected, {lacking[0]} is missing")
     count = 0
-    for row in reader:
-        if optional and not (row[optional] or "").strip():
+    for where, row in csv_rows(path):
+        if lacking := [column for column in columns if column not in row]:
+            raise DataError(f"{path}:1: columns {', '.join(columns)} are expected, {lacking[0]} is missing")
+        if optional and not row[optional].strip():
             continue
-        values = [(row[column] or "").strip() for column in columns]
+        values = [row[column].strip() for column in columns]
         if not all(values):
-            raise DataError(f"{path}:{reader.line_num}: a text in {', '.join(columns)} is expected")
+            raise DataError(f"{where}: a text in {', '.join(columns)} is expected")
         count += 1
         yield values
     if not count:

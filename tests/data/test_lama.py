@@ -81,7 +81,7 @@ def test_judged_facts_without_an_id(tmp_path: Path) -> None:
 
 
 BAD_FACTS = {
-    "no JSON": ("{", "a JSON object is expected, found no JSON"),
+    "no JSON": ("{", "JSON is expected, found Expecting property name"),
     "a list": ("[]", "a JSON object is expected, found list"),
     "no subject": (json.dumps({"obj_label": "b"}), "key 'sub_label' is expected, found obj_label"),
     "no object": (json.dumps({"sub_label": "b"}), "key 'obj_label' is expected, found sub_label"),

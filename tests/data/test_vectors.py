@@ -50,8 +50,8 @@ def test_json(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("a 1 2\nb 3\n", "v.txt:2: a word and 2 numbers are expected, found 1 numbers"),
-        ("a 1 2\nb 3 x\n", "v.txt:2: a word and 2 numbers are expected, found something else"),
-        ("a 1 2\nb 3 nan\n", "v.txt:2: finite numbers are expected"),
+        ("a 1 2\nb 3 x\n", "v.txt:2: a word and 2 numbers are expected, found 'x'"),
+        ("a 1 2\nb 3 nan\n", "v.txt:2: a word and 2 numbers are expected, found 'nan'"),
         ("a 1 2\nb 3 1e40\n", "v.txt:2: finite numbers are expected"),
         ("3 2\na 1 2\nb 3 4\n", "v.txt:1: the header promises 3 words, found 2"),
         ("a\n", "v.txt:1: a word and its numbers are expected"),
