@@ -1,15 +1,8 @@
-"""``python -m analyses.bias``: forwards to ``analyses.constituency.bias_command``."""
+"""``python -m analyses.bias``: the command ``probe bias``."""
 
 import sys
-from collections.abc import Sequence
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    from analyses.constituency.bias_command import main
-
-    return main(argv)
-
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("bias"))

@@ -49,7 +49,7 @@ class Step:
     Attributes:
         name: of the folder of its files.
         title: for the page.
-        module: whose ``main`` runs it.
+        command: that runs it, by its name.
         needs: data sets without which it cannot run.
         uses: data sets that it takes if they are there.
         after: steps whose files it reads; without them it does not run.
@@ -58,7 +58,7 @@ class Step:
 
     name: str
     title: str
-    module: str
+    command: str
     options: Options
     needs: tuple[Source, ...] = ()
     uses: tuple[Source, ...] = ()

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, cast
 
 from analyses.tables.table import FORMATS, Table, TableFormat
 from analyses.trees.protocols import PROTOCOLS
-from probe import __version__
 from probe.command_line import UsageError, add_device_options, layer_name, option_type, positive, whole_number
 from probe.metrics import METRICS
 from probe.options import POOLS
@@ -27,7 +26,6 @@ def add_options(parser: argparse.ArgumentParser, *, metrics: Sequence[str] = ("d
     """Options of models, impact settings and output; ``metrics`` are those of the command's default."""
     add = parser.add_argument
     parser.set_defaults(default_metrics=tuple(metrics))
-    add("--version", action="version", version=f"%(prog)s {__version__}")
     add("--model", nargs="+", help="bert (the embedded model, default), directories or hub ids")
     add("--matrices", type=Path, metavar="DIR", help="in place of a model: a directory of probe.run")
     add("--protocol", nargs="+", choices=PROTOCOLS, default=PROTOCOLS, help="default: both, a table each")

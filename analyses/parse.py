@@ -1,4 +1,4 @@
-"""Sentences in, dependency trees out: ``python -m probe.parse --model bert "The cat sat on the mat ."``
+"""Sentences in, dependency trees out: ``probe parse --model bert "The cat sat on the mat ."``
 
 This module joins the four packages; the rest of ``probe`` knows no treebank and no tree.
 """
@@ -61,10 +61,10 @@ class Run:
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="probe-parse",
+        prog="probe parse",
         description="Induce dependency trees from a masked language model by perturbed masking (Wu et al. 2020).",
-        epilog="Without TEXT and --input it parses the bundled sample treebank. "
-        "Exit codes: 0 done, 1 some input failed, 2 wrong use.",
+        epilog="Without TEXT and --input it parses the bundled sample treebank.",
+        failures="some input failed (under --strict also where it was skipped)",
     )
     add = parser.add_argument
     add("text", nargs="*", metavar="TEXT", help="a tokenised sentence: words separated by spaces")

@@ -1,15 +1,8 @@
-"""``python -m analyses.static_vectors``: forwards to ``analyses.vectors.command``."""
+"""``python -m analyses.static_vectors``: the command ``probe vectors``."""
 
 import sys
-from collections.abc import Sequence
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    from analyses.vectors.command import main
-
-    return main(argv)
-
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("vectors"))

@@ -1,4 +1,4 @@
-"""Downloading data sets: ``python -m data.fetch NAME``.
+"""Downloading data sets: ``probe fetch NAME``.
 
 A data set is there with all its files and the right hashes, or not at all. What an interrupted download has
 got is kept beside it, in ``NAME.part``, and the next one goes on from there.
@@ -138,13 +138,26 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            found = version("perturbed-probe")
+        except PackageNotFoundError:  # run from a folder that was not installed
+            found = "(not installed)"
+        print(f"perturbed-probe {found}")
+        parser.exit(0)
+
+
+def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python -m data.fetch",
+        prog="probe fetch",
         description="Download data sets; their hashes are checked.",
-        epilog="Exit codes: 0 done, 1 not downloaded, 2 wrong use.",
+        epilog="Exit codes: 0 done, 1 not downloaded, 2 wrong use, 130 interrupted.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="a data set; see --list")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     parser.add_argument("--list", action="store_true", help="show the data sets")
     parser.add_argument(
         "--cache",
@@ -164,7 +177,7 @@ def _show(known: dict[str, Dataset]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    parser = _parser()
+    parser = build_parser()
     options = parser.parse_args(arguments)
     known = datasets()
     if options.list:

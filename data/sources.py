@@ -28,7 +28,7 @@ class Source:
 PUD = Source(
     name="PUD",
     places=("ud/en_pud-wu2020.conllu", "ud/en_pud-ud-test.conllu", "ud-english-pud/en_pud-ud-test.conllu"),
-    get="python -m data.fetch ud-english-pud --cache {data} (CC BY-SA 3.0; the paper's file has other heads "
+    get="probe fetch ud-english-pud --cache {data} (CC BY-SA 3.0; the paper's file has other heads "
     "for 412 words)",
 )
 
@@ -51,14 +51,14 @@ WSJ_TREES = Source(
 SCIDTB = Source(
     name="SciDTB, test part",
     places=("scidtb/test", "scidtb/dataset/test/gold"),
-    get="python -m data.fetch scidtb --cache {data} (no licence stated)",
+    get="probe fetch scidtb --cache {data} (no licence stated)",
 )
 
 
 SCIDTB_HUMAN = Source(
     name="SciDTB, second annotation",
     places=("scidtb/test-second-annotator", "scidtb/dataset/test/second_annotate"),
-    get="python -m data.fetch scidtb --cache {data} (no licence stated)",
+    get="probe fetch scidtb --cache {data} (no licence stated)",
 )
 
 

@@ -1,15 +1,8 @@
-"""``python -m probe.app``: forwards to ``analyses.explorer.command``."""
+"""``python -m probe.app``: the command ``probe app``."""
 
 import sys
-from collections.abc import Sequence
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    from analyses.explorer.command import main
-
-    return main(argv)
-
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("app"))

@@ -1,19 +1,36 @@
-"""What the commands ``probe.parse`` and ``probe.run`` share: options, input, exit codes."""
+"""What all commands share: their parser, types of options, exit codes."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
 
+from probe import __version__
 from probe.errors import OptionError
+from probe.interrupt import INTERRUPTED
 from probe.options import LayerChoice
+
+__all__ = [
+    "DONE",
+    "INTERRUPTED",
+    "SOME_FAILED",
+    "WRONG_USE",
+    "Parser",
+    "UsageError",
+    "add_device_options",
+    "exit_code",
+    "layer_name",
+    "option_type",
+    "positive",
+    "whole_number",
+]
 
 T = TypeVar("T")
 
-DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+DONE, SOME_FAILED, WRONG_USE = 0, 1, 2
 
 
 class UsageError(Exception):
@@ -23,11 +40,53 @@ class UsageError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of options whose errors are one line."""
+    """A parser of options whose errors are one line; it has ``--version``, and its help tells the exit codes.
+
+    Args:
+        prog: what the command is called.
+        description: what it does.
+        epilog: said after the options.
+        failures: what exit code 1 means.
+    """
+
+    def __init__(
+        self, *, prog: str, description: str = "", epilog: str = "", failures: str = "some input failed"
+    ) -> None:
+        codes = f"Exit codes: 0 done, 1 {failures}, 2 wrong use, 130 interrupted."
+        super().__init__(prog=prog, description=description, epilog=f"{epilog} {codes}".strip())
+        self._new_names: dict[str, str] = {}
+        self.add_argument(
+            "--version",
+            action="version",
+            version=f"perturbed-probe {__version__}",
+            help="show the version and exit",
+        )
 
     def error(self, message: str) -> NoReturn:
         """Exit with the message."""
         self.exit(WRONG_USE, f"{self.prog}: error: {message} (see --help)\n")
+
+    def rename(self, **names: str) -> None:
+        """Accept old spellings of options, with a note on stderr: ``rename(layers="--layer")``."""
+        self._new_names |= {f"--{old.replace('_', '-')}": new for old, new in names.items()}
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As that of ``argparse``, with the old spellings of options."""
+        given = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(self._renewed(given), namespace)
+
+    def _renewed(self, given: Sequence[str]) -> list[str]:
+        renewed: list[str] = []
+        for place, value in enumerate(given):
+            if value == "--":
+                return [*renewed, *given[place:]]
+            old, *rest = value.split("=", 1)
+            if new := self._new_names.get(old):
+                print(
+                    f"{self.prog}: {old} is now called {new}; the next release forgets {old}", file=sys.stderr
+                )
+            renewed.append("=".join([new or old, *rest]))
+        return renewed
 
 
 def add_device_options(

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probe import __version__
 from probe.command_line import UsageError, add_device_options, positive
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Options of input, model and messages."""
     add = parser.add_argument
-    add("--version", action="version", version=f"%(prog)s {__version__}")
     add("--input", metavar="FILE", help=".conllu, .txt (a tokenised sentence a line) or - for standard input")
     add("--limit", type=positive, metavar="N", help="only the first N sentences")
     add("--model", help="bert (the embedded model, default), a directory or a hub id")

@@ -1,15 +1,8 @@
-"""``python -m probe.parse``: forwards to ``analyses.parse``."""
+"""``python -m probe.parse``: the command ``probe parse``."""
 
 import sys
-from collections.abc import Sequence
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    from analyses.parse import main
-
-    return main(argv)
-
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("parse"))

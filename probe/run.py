@@ -1,4 +1,4 @@
-"""Fill a run directory with impact matrices: ``python -m probe.run --input FILE --out DIR``.
+"""Fill a run directory with impact matrices: ``probe run --input FILE --out DIR``.
 
 What a run directory is says ``probe.store``.
 """
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="probe-run",
+        prog="probe run",
         description="Compute impact matrices into a run directory, once for all experiments that read them. "
         "A run that was interrupted goes on when it is started again.",
-        epilog="Without --input it reads the bundled sample treebank. "
-        "Exit codes: 0 done, 1 some input failed, 2 wrong use, 130 interrupted.",
+        epilog="Without --input it reads the bundled sample treebank.",
+        failures="some input failed (under --strict also where it was skipped)",
     )
     add = parser.add_argument
     add("--out", type=Path, metavar="DIR", required=True, help="the run directory")
@@ -164,4 +164,6 @@ def _summarise(out: Path, n: int, failed: int, made: Sequence[bool], seconds: fl
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from probe.commands import start
+
+    sys.exit(start("run"))

@@ -31,7 +31,7 @@ def parse(capsys: pytest.CaptureFixture[str], *args: object) -> Done:
 def refused(done: Done, code: int, message: str) -> None:
     """Assert that the command failed as it should: the message is on one line, and there is no output."""
     assert (done.code, done.out) == (code, "")
-    assert done.err.startswith("probe-parse: error: ")
+    assert done.err.startswith("probe parse: error: ")
     assert message in done.err
     assert done.err.count("\n") == 1 and done.err.endswith("\n")
 

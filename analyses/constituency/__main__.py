@@ -1,8 +1,8 @@
-"""``python -m analyses.constituency``."""
+"""``python -m analyses.constituency``: the command ``probe constituency``."""
 
 import sys
 
-from analyses.constituency.command import main
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("constituency"))

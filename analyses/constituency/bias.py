@@ -1,4 +1,4 @@
-"""How far constituency decoders prefer a side: ``python -m analyses.bias``.
+"""How far constituency decoders prefer a side: ``probe bias``.
 
 A decoder that is given random impacts knows nothing of the sentence, so what its trees have in common with
 the right- and the left-branching tree is its own. Dyer et al. (2019, "A critical analysis of biased parsers

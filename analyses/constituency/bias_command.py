@@ -16,9 +16,10 @@ from probe.command_line import DONE, Parser, exit_code, option_type, positive, w
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="python -m analyses.bias",
+        prog="probe bias",
         description="Right- and left-branching F1 of constituency decoders on random impact matrices, "
         "and how many of the binary trees each can give.",
+        failures="failed",
     )
     add = parser.add_argument
     add(
@@ -45,9 +46,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 0, or 2 for wrong use."""
-    args = build_parser().parse_args(argv)
-    return exit_code("python -m analyses.bias", lambda: _run(args))
+    """Run the command; returns the exit code."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    return exit_code(parser.prog, lambda: _run(args))
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Constituency trees, Table 3 of Wu et al. (ACL 2020): ``python -m analyses.constituency --data DIR``."""
+"""Constituency trees, Table 3 of Wu et al. (ACL 2020): ``probe constituency --data DIR``."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ Skipped: TypeAlias = dict[int, str]
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="constituency",
+        prog="probe constituency",
         description="Unlabelled F1 and recall by label of constituency trees induced by perturbed masking, "
         "beside baselines and published figures (Wu et al. 2020, Table 3).",
-        epilog="Without --data it runs on the bundled sample trees. "
-        "Exit codes: 0 done, 1 some sentences failed, 2 wrong use, 130 interrupted.",
+        epilog="Without --data it runs on the bundled sample trees.",
+        failures="some sentences failed",
     )
     add = parser.add_argument
     add("--data", type=Path, metavar="PATH", help="Penn Treebank: a .mrg file, or a folder of them")

@@ -1,8 +1,8 @@
-"""``python -m analyses.dependency``."""
+"""``python -m analyses.dependency``: the command ``probe dependency``."""
 
 import sys
 
-from analyses.dependency.command import main
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("dependency"))

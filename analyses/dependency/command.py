@@ -1,4 +1,4 @@
-"""Dependency trees, Tables 1 and 2 of Wu et al. (ACL 2020): ``python -m analyses.dependency --data FILE``."""
+"""Dependency trees, Tables 1 and 2 of Wu et al. (ACL 2020): ``probe dependency --data FILE``."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _CHUNK = 64
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="dependency",
+        prog="probe dependency",
         description="UAS, UUAS and NED of dependency trees induced by perturbed masking, beside baselines "
         "and published figures (Wu et al. 2020, Tables 1 and 2).",
-        epilog="Without --data and --wsj it runs on the bundled sample treebank. "
-        "Exit codes: 0 done, 1 some sentences failed, 2 wrong use, 130 interrupted.",
+        epilog="Without --data and --wsj it runs on the bundled sample treebank.",
+        failures="some sentences failed",
     )
     add = parser.add_argument
     add("--data", type=Path, metavar="FILE", help="treebank in CoNLL-U; of PUD if its name has en_pud in it")

@@ -1,8 +1,8 @@
-"""``python -m analyses.discourse``."""
+"""``python -m analyses.discourse``: the command ``probe discourse``."""
 
 import sys
 
-from analyses.discourse.command import main
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("discourse"))

@@ -1,4 +1,4 @@
-"""Discourse trees, Table 4 of Wu et al. (ACL 2020): ``python -m analyses.discourse --data DIR``."""
+"""Discourse trees, Table 4 of Wu et al. (ACL 2020): ``probe discourse --data DIR``."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="discourse",
+        prog="probe discourse",
         description="UAS of discourse dependency trees induced by perturbed masking, overall and by "
         "distance, beside baselines and published figures (Wu et al. 2020, Table 4).",
-        epilog="The pool is state by default: the mean state of an EDU, as published. "
-        "Exit codes: 0 done, 1 some documents failed, 2 wrong use, 130 interrupted.",
+        epilog="The pool is state by default: the mean state of an EDU, as published.",
+        failures="some documents failed",
     )
     add = parser.add_argument
     add("--data", type=Path, metavar="PATH", required=True, help="SciDTB: a .edu.txt.dep file or a folder")

@@ -1,8 +1,8 @@
-"""``python -m analyses.explorer``."""
+"""``python -m analyses.explorer``: the command ``probe app``."""
 
 import sys
 
-from analyses.explorer.command import main
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("app"))

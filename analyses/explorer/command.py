@@ -1,4 +1,4 @@
-"""A page to play with: ``python -m probe.app --model bert`` (extra ``app``).
+"""A page to play with: ``probe app --model bert`` (extra ``app``).
 
 This module and its parts ``probe.app_*`` join the four packages, as ``probe.parse`` does.
 """
@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from probe import __version__
 from probe.command_line import DONE, Parser, UsageError, add_device_options, exit_code, positive
 
 if TYPE_CHECKING:
@@ -24,13 +23,13 @@ _ANYWHERE = ("0.0.0.0", "::")
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="probe-app",
+        prog="probe app",
         description="Explore in a browser what a masked language model says of a sentence: impact matrix, "
         "dependency tree, brackets.",
         epilog="It answers on this machine only, unless --host says otherwise. Ctrl-C stops it.",
+        failures="failed",
     )
     add = parser.add_argument
-    add("--version", action="version", version=f"%(prog)s {__version__}")
     add(
         "--model",
         action="append",

@@ -111,7 +111,7 @@ class View:
         request: what was asked for.
         sentence: its n words.
         matrix: impacts [n, n]; says which layer and pool "best" was.
-        heads: n heads, 1-based, 0 for the root: the tree of ``python -m probe.parse``.
+        heads: n heads, 1-based, 0 for the root: the tree of ``probe parse``.
         bracketing: binary tree over the words.
         dtype: the type the model computes in.
         changes: what became of each of the n words since the former view; empty without one.
@@ -133,7 +133,7 @@ class View:
         options |= {"decoder": request.decoder, "dtype": self.dtype}
         # "=" keeps a value such as a model's name that begins with a dash from being taken for an option.
         named = [f"--{name}={value}" for name, value in options.items()]
-        return shlex.join(["python", "-m", "probe.parse", *named, "--", " ".join(self.sentence.words)])
+        return shlex.join(["probe", "parse", *named, "--", " ".join(self.sentence.words)])
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ def view(
     batch_tokens: int = 4_096,
     on_passes: Callable[[int], None] | None = None,
 ) -> View:
-    """Probe a sentence and decode its impact matrix, as ``python -m probe.parse`` does under ``fair``.
+    """Probe a sentence and decode its impact matrix, as ``probe parse`` does under ``fair``.
 
     Args:
         source: the model; ``request.model`` is not read.

@@ -1,8 +1,8 @@
-"""``python -m analyses.figures``."""
+"""``python -m analyses.figures``: the command ``probe figures``."""
 
 import sys
 
-from analyses.figures.command import main
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("figures"))

@@ -1,4 +1,4 @@
-"""Figures: ``python -m analyses.figures NAME ... --model bert --out DIR``."""
+"""Figures: ``probe figures NAME ... --model bert --out DIR``."""
 
 from __future__ import annotations
 
@@ -59,13 +59,12 @@ class NoResults(Exception):
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="figures",
+        prog="probe figures",
         description="Figures as PDF, SVG and PNG: the same bytes for the same input.",
-        epilog="Exit codes: 0 done, 1 some sentences failed, 2 wrong use, 130 interrupted.",
+        failures="some sentences failed",
     )
     add = parser.add_argument
     add("names", nargs="+", choices=("all", *FIGURES), metavar="NAME", help=f"all, {', '.join(FIGURES)}")
-    add("--version", action="version", version=f"%(prog)s {__version__}")
     add("--out", type=Path, metavar="DIR", required=True, help="where the files go")
     add("--formats", nargs="+", choices=FORMATS, default=FORMATS, help="default: all three")
     add("--results", type=Path, metavar="DIR", help="files that the analyses wrote with --out")
@@ -256,7 +255,7 @@ class Job:
         ending = f"-{self.args.protocol}{suffix}.json"
         paths = sorted(self.results.glob(f"dependency-*{ending}"))
         if not paths:
-            command = "python -m analyses.dependency --layers all --by length relation --out DIR"
+            command = "probe dependency --layers all --by length relation --out DIR"
             raise NoResults(f"{self.results}: no dependency-*{ending} there, which {command} makes")
         corpora = [path.name.removeprefix("dependency-").removesuffix(ending) for path in paths]
         return list(zip(corpora, map(read_table, paths), strict=True))
@@ -267,7 +266,7 @@ class Job:
         paths = [] if folder is None else sorted(folder.glob(pattern))
         if not paths:
             where = "--results is not given" if folder is None else f"{folder}: no {pattern} there"
-            raise NoResults(f"{where}; python -m analyses.{command} --out DIR makes such files")
+            raise NoResults(f"{where}; probe {command} --out DIR makes such files")
         return paths
 
     def recall(self, group: str) -> Iterator[tuple[str, Table, str]]:

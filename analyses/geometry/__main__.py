@@ -1,8 +1,8 @@
-"""``python -m analyses.geometry``."""
+"""``python -m analyses.geometry``: the command ``probe geometry``."""
 
 import sys
 
-from analyses.geometry.command import main
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("geometry"))

@@ -1,4 +1,4 @@
-"""Geometry of word states by layer (Ethayarajh, EMNLP 2019): ``python -m analyses.geometry --corpus PATH``."""
+"""Geometry of word states by layer (Ethayarajh, EMNLP 2019): ``probe geometry --corpus PATH``."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="geometry",
+        prog="probe geometry",
         description="How contextual and how isotropic the states of words are in each layer of a masked or "
         "causal language model (Ethayarajh 2019).",
-        epilog="Exit codes: 0 done, 1 some sentences failed, 2 wrong use, 130 interrupted.",
+        failures="some sentences failed",
     )
     add = parser.add_argument
     add(

@@ -1,8 +1,8 @@
-"""``python -m analyses.knowledge``."""
+"""``python -m analyses.knowledge``: the command ``probe knowledge``."""
 
 import sys
 
-from analyses.knowledge.command import main
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("knowledge"))

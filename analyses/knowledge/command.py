@@ -1,4 +1,4 @@
-"""What a model knows of facts, asked by gaps: ``python -m analyses.knowledge --model bert --data LAMA``."""
+"""What a model knows of facts, asked by gaps: ``probe knowledge --model bert --data LAMA``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from analyses.options import emit, load_models
 from analyses.tables.table import FORMATS, Table
-from probe import __version__
 from probe.command_line import (
     DONE,
     SOME_FAILED,
@@ -44,14 +43,13 @@ _EXCLUDED = ("model", "asked by", "corpus", "relation", "file", "line", "id", "o
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="knowledge",
+        prog="probe knowledge",
         description="Facts that a masked language model can fill in, beside baselines and published figures "
         "(LAMA, Petroni et al. 2019).",
-        epilog="Without --data it runs on a few facts that come with this package. "
-        "Exit codes: 0 done, 1 some facts failed, 2 wrong use, 130 interrupted.",
+        epilog="Without --data it runs on a few facts that come with this package.",
+        failures="some facts failed",
     )
     add = parser.add_argument
-    add("--version", action="version", version=f"%(prog)s {__version__}")
     add("--model", nargs="+", help="bert (the embedded model, default), directories or hub ids")
     add("--data", type=Path, metavar="DIR", help="facts in the layout of LAMA")
     add("--relations", nargs="+", metavar="NAME", help="only these, such as P19 or place_of_birth or SQuAD")

@@ -1,8 +1,8 @@
-"""``python -m analyses.minimal_pairs``."""
+"""``python -m analyses.minimal_pairs``: the command ``probe minimal-pairs``."""
 
 import sys
 
-from analyses.minimal_pairs.command import main
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("minimal-pairs"))

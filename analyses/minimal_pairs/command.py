@@ -1,4 +1,4 @@
-"""Accuracy on minimal pairs: ``python -m analyses.minimal_pairs --model bert --data blimp``."""
+"""Accuracy on minimal pairs: ``probe minimal-pairs --model bert --data blimp``."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ _CSV_COLUMNS = ("model", "level", "name", "phenomenon", "accuracy", "low", "high
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="minimal-pairs",
+        prog="probe minimal-pairs",
         description="Accuracy of a masked language model on minimal pairs such as BLiMP, "
         "by pseudo-log-likelihood (Salazar et al. 2020).",
-        epilog="Exit codes: 0 done, 1 some input failed, 2 wrong use.",
+        failures="some input failed (under --strict also where it was skipped)",
     )
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="PATH", help="folder of .jsonl files, or one of them")

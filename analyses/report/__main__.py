@@ -1,8 +1,8 @@
-"""``python -m analyses.report``."""
+"""``python -m analyses.report``: the command ``probe report``."""
 
 import sys
 
-from analyses.report.command import main
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("report"))

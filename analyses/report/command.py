@@ -1,4 +1,4 @@
-"""A report to send to a colleague, one HTML file: ``python -m analyses.report --model bert --out report.html``."""
+"""A report to send to a colleague, one HTML file: ``probe report --model bert --out report.html``."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ _PACKAGES = ("torch", "transformers", "tokenizers", "numpy")
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="report",
+        prog="probe report",
         description="One HTML file with tables, figures and a list of sentences to browse, of the trees that "
         "perturbed masking finds in a model.",
-        epilog="Without --data it is made of the bundled sample. "
-        "Exit codes: 0 done, 1 some sentences failed, 2 wrong use, 130 interrupted.",
+        epilog="Without --data it is made of the bundled sample.",
+        failures="some sentences failed",
     )
     parser.set_defaults(
         metrics=["dist"],
@@ -63,7 +63,6 @@ def build_parser() -> argparse.ArgumentParser:
         default_metrics=("dist",),
     )
     add = parser.add_argument
-    add("--version", action="version", version=f"%(prog)s {__version__}")
     add("--model", nargs=1, help="bert (the embedded model, default), a directory or a hub id")
     add("--matrices", type=Path, metavar="DIR", help="in place of a model: a directory of probe.run")
     add(
@@ -130,7 +129,7 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
         results=results,
         facts=facts,
         card=_card(model.name) if model is not None else None,
-        command=shlex.join(["python", "-m", "analyses.report", *given]),
+        command=shlex.join(["probe", "report", *given]),
         versions=_versions(),
         notes=(*notes, *inputs.notes, *failed, *_strangers(facts, inputs)),
     )

@@ -100,7 +100,7 @@ def _look(path: Path, found: Inputs) -> None:
     if ending(".seg"):
         found.notes.append(
             "aspect sentiment is trained, which a report does not do: give it the --out folder of "
-            f"python -m analyses.sentiment --table --data {path} --out DIR"
+            f"probe sentiment --table --data {path} --out DIR"
         )
 
 

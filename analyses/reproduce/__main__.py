@@ -1,8 +1,8 @@
-"""``python -m analyses.reproduce``."""
+"""``python -m analyses.reproduce``: the command ``probe reproduce``."""
 
 import sys
 
-from analyses.reproduce.command import main
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("reproduce"))

@@ -1,4 +1,4 @@
-"""All tables and figures of the paper: ``python -m analyses.reproduce --model bert --data DIR --out DIR``.
+"""All tables and figures of the paper: ``probe reproduce --model bert --data DIR --out DIR``.
 
 One command after another, each with a marker when it is done, so that a killed run goes on where it stopped.
 """
@@ -38,15 +38,14 @@ PAGE = "index.html"
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="reproduce",
+        prog="probe reproduce",
         description="Every table and figure of Wu et al. (ACL 2020) that the data at hand allow, and a page "
         "that sets published against measured. A run that was interrupted goes on when it is started again.",
-        epilog="Exit codes: 0 done, also where data are missing; 1 a step or some of its input failed; "
-        "2 wrong use; 130 interrupted.",
+        epilog="Data that are missing are no failure.",
+        failures="a step or some of its input failed",
     )
     known = [step.name for step in steps()]
     add = parser.add_argument
-    add("--version", action="version", version=f"%(prog)s {__version__}")
     add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")
     add("--data", type=Path, metavar="DIR", required=True, help="folder of the data sets")
     add("--out", type=Path, metavar="DIR", required=True, help="folder of the results")

@@ -8,13 +8,12 @@ import shlex
 import traceback
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from analyses.experiment import Step
 from data.sources import ABSA, BLIMP, CURVES, LAMA, PUD, SCIDTB, SCIDTB_HUMAN, STS, WSJ_HEADS, WSJ_TREES
 from probe.command_line import INTERRUPTED, WRONG_USE
+from probe.commands import COMMANDS
 
 
 def steps() -> tuple[Step, ...]:
@@ -23,7 +22,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             name="figures",
             title="Figures 1 and 2: one sentence",
-            module="analyses.figures",
+            command="figures",
             options=lambda run, found, out: [
                 *("heatmap", "tree", "arcs", *run.options(limit=False), "--out", out / "figures")
             ],
@@ -31,7 +30,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             name="dependency-pud",
             title="Tables 1 and 2: dependency trees, PUD",
-            module="analyses.dependency",
+            command="dependency",
             needs=(PUD,),
             options=lambda run, found, out: [
                 *("--data", found[PUD.name], "--by", "relation", "length", "sentence-length"),
@@ -41,7 +40,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             name="dependency-wsj10",
             title="Table 1: dependency trees, WSJ10",
-            module="analyses.dependency",
+            command="dependency",
             needs=(WSJ_HEADS,),
             options=lambda run, found, out: [
                 *("--wsj", found[WSJ_HEADS.name], *run.options(), "--seeds", run.seeds),
@@ -51,7 +50,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             name="matrices",
             title="Impact matrices of all layers, PUD",
-            module="probe.run",
+            command="run",
             needs=(PUD,),
             options=lambda run, found, out: [
                 *("--input", found[PUD.name], "--layer", "all", "--metric", "dist", *run.options()),
@@ -61,7 +60,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             name="layers",
             title="Dependency trees by layer, PUD",
-            module="analyses.dependency",
+            command="dependency",
             needs=(PUD,),
             after=("matrices",),
             options=lambda run, found, out: [
@@ -75,7 +74,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             name="curves",
             title="Scores by layer, distance and relation, PUD",
-            module="analyses.figures",
+            command="figures",
             after=("layers",),
             options=lambda run, found, out: [
                 *("uas-by-layer", "accuracy-by-distance", "recall-by-relation"),
@@ -85,7 +84,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             name="constituency",
             title="Table 3: constituency trees, WSJ sample",
-            module="analyses.constituency",
+            command="constituency",
             needs=(WSJ_TREES,),
             options=lambda run, found, out: [
                 *("--data", found[WSJ_TREES.name], *run.options(), "--seeds", run.seeds),
@@ -95,13 +94,13 @@ def steps() -> tuple[Step, ...]:
         Step(
             name="bias",
             title="What MART's trees owe to MART",
-            module="analyses.bias",
+            command="bias",
             options=lambda run, found, out: ["--out", out / "bias"],
         ),
         Step(
             name="discourse",
             title="Table 4: discourse trees, SciDTB",
-            module="analyses.discourse",
+            command="discourse",
             needs=(SCIDTB,),
             uses=(SCIDTB_HUMAN,),
             options=lambda run, found, out: [
@@ -113,7 +112,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             name="sentiment",
             title="Table 5: aspect sentiment",
-            module="analyses.sentiment",
+            command="sentiment",
             needs=(ABSA,),
             options=lambda run, found, out: [
                 *("--table", "--data", found[ABSA.name], *run.options(), "--seeds", run.networks),
@@ -123,7 +122,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             name="geometry",
             title="Geometry of the states (Ethayarajh 2019)",
-            module="analyses.geometry",
+            command="geometry",
             needs=(STS,),
             uses=(CURVES,),
             options=lambda run, found, out: [
@@ -135,7 +134,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             name="knowledge",
             title="Knowledge (LAMA, Petroni et al. 2019)",
-            module="analyses.knowledge",
+            command="knowledge",
             needs=(LAMA,),
             options=lambda run, found, out: [
                 *("--data", found[LAMA.name], *run.options(), "--seeds", min(run.seeds, 1)),
@@ -145,7 +144,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             name="knowledge-figures",
             title="Knowledge by relation",
-            module="analyses.figures",
+            command="figures",
             after=("knowledge",),
             options=lambda run, found, out: [
                 *("lama", "--results", out / "knowledge", *run.options(limit=False)),
@@ -155,7 +154,7 @@ def steps() -> tuple[Step, ...]:
         Step(
             name="minimal-pairs",
             title="Minimal pairs (BLiMP, Warstadt et al. 2020)",
-            module="analyses.minimal_pairs",
+            command="minimal-pairs",
             needs=(BLIMP,),
             options=lambda run, found, out: [
                 *("--data", found[BLIMP.name], *run.options(), "--strict"),
@@ -177,7 +176,7 @@ def call(step: Step, options: Sequence[object], out: Path) -> int:
     (out / step.name).mkdir(parents=True, exist_ok=True)
     with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         try:
-            code = command_module(step.module).main(list(map(str, options)))
+            code = COMMANDS[step.command].main(list(map(str, options)))
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else WRONG_USE
         except KeyboardInterrupt:
@@ -188,15 +187,9 @@ def call(step: Step, options: Sequence[object], out: Path) -> int:
     return int(code)
 
 
-def command_module(module: str) -> Any:
-    """The module with the ``main`` and ``build_parser`` of ``python -m MODULE``."""
-    found = import_module({"analyses.bias": "analyses.constituency.bias_command"}.get(module, module))
-    return found if hasattr(found, "build_parser") else import_module(f"{module}.command")
-
-
 def command_line(step: Step, options: Sequence[object]) -> str:
     """How to run a step by itself."""
-    return shlex.join(["python", "-m", step.module, *map(str, options)])
+    return shlex.join(["probe", step.command, *map(str, options)])
 
 
 def is_empty(folder: Path) -> bool:

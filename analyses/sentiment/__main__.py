@@ -1,8 +1,8 @@
-"""``python -m analyses.sentiment``."""
+"""``python -m analyses.sentiment``: the command ``probe sentiment``."""
 
 import sys
 
-from analyses.sentiment.command import main
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("sentiment"))

@@ -1,4 +1,4 @@
-"""PWCN on aspect sentiment, Table 5 of Wu et al. (ACL 2020): ``python -m analyses.sentiment --dataset laptop``."""
+"""PWCN on aspect sentiment, Table 5 of Wu et al. (ACL 2020): ``probe sentiment --dataset laptop``."""
 
 from __future__ import annotations
 
@@ -51,14 +51,13 @@ PUBLISHED_DISTANCES = ("dist-spacy", "dist-wu2020-eisner")
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="sentiment",
+        prog="probe sentiment",
         description="Do the trees of a masked language model help a task? PWCN (Zhang et al. 2019) on aspect "
         "sentiment, by source of trees, beside the published figures (Wu et al. 2020, Table 5).",
-        epilog="A killed run goes on where it stopped: the same command reads what is in --run. "
-        "Exit codes: 0 done, 1 some input failed, 2 wrong use, 130 interrupted.",
+        epilog="A killed run goes on where it stopped: the same command reads what is in --run.",
+        failures="some items failed",
     )
     add = parser.add_argument
-    add("--version", action="version", version=f"%(prog)s {__version__}")
     add("--table", action="store_true", help="all of Table 5: both data sets, every source, both protocols")
     add("--dataset", nargs="+", choices=tuple(FILES), help="default: laptop")
     add("--data", type=Path, metavar="DIR", help="folder of the .seg files (default: $PROBE_DATA/absa)")

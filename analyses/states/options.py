@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyses.tables.table import FORMATS
-from probe import __version__
 from probe.command_line import add_device_options, positive, whole_number
 from probe.word_states import PIECES
 
@@ -43,7 +42,6 @@ def read_corpus(path: Path | None, limit: int | None = None) -> Corpus:
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Options of corpus, words and model, for this command and ``analyses.static_vectors``."""
     add = parser.add_argument
-    add("--version", action="version", version=f"%(prog)s {__version__}")
     add(
         "--corpus",
         type=Path,

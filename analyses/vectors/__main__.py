@@ -1,8 +1,8 @@
-"""``python -m analyses.vectors``."""
+"""``python -m analyses.vectors``: the command ``probe vectors``."""
 
 import sys
 
-from analyses.vectors.command import main
+from probe.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start("vectors"))

@@ -2,7 +2,7 @@
 
 Ethayarajh, "How Contextual are Contextualized Word Representations?" (EMNLP 2019), section 5: the first
 principal component of a word's states in a layer; and the mean, for comparison. As a command,
-``python -m analyses.static_vectors --layer 1 --vectors FILE --evaluate DIR``.
+``probe vectors --layer 1 --vectors FILE --evaluate DIR``.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
-        prog="static-vectors",
+        prog="probe vectors",
         description="Static word vectors out of the states of a masked or causal language model "
         "(Ethayarajh 2019, section 5), written as a word2vec text file and evaluated.",
-        epilog="Exit codes: 0 done, 1 some sentences failed, 2 wrong use, 130 interrupted.",
+        failures="some sentences failed",
     )
     add = parser.add_argument
     add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")

@@ -134,7 +134,7 @@ def test_nothing_is_left_to_score(run: Parse, tmp_path: Path) -> None:
     assert "sentence 2 skipped" in skipped
     assert (
         error
-        == "probe-parse: error: no sentence with words to score could be parsed, so there is nothing to score"
+        == "probe parse: error: no sentence with words to score could be parsed, so there is nothing to score"
     )
     assert names(tmp_path) == ["gold.conllu"]
 
@@ -362,7 +362,7 @@ def test_ctrl_c_leaves_nothing_half_written(model_folder: ModelFolder, tmp_path:
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
-    assert (process.returncode, out, err) == (130, "", "probe-parse: error: interrupted\n")
+    assert (process.returncode, out, err) == (130, "", "probe parse: error: interrupted\n")
     assert names(tmp_path) == ["in.txt", "matrices"]
     assert all(len(probe.ImpactMatrix.load(path)) == 4 for path in matrices.glob("*.safetensors"))
 

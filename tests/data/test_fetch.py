@@ -219,7 +219,7 @@ def test_command(
     assert command.main(["set", "--cache", str(tmp_path / "other")]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err == f"python -m data.fetch: error: {server.base}two: HTTP 404 Not Found\n"
+    assert printed.err == f"probe fetch: error: {server.base}two: HTTP 404 Not Found\n"
 
 
 def test_command_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,11 +5,11 @@ import doctest
 import re
 import shlex
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from probe.commands import COMMANDS
 from tests.registries import restored
 
 ROOT = Path(__file__).parents[2]
@@ -18,30 +18,30 @@ BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def examples() -> Iterator[tuple[str, str, str, str]]:
-    """Page, module, arguments and expected output of each console block ``$ python -m MODULE ...``."""
+    """Page, command, arguments and expected output of each console block ``$ probe COMMAND ...``."""
     for page in PAGES:
         for block in BLOCK.findall(page.read_text(encoding="utf-8")):
             command, _, output = block.partition("\n")
-            if found := re.fullmatch(r"\$ python -m (\S+)(.*)", command):
+            if found := re.fullmatch(r"\$ probe (\S+)(.*)", command):
                 yield page.name, found[1], found[2], output
 
 
 def long_commands() -> Iterator[tuple[str, str, str]]:
-    """Page, module and arguments of each indented ``python -m MODULE ...``: those that take data and time."""
+    """Page, command and arguments of each indented ``probe COMMAND ...``: those that take data and time."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-        for module, arguments in re.findall(r"^    python -m (\S+)(.*)$", text, re.MULTILINE):
-            yield page.name, module, arguments
+        for name, arguments in re.findall(r"^    probe (\S+)(.*)$", text, re.MULTILINE):
+            yield page.name, name, arguments
 
 
 def test_there_are_examples() -> None:
     assert len(list(examples())) >= 3
 
 
-@pytest.mark.parametrize(("page", "module", "arguments", "expected"), list(examples()))
+@pytest.mark.parametrize(("page", "name", "arguments", "expected"), list(examples()))
 def test_console_example(
     page: str,
-    module: str,
+    name: str,
     arguments: str,
     expected: str,
     capsys: pytest.CaptureFixture[str],
@@ -50,17 +50,19 @@ def test_console_example(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     # The model's figures must not depend on whether the processor has bf16.
-    first = ["--dtype", "float32"] if module == "probe.parse" else []
-    assert import_module(module).main([*first, *shlex.split(arguments)]) == 0
+    first = ["--dtype", "float32"] if name == "parse" else []
+    assert COMMANDS[name].main([*first, *shlex.split(arguments)]) == 0
     printed = capsys.readouterr().out
     assert [line.rstrip() for line in printed.strip().splitlines()] == expected.strip().splitlines()
 
 
-@pytest.mark.parametrize(("page", "module", "arguments"), list(long_commands()))
-def test_options_of_a_long_command(page: str, module: str, arguments: str) -> None:
-    build_parser = getattr(import_module(module), "build_parser", None)
-    if build_parser is not None:
-        assert isinstance(build_parser().parse_args(shlex.split(arguments)), argparse.Namespace)
+@pytest.mark.parametrize(("page", "name", "arguments"), list(long_commands()))
+def test_options_of_a_long_command(
+    page: str, name: str, arguments: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = COMMANDS[name].build_parser().parse_args(shlex.split(arguments))
+    assert isinstance(given, argparse.Namespace)
+    assert capsys.readouterr().err == ""  # no old spelling of an option
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -68,7 +70,7 @@ def test_every_fenced_block_is_run(page: Path) -> None:
     fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     for language, block in fenced:
         assert language in ("console", "python"), language
-        assert block.startswith("$ python -m " if language == "console" else ">>> "), block
+        assert block.startswith("$ probe " if language == "console" else ">>> "), block
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -74,7 +74,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def refused(done: Done, message: str, prog: str = "probe-run") -> None:
+def refused(done: Done, message: str, prog: str = "probe run") -> None:
     """Assert that a command refused to do what it was asked, in one line."""
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(f"{prog}: error: ") and done.err.count("\n") == 1
@@ -202,7 +202,7 @@ def test_an_interrupted_run_says_how_to_go_on(
     written, err = process.communicate(timeout=120)
     assert (process.returncode, written) == (130, "")
     message = re.fullmatch(
-        r"probe-run: error: interrupted: (\d+) of 500 shards are done; the same command goes on from there\n",
+        r"probe run: error: interrupted: (\d+) of 500 shards are done; the same command goes on from there\n",
         err,
     )
     assert message and 2 <= int(message[1]) < 500
@@ -278,7 +278,7 @@ def test_matrices_that_do_not_fit_are_refused(
 
     def refuse(message: str, *options: object, matrices: Path = out) -> None:
         done = read("--matrices", matrices, "--output", tmp_path / "trees.conllu", *options)
-        refused(done, message, prog="probe-parse")
+        refused(done, message, prog="probe parse")
         assert not (tmp_path / "trees.conllu").exists()
 
     message = "sentence 3 differs from the input's: word 2 is 'slept', the input's is 'woke'"

@@ -199,7 +199,7 @@ def test_the_figure_shows_what_was_measured() -> None:
 def test_wrong_use(capsys: pytest.CaptureFixture[str], args: list[str], message: str) -> None:
     done = run(capsys, *args)
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("python -m analyses.bias: error: ") and message in done.err
+    assert done.err.startswith("probe bias: error: ") and message in done.err
     assert done.err.count("\n") == 1 and len(done.err) < 300
 
 

@@ -1,4 +1,4 @@
-"""``python -m analyses.constituency``: Table 3 of the paper."""
+"""``probe constituency``: Table 3 of the paper."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""``python -m analyses.dependency``: Tables 1 and 2 of the paper."""
+"""``probe dependency``: Tables 1 and 2 of the paper."""
 
 import csv
 import json
@@ -200,7 +200,7 @@ def test_nothing_left_to_score(run: Run, tmp_path: Path) -> None:
     done = run("--data", path, "--metrics", "dist")
     assert (done.code, done.out) == (1, "")
     assert done.err.endswith(
-        "dependency: error: no sentence with words to score could be probed, so there is nothing to score\n"
+        "probe dependency: error: no sentence with words to score could be probed, so there is nothing to score\n"
     )
 
 
@@ -308,7 +308,7 @@ def test_wrong_use_is_one_line(
     places = {"WSJ": str(wsj), "GOLD": str(gold), "NOPOS": str(tmp_path / "nopos.conllu")}
     done = run(*[places.get(arg, arg) for arg in args])
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("dependency: error: ") and done.err.count("\n") == 1
+    assert done.err.startswith("probe dependency: error: ") and done.err.count("\n") == 1
     assert message in done.err
 
 
@@ -333,7 +333,7 @@ def test_an_interrupted_run_says_so(run: Run, gold: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("probe.model.Probe.impact_many", interrupted)
     done = run("--data", gold)
-    assert (done.code, done.out, done.err) == (130, "", "dependency: error: interrupted\n")
+    assert (done.code, done.out, done.err) == (130, "", "probe dependency: error: interrupted\n")
 
 
 @pytest.mark.skipif("PROBE_DATA" not in os.environ, reason="PROBE_DATA is not set")

@@ -1,4 +1,4 @@
-"""``python -m analyses.discourse``: Table 4 of the paper, its quirks and the fair protocol."""
+"""``probe discourse``: Table 4 of the paper, its quirks and the fair protocol."""
 
 import json
 import os

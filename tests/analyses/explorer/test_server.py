@@ -248,7 +248,7 @@ def test_options_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as ended:
             app.build_parser().parse_args(wrong)
         assert ended.value.code == 2
-    assert capsys.readouterr().err.count("probe-app: error: ") == 3
+    assert capsys.readouterr().err.count("probe app: error: ") == 3
 
 
 def test_a_taken_port_is_said_before_a_model_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
@@ -306,4 +306,4 @@ def test_it_answers_on_this_machine_and_stops_at_ctrl_c(
     written = capsys.readouterr()
     assert code == 130
     assert written.out == f"The explorer is at http://127.0.0.1:{port}/ (Ctrl-C stops it)\n"
-    assert written.err == "probe-app: error: interrupted\n"
+    assert written.err == "probe app: error: interrupted\n"

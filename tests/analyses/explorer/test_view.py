@@ -67,8 +67,8 @@ def test_the_command_of_a_view_gives_its_tree(
 ) -> None:
     found = view(model, Request(text=f"  {TEXT}\n", **options))  # type: ignore[arg-type]
     command = shlex.split(found.command)
-    assert command[:3] == ["python", "-m", "probe.parse"]
-    assert parse.main(["--format", "conllu", "--device", "cpu", *command[3:]]) == 0
+    assert command[:2] == ["probe", "parse"]
+    assert parse.main(["--format", "conllu", "--device", "cpu", *command[2:]]) == 0
     printed = capsys.readouterr().out
     assert [sentence.heads for sentence in parse_conllu(printed.splitlines(), name="printed")] == [
         found.heads

@@ -1,4 +1,4 @@
-"""``python -m analyses.figures``."""
+"""``probe figures``."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -107,10 +107,10 @@ def test_figures_of_result_files(run: Run, tmp_path: Path) -> None:
     done = run("sentiment", "--results", results)
     assert done.code == 2 and "seeds.csv:2: columns data, protocol" in done.err
     done = run("lama")
-    assert done.code == 2 and "--results is not given; python -m analyses.knowledge --out DIR" in done.err
+    assert done.code == 2 and "--results is not given; probe knowledge --out DIR" in done.err
     done = run("recall-by-relation", "--results", results)
     assert done.code == 2 and done.err.count("\n") == 1
-    assert "no dependency-*-fair-by-relation.json there, which python -m analyses.dependency" in done.err
+    assert "no dependency-*-fair-by-relation.json there, which probe dependency" in done.err
 
 
 def test_all_leaves_out_what_has_no_results(

@@ -41,7 +41,7 @@ def refused(capsys: pytest.CaptureFixture[str], message: str, *args: str, code: 
     written = capsys.readouterr()
     assert (found, written.out) == (code, "")
     last = written.err.splitlines()[-1]
-    assert last.startswith("knowledge: error: ")
+    assert last.startswith("probe knowledge: error: ")
     assert message in last
 
 

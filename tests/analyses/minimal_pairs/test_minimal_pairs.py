@@ -379,7 +379,7 @@ class TestCommand:
         def refused(code: int, message: str, *args: object) -> None:
             found = run(*args)
             assert found[:2] == (code, "")
-            assert found[2].startswith("minimal-pairs: error: ") and message in found[2]
+            assert found[2].startswith("probe minimal-pairs: error: ") and message in found[2]
             assert found[2].count("\n") == 1
 
         refused(2, "there is none of this name", "--data", tmp_path / "none")

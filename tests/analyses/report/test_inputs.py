@@ -1,4 +1,4 @@
-"""``python -m analyses.report``: data of every kind become sections; results are shown as they are."""
+"""``probe report``: data of every kind become sections; results are shown as they are."""
 
 from __future__ import annotations
 
@@ -317,7 +317,7 @@ def test_a_section_that_fails_is_a_note(
     monkeypatch.setattr("analyses.minimal_pairs.command.main", lambda argv: INTERRUPTED)
     done = report(capsys, *given)
     assert done.code == INTERRUPTED
-    assert done.err == "report: error: interrupted: in blimp: minimal pairs\n"
+    assert done.err == "probe report: error: interrupted: in blimp: minimal pairs\n"
     assert target.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "r.html"]
 

@@ -1,4 +1,4 @@
-"""``python -m analyses.report``: what is in the file, and what the page does in a real browser."""
+"""``probe report``: what is in the file, and what the page does in a real browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m analyses.reproduce``: every table and figure that the data allow, killed and started again."""
+"""``probe reproduce``: every table and figure that the data allow, killed and started again."""
 
 import json
 import os
@@ -19,9 +19,10 @@ from analyses.published import TABLE3, dependency_rows
 from analyses.reproduce import command as reproduce
 from analyses.reproduce import steps as reproduce_steps
 from analyses.reproduce.page import compare
-from analyses.reproduce.steps import command_module, path_sha256, steps
+from analyses.reproduce.steps import path_sha256, steps
 from analyses.tables.table import Cell, Row, Table
 from probe.command_line import INTERRUPTED
+from probe.commands import COMMANDS
 from tests.analyses.constituency.test_constituency import TREES
 from tests.analyses.discourse.test_discourse import EDUS, write
 from tests.command import GOLD, Done
@@ -196,7 +197,7 @@ def test_another_configuration_is_refused(run: Run, tmp_path: Path) -> None:
     done = run(*given, "--limit", "2")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        f"reproduce: error: {tmp_path / 'out'}: holds a run of another configuration: "
+        f"probe reproduce: error: {tmp_path / 'out'}: holds a run of another configuration: "
         "limit: None there, 2 here\n"
     )
     (tmp_path / "other").mkdir()
@@ -236,13 +237,13 @@ def test_a_step_that_fails(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert done.code == INTERRUPTED and not page.exists()
         assert (
             done.err
-            == "reproduce: error: interrupted: in step discourse; the same command goes on from there\n"
+            == "probe reproduce: error: interrupted: in step discourse; the same command goes on from there\n"
         )
         return
     assert done.code == 1
     assert states(done) == {"dependency-wsj10": "done", "discourse": "done" if code == 1 else "failed"}
     shown = page.read_text(encoding="utf-8")
-    assert ("failed; run <code>python -m analyses.discourse" in shown) == (code != 1)
+    assert ("failed; run <code>probe discourse" in shown) == (code != 1)
     assert ("MemoryError: out of memory" in done.err) == (code == 3)
     assert ("some of the input could not be probed" in shown) == (code == 1)
     assert (tmp_path / "out" / "done" / "discourse.json").exists() == (code == 1)
@@ -254,7 +255,7 @@ def test_options_are_those_of_the_commands(data: Path, tmp_path: Path) -> None:
     for step in steps():
         found = {source.name: data / source.places[0] for source in (*step.needs, *step.uses)}
         given = [str(option) for option in step.options(settings, found, tmp_path)]
-        args = command_module(step.module).build_parser().parse_args(given)
+        args = COMMANDS[step.command].build_parser().parse_args(given)
         out = args.output.parent if step.name == "minimal-pairs" else args.out
         assert out == tmp_path / step.name
 

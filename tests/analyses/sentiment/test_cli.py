@@ -1,4 +1,4 @@
-"""``python -m analyses.sentiment``: tables, checkpoints, predictions, errors."""
+"""``probe sentiment``: tables, checkpoints, predictions, errors."""
 
 import csv
 import io
@@ -86,7 +86,9 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 def refused(done: Done, code: int, message: str) -> None:
     assert (done.code, done.out) == (code, "")
-    assert done.err.startswith("sentiment: error: ") and message in done.err and done.err.count("\n") == 1
+    assert (
+        done.err.startswith("probe sentiment: error: ") and message in done.err and done.err.count("\n") == 1
+    )
 
 
 def rows_of(table: dict[str, Any]) -> dict[str, Any]:
@@ -268,10 +270,8 @@ def test_an_interrupted_run_goes_on(run: Run, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(sentiment_runs, "train", stopped)
     done = run(*args)
     assert (done.code, done.out) == (130, "")
-    assert (
-        done.err
-        == "sentiment: error: interrupted: 2 of 4 networks are trained; the same command goes on from there\n"
-    )
+    told = "2 of 4 networks are trained; the same command goes on from there"
+    assert done.err == f"probe sentiment: error: interrupted: {told}\n"
     resumed = run(*args)
     assert resumed.code == 0 and len(calls) == 5
     assert [row[0] for row in csv.reader(resumed.out.splitlines())][1::4] == ["lstm", "position"]

@@ -1,0 +1,78 @@
+"""Every command by its name, and how one is started: ``probe NAME``, ``python -m probe NAME``.
+
+Only the module of the command that is asked for is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from probe.interrupt import run_interruptible
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+
+class Command(NamedTuple):
+    """A command: the module that has its ``main`` and ``build_parser``, and one line of help."""
+
+    module: str
+    help: str
+
+    def main(self, argv: Sequence[str] | None = None) -> int:
+        """Run the command; returns the exit code."""
+        return cast(int, import_module(self.module).main(argv))
+
+    def build_parser(self) -> argparse.ArgumentParser:
+        """The options of the command."""
+        return cast("argparse.ArgumentParser", import_module(self.module).build_parser())
+
+
+COMMANDS = {
+    "parse": Command("analyses.parse", "sentences in, dependency trees out"),
+    "run": Command("probe.run", "impact matrices into a directory that the experiments read"),
+    "dependency": Command("analyses.dependency.command", "dependency trees, Tables 1 and 2"),
+    "constituency": Command("analyses.constituency.command", "constituency trees, Table 3"),
+    "bias": Command("analyses.constituency.bias_command", "how far constituency decoders prefer a side"),
+    "discourse": Command("analyses.discourse.command", "discourse trees, Table 4"),
+    "sentiment": Command("analyses.sentiment.command", "aspect sentiment with trees, Table 5"),
+    "geometry": Command("analyses.geometry.command", "geometry of word states by layer"),
+    "vectors": Command("analyses.vectors.command", "static word vectors out of states"),
+    "knowledge": Command("analyses.knowledge.command", "facts that a model can fill in"),
+    "minimal-pairs": Command("analyses.minimal_pairs.command", "accuracy on minimal pairs"),
+    "figures": Command("analyses.figures.command", "figures as PDF, SVG and PNG"),
+    "reproduce": Command("analyses.reproduce.command", "every table and figure that the data allow"),
+    "report": Command("analyses.report.command", "one HTML file of trees, tables and figures"),
+    "app": Command("analyses.explorer.command", "a page to play with"),
+    "fetch": Command("data.fetch", "download data sets"),
+}
+"""The commands by name, in the order of ``probe --help``."""
+ALIASES = {"static-vectors": "vectors"}
+"""Other names of commands."""
+
+
+def start(name: str, argv: Sequence[str] | None = None) -> int:
+    """Run a command in a process of its own; returns the exit code.
+
+    From here on Ctrl-C ends it, and the packages beside ``probe`` are ours, whatever the current folder holds.
+
+    Args:
+        name: of ``COMMANDS``.
+        argv: its options; those of the process without.
+    """
+    prog = f"probe {name}"
+
+    def command() -> int:
+        from probe.siblings import ClashError, use_own
+
+        try:
+            use_own()
+            return COMMANDS[name].main(argv)
+        except ClashError as error:
+            print(f"{prog}: error: {error}", file=sys.stderr)
+            return error.exit_code
+
+    return run_interruptible(prog, command)
