@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from probe.errors import OptionError
-from probe.options import Pool
+from probe.metrics import METRICS
+from probe.options import POOLS, Pool
+from probe.perturbations import PERTURBATIONS
+from probe.registry import check_name
 from probe.svg import escape, heatmap_svg
 
-_FORMAT = "probe.ImpactMatrix/1"
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+# One key only: safetensors writes the keys of its metadata in an order that differs from run to run.
+_KEY = "probe.ImpactMatrix/2"
+_TEXTS = ("model", "metric", "pool", "perturb")
+_LABEL = 24
+"""Letters of a unit that a plot shows."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,20 +62,46 @@ class ImpactMatrix:
 
     def _repr_html_(self) -> str:
         """The heatmap, for a notebook."""
-        pass
-
         return impact_html(self)
+
+    def to_frame(self) -> DataFrame:
+        """The values as a pandas frame [n, n]: a row for each unit, a column for the influence of each."""
+        import pandas
+
+        units = list(self.units)
+        return pandas.DataFrame(
+            self.values,
+            index=pandas.Index(units, name="influence on"),
+            columns=pandas.Index(units, name="influence of"),
+        )
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the values with matplotlib, the units on both axes; into ``ax`` where it is given."""
+        import matplotlib.pyplot as plt
+
+        ax = plt.figure(layout="constrained").add_subplot() if ax is None else ax
+        shown = np.ma.masked_array(self.values, mask=np.eye(len(self), dtype=bool))
+        image = ax.imshow(shown, cmap="Blues", interpolation="nearest")
+        labels = [unit if len(unit) <= _LABEL else f"{unit[: _LABEL - 1]}\u2026" for unit in self.units]
+        ax.set_xticks(range(len(self)), labels=labels, rotation=90, parse_math=False)
+        ax.set_yticks(range(len(self)), labels=labels, parse_math=False)
+        ax.xaxis.tick_top()
+        ax.xaxis.set_label_position("top")
+        ax.set(xlabel="influence of", ylabel="influence on")
+        figure = ax.get_figure(root=True)
+        assert figure is not None
+        figure.colorbar(image, ax=ax, label=f"{self.metric}, layer {self.layer}")
+        return ax
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one safetensors file; it appears whole or not at all."""
         from safetensors.numpy import save
 
         target = Path(path)
-        about = {key: getattr(self, key) for key in ("units", "model", "metric", "layer", "pool", "perturb")}
-        data = save(
-            {"values": np.ascontiguousarray(self.values), "on_cls": np.ascontiguousarray(self.on_cls)},
-            metadata={"format": _FORMAT, "about": json.dumps(about)},
-        )
+        about = {key: getattr(self, key) for key in ("units", "layer", *_TEXTS)}
+        arrays = self._arrays()
+        metadata = json.dumps({"about": about, "sha256": _digest(about, arrays)})
+        data = save(arrays, metadata={_KEY: metadata})
         partial = target.with_name(f".{target.name}.partial")
         try:
             partial.write_bytes(data)
@@ -72,29 +110,86 @@ class ImpactMatrix:
             partial.unlink(missing_ok=True)
             raise
 
+    def _arrays(self) -> dict[str, NDArray[np.floating[Any]]]:
+        """What a file holds, by name."""
+        found = {"values": self.values, "on_cls": self.on_cls}
+        return {name: np.ascontiguousarray(array) for name, array in found.items()}
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ImpactMatrix:
         """Read what ``save`` wrote.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the file is not an impact matrix; names the file.
+            ValueError: the file is not an impact matrix, or was altered; names the file.
         """
         from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(os.fspath(path), framework="numpy") as file:
                 metadata = file.metadata() or {}
-                about = json.loads(metadata["about"]) if metadata.get("format") == _FORMAT else None
-                if not isinstance(about, dict):
-                    raise ValueError(f"{_FORMAT} is expected, found {metadata.get('format')}")
-                return cls(
-                    values=file.get_tensor("values"),
-                    on_cls=file.get_tensor("on_cls"),
-                    **about | {"units": tuple(about["units"])},
+                if _KEY not in metadata:
+                    raise ValueError(
+                        f"{_KEY} is expected, found {', '.join(sorted(metadata)) or 'no metadata'}"
+                    )
+                found = json.loads(metadata[_KEY])
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            about = found["about"]
+            if not isinstance(about["units"], list):
+                raise TypeError("units: a list is expected")
+            if found["sha256"] != _digest(about, arrays):
+                raise ValueError("it does not match its own checksum")
+            return cls(**arrays, **about | {"units": tuple(about["units"])})._checked()
+        except RecursionError as error:
+            raise ValueError(
+                f"{os.fspath(path)}: not an impact matrix (its metadata is nested too deeply)"
+            ) from error
+        except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise ValueError(f"{os.fspath(path)}: not an impact matrix ({said})") from error
+
+    def _checked(self) -> ImpactMatrix:
+        """The matrix itself, if it can be one.
+
+        Raises:
+            ValueError: a shape, type or name is not as ``ImpactMatrix`` says, or an impact is not finite.
+        """
+        n = len(self.units)
+        if not n or not all(isinstance(text, str) for text in (*self.units, self.model)):
+            raise ValueError("units and model: texts are expected")
+        if type(self.layer) is not int or self.layer < 0:
+            raise ValueError(f"layer: a whole number from 0 is expected, found {self.layer!r}")
+        for option, name, known in (
+            ("metric", self.metric, METRICS),
+            ("pool", self.pool, POOLS),
+            ("perturb", self.perturb, PERTURBATIONS),
+        ):
+            if not isinstance(name, str) or check_name(option, name, known) != name:
+                raise ValueError(f"{option}: a name is expected, found {name!r}")
+        if self.values.dtype not in (np.float32, np.float64):
+            raise ValueError(f"values: float32 or float64 is expected, found {self.values.dtype}")
+        for key, array, shape in (("values", self.values, (n, n)), ("on_cls", self.on_cls, (n,))):
+            if array.shape != shape or array.dtype != self.values.dtype:
+                raise ValueError(
+                    f"{key}: {self.values.dtype} {list(shape)} is expected for {n} units, "
+                    f"found {array.dtype} {list(array.shape)}"
                 )
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{os.fspath(path)}: not an impact matrix ({error})") from error
+        if not (
+            np.isfinite(self.values).all() and (np.isfinite(self.on_cls).all() or np.isnan(self.on_cls).all())
+        ):
+            raise ValueError("an impact is not a finite number")
+        if np.diagonal(self.values).any():
+            raise ValueError("the diagonal is not 0")
+        return self
+
+
+def _digest(about: object, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 of what a file says."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)

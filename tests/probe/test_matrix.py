@@ -1,12 +1,14 @@
 """Impact matrices as values and as files."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from probe import ImpactMatrix, ImpactSet, OptionError
 
@@ -81,6 +83,75 @@ def test_another_safetensors_file_is_named(tmp_path: Path, metadata: dict[str, s
     save_file({"values": np.zeros((2, 2))}, path, metadata=metadata)
     with pytest.raises(ValueError, match=r"weights\.safetensors: not an impact matrix"):
         ImpactMatrix.load(path)
+
+
+def test_any_altered_byte_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    matrix().save(path)
+    whole = path.read_bytes()
+    for at in range(8, len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(ValueError, match=r"m\.safetensors: not an impact matrix"):
+            ImpactMatrix.load(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"units": ("a", "b")}, r"values: float32 \[2, 2\] is expected for 2 units, found float32 \[3, 3\]"),
+        ({"units": ("a", "b", 3)}, "texts are expected"),
+        ({"on_cls": np.zeros(2, dtype=np.float32)}, "on_cls: float32"),
+        ({"on_cls": np.zeros(3)}, r"on_cls: float32 \[3\] is expected for 3 units, found float64"),
+        ({"on_cls": np.array([0, np.nan, 1], dtype=np.float32)}, "not a finite number"),
+        ({"values": np.full((3, 3), np.nan, dtype=np.float32)}, "not a finite number"),
+        ({"values": np.ones((3, 3), dtype=np.float32)}, "the diagonal is not 0"),
+        ({"values": np.zeros((3, 3), dtype=np.float16)}, "float32 or float64 is expected, found float16"),
+        ({"metric": "manhattan"}, "unknown metric 'manhattan'"),
+        ({"metric": "l2"}, "metric: a name is expected, found 'l2'"),
+        ({"pool": "min"}, "unknown pool 'min'"),
+        ({"perturb": ["pair"]}, "perturb: a name is expected"),
+        ({"layer": -1}, "layer: a whole number from 0 is expected, found -1"),
+        ({"layer": True}, "layer: a whole number"),
+    ],
+)
+def test_a_file_that_says_what_no_matrix_is(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    matrix(**changes).save(tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match=message):
+        ImpactMatrix.load(tmp_path / "m.safetensors")
+
+
+def test_metadata_nested_too_deeply(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    matrix().save(path)
+    deep = json.dumps({"about": 0}).replace("0", "[" * 100_000 + "]" * 100_000)
+    save_file(load_file(path), path, metadata={"probe.ImpactMatrix/2": deep})
+    with pytest.raises(ValueError, match="nested too deeply"):
+        ImpactMatrix.load(path)
+
+
+def test_the_same_matrix_makes_the_same_bytes(tmp_path: Path) -> None:
+    for name in "ab":
+        matrix().save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_frame_has_the_words_as_labels() -> None:
+    frame = matrix(units=("The", "cat", "The")).to_frame()
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame.index) == list(frame.columns) == ["The", "cat", "The"]
+    assert (frame.index.name, frame.columns.name) == ("influence on", "influence of")
+    np.testing.assert_array_equal(frame.to_numpy(), matrix().values)
+
+
+def test_a_plot_shows_the_words_and_elides_long_ones() -> None:
+    from matplotlib.figure import Figure
+
+    axes = Figure().add_subplot()
+    assert matrix(units=("$a", "b" * 450, "c")).plot(ax=axes) is axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["$a", "b" * 23 + "…", "c"]
+    shown: Any = axes.images[0].get_array()
+    assert shown.mask.tolist() == np.eye(3, dtype=bool).tolist()
+    np.testing.assert_array_equal(shown.data, matrix().values)
 
 
 def test_select_by_what_varies() -> None:
