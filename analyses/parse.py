@@ -325,13 +325,12 @@ def _write_json(
     run: Run, model: ImpactSource | None, method: Method, rows: Sequence[Evaluation], out: TextIO
 ) -> None:
     """Write the whole run as one JSON document."""
-    from dataclasses import asdict
 
     document = {
         "version": __version__,
         "protocol": method.protocol,
         "root": method.root,
-        "settings": asdict(method.settings(model)),
+        "settings": method.settings(model).signed(),
         **run.as_dict(),
         "evaluation": [row.as_dict() for row in rows],
     }

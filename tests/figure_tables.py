@@ -4,6 +4,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from analyses.intervals import Interval
+from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table
 
 
@@ -16,11 +17,13 @@ def texts(figure: Figure) -> list[str]:
 
 def own_row(name: str, layer: int | None, value: float) -> Row:
     part = "" if layer is None else f"layer:{layer} | "
+    made = Settings(model="m", decoder="eisner", metric="dist", layer=layer, pool="mean", perturb="pair")
     return Row(
         name=name,
         kind="baseline" if layer is None else "model",
         cells=(Cell(value, Interval(value - 1, value + 2)),),
         signatures=(f"toy@12… | n:3 | v1 | {part}bs:1000 seed:0",),
+        settings=None if layer is None else made,
     )
 
 

@@ -4,45 +4,27 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from itertools import islice, product
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from analyses.constituency.scores import WSJ10_WORDS, Columns, Gold, Hits, count_hits
-from analyses.constituency.tables import Scores, System, Way, choice_table, score_table
+from analyses.constituency.scores import WSJ10_WORDS, Gold
+from analyses.constituency.tables import Scores, choice_table, score_table
+from analyses.constituency.trees import Found, induce
 from analyses.options import add_options, emit, load_sources
 from analyses.tables.table import Table
 from analyses.trees.decoders import CONSTITUENT_DECODERS
 from analyses.trees.protocols import ProtocolName
-from analyses.trees.variants import matrices, random_weights, variants
+from analyses.trees.systems import Corpus, Skipped, System, Way, skip_lines
+from analyses.trees.variants import variants
 from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type, positive
-from probe.errors import ProbeError, SentenceError
+from probe.errors import ProbeError
 from probe.files import whole_file
 
 if TYPE_CHECKING:
     from data import ConstituencySentence, PtbTree
-    from parsers import Bracketing
-    from probe.source import ImpactSource
-
-_CHUNK = 64
-"""Sentences whose matrices are held at a time."""
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """Gold trees, the words of a protocol not yet taken from them."""
-
-    name: str
-    trees: tuple[PtbTree, ...]
-
-
-Skipped: TypeAlias = dict[int, str]
-"""Why a sentence could not be probed, by its place."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -112,7 +94,7 @@ def _run(args: argparse.Namespace) -> int:
         Gold.of(_sentences(corpus, protocol, args), protocol) for protocol in dict.fromkeys(args.protocol)
     ]
     models = load_sources(args)
-    chosen = [_ways(model, args) for model in models]
+    chosen = [list(product(dict.fromkeys(args.decoders), variants(model, args))) for model in models]
     if args.brackets is not None and len(golds) * sum(map(len, chosen)) > 1:
         raise UsageError(
             "--brackets writes the trees of one row: give one --protocol, model, decoder, layer, metric, pool"
@@ -120,17 +102,25 @@ def _run(args: argparse.Namespace) -> int:
     tables, failed = [], 0
     for gold in golds:
         skipped: Skipped = {}
-        trees: dict[int, Bracketing] | None = None if args.brackets is None else {}
-        systems = [
+        induced = [
             system
-            for model, ways in zip(models, chosen, strict=True)
-            for system in _systems(model, ways, gold, args, skipped, trees)
+            for model, pairs in zip(models, chosen, strict=True)
+            for system in induce(
+                model,
+                [Way(gold.protocol, *pair) for pair in pairs],
+                gold,
+                args,
+                skipped,
+                label=gold.protocol,
+                keep=args.brackets is not None,
+            )
         ]
         failed += len(skipped)
-        _report(gold, skipped)
-        tables += _tables(corpus, gold, systems, args, skipped)
-        if trees is not None:
-            _write_brackets(args.brackets, gold, trees)
+        for line in skip_lines(gold.sentences, skipped):
+            print(line, file=sys.stderr)
+        tables += _tables(corpus, gold, induced, args, skipped)
+        if args.brackets is not None:
+            _write_brackets(args.brackets, gold, induced[-1])
     with redirect_stdout(sys.stderr if args.brackets == "-" else sys.stdout):
         emit(tables, args)
     return SOME_FAILED if failed else DONE
@@ -157,7 +147,7 @@ def _check(args: argparse.Namespace) -> None:
 # --- sentences
 
 
-def _corpus(args: argparse.Namespace) -> Corpus:
+def _corpus(args: argparse.Namespace) -> Corpus[PtbTree]:
     import data
 
     if args.data is None:
@@ -165,20 +155,20 @@ def _corpus(args: argparse.Namespace) -> Corpus:
             data.PtbTree(id=f"sample:{number}", tree=tree)
             for number, tree in enumerate(data.load_sample_trees(), start=1)
         )
-        return Corpus("sample", tuple(trees))
+        return Corpus(name="sample", items=tuple(trees))
     sections = args.dev or args.sections
     name = "-".join([args.data.stem, *(f"{section:02}" for section in sections or [])])
-    return Corpus(name, tuple(data.read_ptb(args.data, sections=sections)))
+    return Corpus(name=name, items=tuple(data.read_ptb(args.data, sections=sections)))
 
 
 def _sentences(
-    corpus: Corpus, protocol: ProtocolName, args: argparse.Namespace
+    corpus: Corpus[PtbTree], protocol: ProtocolName, args: argparse.Namespace
 ) -> tuple[ConstituencySentence, ...]:
     """The sentences of a protocol; one word has no tree and is left out."""
     import data
 
     found = data.constituency_sentences(
-        corpus.trees, protocol=protocol, min_length=2, max_length=args.max_length
+        corpus.items, protocol=protocol, min_length=2, max_length=args.max_length
     )
     sentences = tuple(islice(found, args.limit))
     if not sentences:
@@ -186,72 +176,10 @@ def _sentences(
     return sentences
 
 
-def _report(gold: Gold, skipped: Skipped) -> None:
-    for place, reason in sorted(skipped.items()):
-        sentence = gold.sentences[place]
-        print(f"{sentence.where}: sentence {sentence.id} skipped: {reason}", file=sys.stderr)
-
-
-# --- trees
-
-
-def _ways(model: ImpactSource, args: argparse.Namespace) -> list[Way]:
-    return [Way(*pair) for pair in product(dict.fromkeys(args.decoders), variants(model, args))]
-
-
-def _systems(
-    model: ImpactSource,
-    ways: Sequence[Way],
-    gold: Gold,
-    args: argparse.Namespace,
-    skipped: Skipped,
-    trees: dict[int, Bracketing] | None,
-) -> list[System]:
-    """Hits of random weights and of the model itself; notes the sentences that cannot be probed."""
-    blank = System(model, f"{model.name} random weights", "baseline")
-    for seed, weights in enumerate(random_weights(model, args)):
-        label = f"{gold.protocol}, random weights {seed}"
-        blank.runs.append(_induce(weights, ways, gold, args, skipped, label=label))
-    own = System(model, model.name, "model")
-    own.runs.append(
-        _induce(model, ways, gold, args, skipped, label=f"{gold.protocol}, {model.name}", trees=trees)
-    )
-    return [blank, own] if blank.runs else [own]
-
-
-def _induce(
-    model: ImpactSource,
-    ways: Sequence[Way],
-    gold: Gold,
-    args: argparse.Namespace,
-    skipped: Skipped,
-    *,
-    label: str,
-    trees: dict[int, Bracketing] | None = None,
-) -> dict[Way, Hits]:
-    """Decode the matrices in every way as they come; only hits are kept, and trees if asked for."""
-    chosen = list(dict.fromkeys(way.variant for way in ways))
-    hits = {way: np.zeros_like(gold.hits) for way in ways}
-    words = [sentence.words for sentence in gold.sentences]
-    results = enumerate(matrices(model, words, chosen, args, label=label))
-    while chunk := list(islice(results, _CHUNK)):
-        skipped.update({place: str(found) for place, found in chunk if isinstance(found, SentenceError)})
-        probed = {place: found for place, found in chunk if not isinstance(found, SentenceError)}
-        places = list(probed)
-        sentences = [gold.sentences[place] for place in places]
-        for way in ways:
-            column = chosen.index(way.variant)
-            decoded = CONSTITUENT_DECODERS[way.decoder].decode(
-                [found[column].values.astype(np.float64) for found in probed.values()]
-            )
-            hits[way][places] = count_hits(sentences, [tree.spans for tree in decoded], gold.protocol)
-            if trees is not None:
-                trees.update(zip(places, decoded, strict=True))
-    return hits
-
-
-def _write_brackets(target: str, gold: Gold, trees: Mapping[int, Bracketing]) -> None:
+def _write_brackets(target: str, gold: Gold, system: System[Found]) -> None:
     """One tree a line, in order; the line of a sentence that could not be probed is empty."""
+    ((found,),) = (run.values() for run in system.runs)
+    trees = {place: each.tree for place, each in found.items() if each.tree is not None}
     lines = [
         (trees[place].brackets(sentence.words) if place in trees else "") + "\n"
         for place, sentence in enumerate(gold.sentences)
@@ -267,9 +195,9 @@ def _write_brackets(target: str, gold: Gold, trees: Mapping[int, Bracketing]) ->
 
 
 def _tables(
-    corpus: Corpus,
+    corpus: Corpus[PtbTree],
     gold: Gold,
-    systems: Sequence[System],
+    systems: Sequence[System[Found]],
     args: argparse.Namespace,
     skipped: Skipped,
 ) -> list[tuple[str, Table]]:
@@ -277,13 +205,12 @@ def _tables(
     places = [place for place in range(len(gold.sentences)) if place not in skipped]
     if not places:
         raise ProbeError("no sentence could be probed, so there is nothing to score")
-    kept = Gold.of([gold.sentences[place] for place in places], gold.protocol)
-    table = Scores(corpus.name, Columns(kept, args.max_length), places, args.seed)
+    table = Scores.of(corpus.name, gold, places, max_length=args.max_length, seed=args.seed)
     stem = f"constituency-{corpus.name}-{gold.protocol}"
     if args.dev:
         found = [choice_table(table, system) for system in systems]
         return [(f"{stem}-dev-{number}", each) for number, each in enumerate(found, start=1)]
-    notes = [_sentences_note(kept, args.max_length)]
+    notes = [_sentences_note(table.columns.gold, args.max_length)]
     if skipped:
         notes.append(f"{len(skipped):,} more sentences could not be probed and are left out of every row.")
     if args.data is None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,43 +19,15 @@ from analyses.constituency.scores import (
     decoder_bias,
     is_biased,
 )
+from analyses.constituency.trees import Found, runs_of
 from analyses.scores.paired import paired_note
 from analyses.tables.signature import Settings, Signature
-from analyses.tables.table import Cell, Row, RowKind, Table
+from analyses.tables.table import Cell, Row, Table
 from analyses.trees.protocols import ProtocolName
-from analyses.trees.variants import Variant
+from analyses.trees.systems import Line, System, spread
 from probe import __version__
 
-if TYPE_CHECKING:
-    from probe.source import ImpactSource
-
 _RESAMPLES = 1000
-
-
-@dataclass(frozen=True)
-class Way:
-    """How impact matrices become trees."""
-
-    decoder: str
-    variant: Variant
-
-    def __str__(self) -> str:
-        """``chart-row+dist, layer 12, mean``."""
-        return f"{self.decoder}+{self.variant}"
-
-
-@dataclass(frozen=True)
-class System:
-    """Hits of one model, or of its architecture with several random weights: one run each."""
-
-    model: ImpactSource
-    name: str
-    kind: RowKind
-    runs: list[Mapping[Way, Hits]] = field(default_factory=list)
-
-    def hits(self, way: Way, places: Sequence[int]) -> list[Hits]:
-        """The hits of every run on the sentences at these places."""
-        return [run[way][list(places)] for run in self.runs]
 
 
 @dataclass(frozen=True)
@@ -68,12 +39,18 @@ class Scores:
     places: Sequence[int]
     seed: int
 
+    @classmethod
+    def of(cls, data: str, gold: Gold, places: Sequence[int], *, max_length: int | None, seed: int) -> Scores:
+        """The sentences of ``gold`` at these places."""
+        kept = Gold.of([gold.sentences[place] for place in places], gold.protocol)
+        return cls(data, Columns(kept, max_length), places, seed)
+
     @property
     def protocol(self) -> ProtocolName:
         """The protocol of the table."""
         return self.columns.gold.protocol
 
-    def row(self, name: str, kind: RowKind, runs: Sequence[Hits], settings: Settings) -> Row:
+    def row(self, line: Line[Hits]) -> Row:
         """A row with its signature."""
         signature = Signature(
             data=self.data,
@@ -81,26 +58,42 @@ class Scores:
             n=len(self.places),
             version=__version__,
             protocol=self.protocol,
-            settings=settings,
+            settings=line.settings,
             resamples=_RESAMPLES,
             seed=self.seed,
         )
-        cells = self.columns.cells(runs, seed=self.seed)
-        return Row(name=name, kind=kind, cells=cells, signatures=(str(signature),))
+        return Row(
+            name=line.name,
+            kind=line.kind,
+            cells=self.columns.cells(line.runs, seed=self.seed),
+            signatures=(str(signature),),
+            settings=signature.row_settings(),
+        )
 
-    def paired(self, name: str, runs: Sequence[Hits], others: Mapping[str, Sequence[Hits]]) -> str:
+    def lines(self, system: System[Found]) -> list[Line[Hits]]:
+        """The rows of a system."""
+        found = []
+        for way in system.ways(self.protocol):
+            biased = is_biased(way.decoder)
+            name = f"{system.name} {way}{' (biased)' if biased else ''}"
+            settings = system.settings(way, biased=biased)
+            runs = runs_of(system, way, self.places)
+            found.append(Line(name=name, kind=system.kind, runs=runs, settings=settings))
+        return found
+
+    def paired(self, line: Line[Hits], others: Sequence[Line[Hits]]) -> str:
         """The difference of a row to the strongest of others in each column of F1."""
         found = []
         for column, header in enumerate(self.columns.f1_names):
-            own = self.columns.counted(name, runs, column)
+            own = self.columns.counted(line.name, line.runs, column)
             if np.any(own.total):
-                rivals = [self.columns.counted(other, hits, column) for other, hits in others.items()]
+                rivals = [self.columns.counted(other.name, other.runs, column) for other in others]
                 found.append(paired_note(header, own, rivals, seed=self.seed))
-        return f"{name}: {'; '.join(found)}."
+        return f"{line.name}: {'; '.join(found)}."
 
 
 def score_table(
-    table: Scores, systems: Sequence[System], *, beside_published: bool, notes: Sequence[str]
+    table: Scores, systems: Sequence[System[Found]], *, beside_published: bool, notes: Sequence[str]
 ) -> Table:
     """Published figures, baselines and models under a protocol.
 
@@ -112,41 +105,37 @@ def score_table(
     """
     gold = table.columns.gold
     given = _published(table.columns) if beside_published and table.protocol == "wu2020" else []
-    baselines = baseline_hits(gold, seed=table.seed)
-    rows = [table.row(name, "baseline", runs, Settings(decoder=name)) for name, runs in baselines.items()]
-    models: dict[str, list[Hits]] = {}
-    spreads = []
-    for system in sorted(systems, key=lambda system: system.kind):
-        for way in system.runs[0]:
-            name, runs = _name(system, way), system.hits(way, table.places)
-            rows.append(table.row(name, system.kind, runs, _settings(system, way)))
-            (models if system.kind == "model" else baselines)[name] = runs
-            if system.kind == "baseline":
-                spreads.append(_spread(table, name, runs))
-    results = [name for name in models if table.protocol == "wu2020" or not name.endswith(_BIASED)]
+    baselines = [
+        Line(name=name, kind="baseline", runs=runs, settings=Settings(decoder=name))
+        for name, runs in baseline_hits(gold, seed=table.seed).items()
+    ]
+    induced = [line for system in systems for line in table.lines(system)]
+    blank = [line for line in induced if line.kind == "baseline"]
+    models = [line for line in induced if line.kind == "model"]
+    results = [line for line in models if table.protocol == "wu2020" or not line.settings.biased]
     return Table(
         title=f"Constituency trees on {table.data}, protocol {table.protocol}, percent [95% interval]",
         columns=table.columns.names,
-        rows=(*given, *rows),
+        rows=(*given, *map(table.row, [*baselines, *blank, *models])),
         notes=(
             *notes,
             _PROTOCOL_NOTES[table.protocol],
             _labels_note(gold),
             *([_PUBLISHED_NOTE] if given else []),
-            *_bias_notes(systems),
-            *spreads,
-            *(table.paired(name, models[name], baselines) for name in results),
+            *_bias_notes(induced),
+            *(_spread(table, line) for line in blank),
+            *(table.paired(line, [*baselines, *blank]) for line in results),
         ),
     )
 
 
-def choice_table(table: Scores, system: System) -> Table:
+def choice_table(table: Scores, system: System[Found]) -> Table:
     """F1 of sentences by span score and layer, and which is best; all sentences of the development part."""
     column = table.columns.main
     layers = sorted({way.variant.layer for way in system.runs[0]})
     rows: dict[str, dict[int, Cell]] = {}
     for way in system.runs[0]:
-        score = table.columns.counted("", system.hits(way, table.places), column)
+        score = table.columns.counted("", runs_of(system, way, table.places), column)
         others = (way.variant.metric, way.variant.pool, way.variant.perturb)
         rows.setdefault(f"{way.decoder}+{', '.join(others)}", {})[way.variant.layer] = Cell(100 * score.value)
     best, layer = max(
@@ -185,20 +174,6 @@ def _published(columns: Columns) -> list[Row]:
     return rows
 
 
-_BIASED = " (biased)"
-
-
-def _name(system: System, way: Way) -> str:
-    return f"{system.name} {way}{_BIASED if is_biased(way.decoder) else ''}"
-
-
-def _settings(system: System, way: Way) -> Settings:
-    name = system.model.name
-    if system.kind == "baseline":
-        name = f"{name} (random weights, seeds 0 to {len(system.runs) - 1})"
-    return way.variant.settings(system.model, decoder=way.decoder, name=name)
-
-
 _PROTOCOL_NOTES: dict[ProtocolName, str] = {
     "wu2020": "Protocol wu2020: words as published (lower case, numbers N or 19); F1 is the mean over "
     "sentences, the whole sentence counts as a bracket.",
@@ -217,9 +192,9 @@ def _labels_note(gold: Gold) -> str:
     return f"Below a label: recall of its gold brackets, of which there are: {counts}."
 
 
-def _bias_notes(systems: Sequence[System]) -> list[str]:
-    decoders = dict.fromkeys(way.decoder for system in systems for way in system.runs[0])
-    biased = [f"{name} {100 * decoder_bias(name):+.0f}" for name in decoders if is_biased(name)]
+def _bias_notes(lines: Sequence[Line[Hits]]) -> list[str]:
+    decoders = dict.fromkeys(line.settings.decoder for line in lines if line.settings.biased)
+    biased = [f"{name} {100 * decoder_bias(name):+.0f}" for name in decoders if name is not None]
     if not biased:
         return []
     return [
@@ -228,9 +203,7 @@ def _bias_notes(systems: Sequence[System]) -> list[str]:
     ]
 
 
-def _spread(table: Scores, name: str, runs: Sequence[Hits]) -> str:
-    """The lowest and the highest F1 of random weights: the interval of their mean is over sentences only."""
+def _spread(table: Scores, line: Line[Hits]) -> str:
     column = table.columns.main
-    values = [100 * table.columns.counted("", [hits], column).value for hits in runs]
-    seeds = f"mean of {len(values)} seeds" if len(values) > 1 else "one seed"
-    return f"{name}: {seeds}, {table.columns.names[column]} {min(values):.1f} to {max(values):.1f}."
+    values = [100 * table.columns.counted("", [hits], column).value for hits in line.runs]
+    return spread(line.name, table.columns.names[column], values)

@@ -6,29 +6,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from analyses import published
-from analyses.dependency.tables import Corpus, Runs, Trees, Way, root_of, tables
+from analyses.dependency.tables import tables
+from analyses.dependency.trees import Treebank, induce
 from analyses.options import add_options, emit, load_sources
 from analyses.scores.recall import GROUPS
 from analyses.trees.adjust import ADJUSTMENTS, adjustment_name
-from analyses.trees.decoders import DECODERS, Heads
-from analyses.trees.protocols import decode, gold_roots, is_defined, scored_words
-from analyses.trees.variants import Matrices, Variant, matrices, random_weights, variants
+from analyses.trees.decoders import DECODERS
+from analyses.trees.protocols import scored_words
+from analyses.trees.systems import Skipped, dependency_ways, skip_lines
+from analyses.trees.variants import variants
 from data.dp import wsj10
 from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type
-from probe.errors import SentenceError
-
-if TYPE_CHECKING:
-    from probe import ImpactMatrix
-    from probe.source import ImpactSource
-
-
-_CHUNK = 64
-"""Sentences whose matrices are held at a time."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -82,18 +73,19 @@ def _run(args: argparse.Namespace) -> int:
     ]
     found, failed = [], 0
     for corpus in corpora:
-        skipped: dict[int, str] = {}
-        systems = [
-            runs
+        skipped: Skipped = {}
+        induced = [
+            system
             for model, own in zip(models, chosen, strict=True)
-            for runs in _all_runs(model, own, corpus, args, skipped)
+            for system in induce(
+                model, dependency_ways(args.protocol, args.decoders, own), corpus, args, skipped
+            )
         ]
         failed += len(skipped)
-        for place, reason in sorted(skipped.items()):
-            sentence = corpus.sentences[place]
-            print(f"{sentence.where}: sentence {sentence.id} skipped: {reason}", file=sys.stderr)
+        for line in skip_lines(corpus.items, skipped):
+            print(line, file=sys.stderr)
         for protocol in dict.fromkeys(args.protocol):
-            found += tables(corpus, systems, protocol, skipped=skipped, by=args.by, seed=args.seed)
+            found += tables(corpus, induced, protocol, skipped=skipped, by=args.by, seed=args.seed)
     emit(found, args)
     return SOME_FAILED if failed else DONE
 
@@ -101,7 +93,7 @@ def _run(args: argparse.Namespace) -> int:
 # --- corpora
 
 
-def _corpora(args: argparse.Namespace) -> list[Corpus]:
+def _corpora(args: argparse.Namespace) -> list[Treebank]:
     """Read and check all input before a model is loaded."""
     import data
 
@@ -109,17 +101,17 @@ def _corpora(args: argparse.Namespace) -> list[Corpus]:
     if args.data is not None:
         treebank: published.Treebank | None = "PUD" if "en_pud" in args.data.stem.lower() else None
         sentences = tuple(data.read_conllu(args.data))[: args.limit]
-        found.append(Corpus(name=args.data.stem, sentences=sentences, treebank=treebank))
+        found.append(Treebank(name=args.data.stem, items=sentences, treebank=treebank))
     if args.wsj is not None:
         note = (
             "WSJ10 is taken from NLTK's sample, a tenth of the treebank, with heads by head rules: "
             "published figures are on all of WSJ10."
         )
         sentences = tuple(wsj10(args.wsj))[: args.limit]
-        found.append(Corpus(name="wsj10", sentences=sentences, treebank="WSJ10-U", note=note))
+        found.append(Treebank(name="wsj10", items=sentences, treebank="WSJ10-U", note=note))
     if not found:
         note = "Data: the bundled sample treebank, since neither --data nor --wsj is given."
-        found.append(Corpus(name="sample", sentences=data.load_sample()[: args.limit], note=note))
+        found.append(Treebank(name="sample", items=data.load_sample()[: args.limit], note=note))
     if args.matrices is not None and len(found) > 1:
         raise UsageError("--matrices are those of one corpus: give --data or --wsj")
     for corpus in found:
@@ -127,87 +119,18 @@ def _corpora(args: argparse.Namespace) -> list[Corpus]:
     return found
 
 
-def _check(corpus: Corpus, args: argparse.Namespace) -> None:
+def _check(corpus: Treebank, args: argparse.Namespace) -> None:
     """Find out before a model runs whether the corpus has what the scores need."""
     from data import check_tree
 
-    for sentence in corpus.sentences:
+    for sentence in corpus.items:
         check_tree(sentence)
         if "relation" in args.by and sentence.relations is None:
             raise UsageError(f"--by relation: {sentence.where}: sentence {sentence.id} has no relations")
     for protocol in args.protocol:
         try:
-            scored = any(scored_words(sentence, protocol).any() for sentence in corpus.sentences)
+            scored = any(scored_words(sentence, protocol).any() for sentence in corpus.items)
         except ValueError as error:
             raise UsageError(str(error)) from error
         if not scored:
             raise UsageError(f"{corpus.name}: no word to score under protocol {protocol}")
-
-
-# --- trees
-
-
-def _all_runs(
-    model: ImpactSource,
-    chosen: Sequence[Variant],
-    corpus: Corpus,
-    args: argparse.Namespace,
-    skipped: dict[int, str],
-) -> list[Runs]:
-    """Trees of random weights and of the model itself; notes the sentences that cannot be probed."""
-    ways = [
-        Way(protocol, decoder, variant)
-        for protocol in dict.fromkeys(args.protocol)
-        for decoder in dict.fromkeys(args.decoders)
-        for variant in chosen
-        if is_defined(protocol, decoder, negative=variant.can_be_negative)
-    ]
-    blank = tuple(
-        _induce(weights, ways, chosen, corpus, args, skipped, label=f"{corpus.name}, random weights {seed}")
-        for seed, weights in enumerate(random_weights(model, args))
-    )
-    own = _induce(model, ways, chosen, corpus, args, skipped, label=f"{corpus.name}, {model.name}")
-    found = [Runs(model, f"{model.name} random weights", "baseline", blank)] if blank else []
-    return [*found, Runs(model, model.name, "model", (own,))]
-
-
-def _induce(
-    model: ImpactSource,
-    ways: Sequence[Way],
-    chosen: Sequence[Variant],
-    corpus: Corpus,
-    args: argparse.Namespace,
-    skipped: dict[int, str],
-    *,
-    label: str,
-) -> Trees:
-    """Decode the matrices of a corpus in every way as they come; only trees are kept."""
-    trees: Trees = {way: {} for way in ways}
-    words = [sentence.words for sentence in corpus.sentences]
-    results = iter(enumerate(matrices(model, words, chosen, args, label=label)))
-    while chunk := list(islice(results, _CHUNK)):
-        probed: dict[int, Matrices] = {}
-        for place, result in chunk:
-            if isinstance(result, SentenceError):
-                skipped.setdefault(place, str(result))
-            else:
-                probed[place] = result
-        for way in ways:
-            column = chosen.index(way.variant)
-            heads = _decode([found[column] for found in probed.values()], list(probed), way, corpus)
-            trees[way].update(zip(probed, heads, strict=True))
-    return trees
-
-
-def _decode(found: Sequence[ImpactMatrix], places: Sequence[int], way: Way, corpus: Corpus) -> list[Heads]:
-    sentences = [corpus.sentences[place] for place in places]
-    try:
-        return decode(
-            found,
-            protocol=way.protocol,
-            decoder=way.decoder,
-            roots=gold_roots(sentences) if root_of(way.protocol) == "gold" else None,
-            names=[f"sentence {sentence.id}" for sentence in sentences],
-        )
-    except ValueError as error:
-        raise UsageError(f"{way} under protocol {way.protocol}: {error}") from error

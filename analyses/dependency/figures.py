@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from analyses.pictures.curves import bars
 from analyses.pictures.style import BLACK, COLUMN_WIDTH, GREY, look, set_height, sign
-from analyses.tables.signature import settings, shared_signature
-from analyses.tables.table import Cell, Row, Table
+from analyses.tables.table import Cell, Row, Table, shared_signature
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,8 +52,8 @@ def by_layer(table: Table, *, column: str = "UAS") -> Figure:
         cell = row.cells[place]
         if cell is None:
             continue
-        if layer := settings(row).get("layer"):
-            series.setdefault(_without_layer(row, layer), []).append((int(layer), cell))
+        if row.settings is not None and row.settings.layer is not None:
+            series.setdefault(row.settings.without_layer(), []).append((row.settings.layer, cell))
         else:
             level.append((row, cell))
     if not series:
@@ -144,11 +143,6 @@ def _column(table: Table, column: str) -> int:
             f"{table.title}: expected a column out of {', '.join(table.columns)}, found {column!r}"
         )
     return table.columns.index(column)
-
-
-def _without_layer(row: Row, layer: str) -> str:
-    """The name of a row, the layer left out: ``bert eisner+dist, mean``."""
-    return row.name.replace(f", layer {layer}", "")
 
 
 def _line(axes: Axes, xs: Sequence[float], cells: Sequence[Cell], name: str, own: Mapping[str, Any]) -> None:

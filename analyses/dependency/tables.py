@@ -4,80 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
 from analyses import published
+from analyses.dependency.trees import Treebank, root_of
 from analyses.scores.attachment import count_arcs
 from analyses.scores.evaluation import Evaluation, baseline_rows, evaluate_runs
 from analyses.scores.paired import Counted, paired_note
 from analyses.scores.recall import GroupName, recall_table
 from analyses.tables.table import Cell, Row, RowKind, Table
+from analyses.trees.adjust import NONE
 from analyses.trees.decoders import Heads
-from analyses.trees.protocols import ProtocolName, RootName, baseline_trees, gold_roots, scored_words
-from analyses.trees.variants import Variant
+from analyses.trees.protocols import ProtocolName, baseline_trees, gold_roots, scored_words
+from analyses.trees.systems import System, Way, spread
 from probe import __version__
 from probe.errors import ProbeError
 
 if TYPE_CHECKING:
     from data import Sentence
-    from probe.source import ImpactSource
 
 COLUMNS = ("UAS", "UUAS", "NED")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Corpus:
-    """Gold trees; ``treebank`` says beside which published figures they stand, if any."""
-
-    name: str
-    sentences: tuple[Sentence, ...]
-    treebank: published.Treebank | None = None
-    note: str | None = None
-
-
-@dataclass(frozen=True)
-class Way:
-    """How impact matrices become trees."""
-
-    protocol: ProtocolName
-    decoder: str
-    variant: Variant
-
-    def __str__(self) -> str:
-        """``eisner+dist, layer 12, mean``."""
-        return f"{self.decoder}+{self.variant}"
-
-
-Trees: TypeAlias = dict[Way, dict[int, Heads]]
-"""Induced heads by the place of the sentence in the corpus."""
-
-
-@dataclass(frozen=True)
-class Runs:
-    """Trees of one model, or of its architecture with several random weights: one run each."""
-
-    model: ImpactSource
-    name: str
-    kind: RowKind
-    runs: tuple[Trees, ...]
-
-    def ways(self, protocol: ProtocolName) -> list[Way]:
-        """How the trees were made under a protocol."""
-        return [way for way in self.runs[0] if way.protocol == protocol]
-
-
-def root_of(protocol: ProtocolName) -> RootName:
-    """Where the root comes from under a protocol."""
-    return "gold" if protocol == "wu2020" else "predicted"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
     """What the rows of a table share: the sentences that every model could probe, and how they are scored."""
 
-    corpus: Corpus
+    corpus: Treebank
     protocol: ProtocolName
     places: tuple[int, ...]
     seed: int
@@ -85,11 +40,7 @@ class Scored:
     @property
     def sentences(self) -> list[Sentence]:
         """The gold sentences."""
-        return [self.corpus.sentences[place] for place in self.places]
-
-    def heads(self, trees: dict[int, Heads]) -> list[Heads]:
-        """The induced heads of these sentences."""
-        return [trees[place] for place in self.places]
+        return [self.corpus.items[place] for place in self.places]
 
     def about(self) -> dict[str, Any]:
         """Arguments of ``evaluate_runs`` and ``baseline_rows``."""
@@ -103,8 +54,8 @@ class Scored:
 
 
 def tables(
-    corpus: Corpus,
-    systems: Sequence[Runs],
+    corpus: Treebank,
+    systems: Sequence[System[Heads]],
     protocol: ProtocolName,
     *,
     skipped: Collection[int] = (),
@@ -128,16 +79,19 @@ def tables(
         probe.ProbeError: no word is left to score.
         ValueError: as ``analyses.evaluate`` and ``analyses.recall_table``.
     """
-    places = tuple(place for place in range(len(corpus.sentences)) if place not in skipped)
+    places = tuple(place for place in range(len(corpus.items)) if place not in skipped)
     scored = Scored(corpus=corpus, protocol=protocol, places=places, seed=seed)
     if not any(scored_words(sentence, protocol).any() for sentence in scored.sentences):
         raise ProbeError("no sentence with words to score could be probed, so there is nothing to score")
     baselines = list(baseline_rows(scored.sentences, **scored.about()))
     chain = _strongest_chain(baselines)
-    models: list[Evaluation] = []
+    models: list[dict[Way, Evaluation]] = []
     for system in systems:
         rows = _evaluations(system, scored)
-        (models if system.kind == "model" else baselines).extend(rows)
+        if system.kind == "model":
+            models.append(rows)
+        else:
+            baselines.extend(rows.values())
     stem = f"dependency-{corpus.name}-{protocol}"
     notes = _notes(scored, systems, baselines, models)
     found = [(stem, _score_table(scored, baselines, models, notes))]
@@ -151,32 +105,31 @@ def _strongest_chain(baselines: Sequence[Evaluation]) -> str:
     return "left-chain" if uas["left-chain"] > uas["right-chain"] else "right-chain"
 
 
-def _evaluations(system: Runs, scored: Scored) -> list[Evaluation]:
+def _evaluations(system: System[Heads], scored: Scored) -> dict[Way, Evaluation]:
     """The rows of a system, one a way of making trees."""
-    name = system.model.name
-    if system.kind == "baseline":
-        last = len(system.runs) - 1
-        name = f"{name} (random weights, {f'seeds 0 to {last}' if last else 'seed 0'})"
-    return [
-        evaluate_runs(
+    return {
+        way: evaluate_runs(
             scored.sentences,
-            [scored.heads(run[way]) for run in system.runs],
+            system.trees(way, scored.places),
             name=f"{system.name} {way}",
-            settings=way.variant.settings(system.model, decoder=way.decoder, name=name),
+            settings=system.settings(way),
             **scored.about(),
         )
         for way in system.ways(scored.protocol)
-    ]
+    }
 
 
 def _score_table(
-    scored: Scored, baselines: Sequence[Evaluation], models: Sequence[Evaluation], notes: Sequence[str]
+    scored: Scored,
+    baselines: Sequence[Evaluation],
+    models: Sequence[Mapping[Way, Evaluation]],
+    notes: Sequence[str],
 ) -> Table:
     rows: list[Row] = []
     if scored.protocol == "wu2020" and scored.corpus.treebank is not None:
         rows += published.dependency_rows(scored.corpus.treebank)
     rows += [_row(row, "baseline") for row in baselines]
-    rows += [_row(row, "model") for row in models]
+    rows += [_row(row, "model") for own in models for row in own.values()]
     title = f"Dependency trees on {scored.corpus.name}, protocol {scored.protocol}, percent [95% interval]"
     return Table(title=title, columns=COLUMNS, rows=tuple(rows), notes=tuple(notes))
 
@@ -187,17 +140,21 @@ def _row(row: Evaluation, kind: RowKind) -> Row:
         kind=kind,
         cells=tuple(Cell(score.value, score.interval) for score in row.scores),
         signatures=(str(row.signature),),
+        settings=row.signature.row_settings(),
     )
 
 
 def _notes(
-    scored: Scored, systems: Sequence[Runs], baselines: Sequence[Evaluation], models: Sequence[Evaluation]
+    scored: Scored,
+    systems: Sequence[System[Heads]],
+    baselines: Sequence[Evaluation],
+    models: Sequence[Mapping[Way, Evaluation]],
 ) -> list[str]:
     corpus = scored.corpus
     words = int(baselines[0].counts.total.sum())
     notes = [f"{len(scored.places):,} sentences, {words:,} scored words.", _PROTOCOL_NOTES[scored.protocol]]
-    if failed := len(corpus.sentences) - len(scored.places):
-        share = f"{failed:,} of {len(corpus.sentences):,} sentences"
+    if failed := len(corpus.items) - len(scored.places):
+        share = f"{failed:,} of {len(corpus.items):,} sentences"
         notes.append(f"Left out of every row, since a model could not probe them: {share}.")
     if corpus.note is not None:
         notes.append(corpus.note)
@@ -209,8 +166,8 @@ def _notes(
         for way in system.ways(scored.protocol)
         if system.kind == "baseline"
     ]
-    notes += [_paired(row, baselines, scored.seed) for row in models]
-    return notes + _gains(systems, scored, {row.name: row for row in models})
+    notes += [_paired(row, baselines, scored.seed) for own in models for row in own.values()]
+    return notes + [line for own in models for line in _gains(own, scored.seed)]
 
 
 _PROTOCOL_NOTES: dict[ProtocolName, str] = {
@@ -219,27 +176,22 @@ _PROTOCOL_NOTES: dict[ProtocolName, str] = {
 }
 
 
-def _spread(system: Runs, way: Way, scored: Scored) -> str:
-    """The lowest and the highest UAS of random weights: the interval of their mean is over sentences only."""
+def _spread(system: System[Heads], way: Way, scored: Scored) -> str:
     mask = [scored_words(sentence, scored.protocol) for sentence in scored.sentences]
     gold = [sentence.heads or () for sentence in scored.sentences]
-    counts = [count_arcs(gold, scored.heads(run[way]), scored=mask) for run in system.runs]
-    values = [100 * float(each.directed.sum() / each.total.sum()) for each in counts]
-    if len(values) == 1:
-        return f"{system.name} {way}: one seed."
-    return f"{system.name} {way}: mean of {len(values)} seeds, UAS {min(values):.1f} to {max(values):.1f}."
+    counts = [count_arcs(gold, trees, scored=mask) for trees in system.trees(way, scored.places)]
+    uas = [100 * float(each.directed.sum() / each.total.sum()) for each in counts]
+    return spread(f"{system.name} {way}", "UAS", uas)
 
 
-def _gains(systems: Sequence[Runs], scored: Scored, models: Mapping[str, Evaluation]) -> list[str]:
+def _gains(rows: Mapping[Way, Evaluation], seed: int) -> list[str]:
     """The differences of the rows of adjusted impacts to those of the same impacts as they are."""
-    found = []
-    for system in systems:
-        for way in system.ways(scored.protocol) if system.kind == "model" else ():
-            plain = f"{system.name} {replace(way, variant=replace(way.variant, adjust='none'))}"
-            name = f"{system.name} {way}"
-            if name != plain and plain in models:
-                found.append(_paired(models[name], [models[plain]], scored.seed))
-    return found
+    plain = {way: replace(way, variant=replace(way.variant, adjust=NONE)) for way in rows}
+    return [
+        _paired(row, [rows[plain[way]]], seed)
+        for way, row in rows.items()
+        if plain[way] != way and plain[way] in rows
+    ]
 
 
 def _paired(row: Evaluation, baselines: Sequence[Evaluation], seed: int) -> str:
@@ -254,7 +206,7 @@ def _counted(row: Evaluation) -> list[Counted]:
     return [Counted(name=row.name, correct=column, total=row.counts.total) for column in correct]
 
 
-def _recall_table(scored: Scored, systems: Sequence[Runs], chain: str, by: GroupName) -> Table:
+def _recall_table(scored: Scored, systems: Sequence[System[Heads]], chain: str, by: GroupName) -> Table:
     """Recall of the strongest chain and of every row of a model, side by side."""
     given = gold_roots(scored.sentences) if root_of(scored.protocol) == "gold" else None
     lengths = [len(sentence.words) for sentence in scored.sentences]
@@ -262,7 +214,7 @@ def _recall_table(scored: Scored, systems: Sequence[Runs], chain: str, by: Group
     columns[chain] = baseline_trees(lengths, protocol=scored.protocol, name=chain, roots=given)
     for system in [system for system in systems if system.kind == "model"]:
         for way in system.ways(scored.protocol):
-            columns[f"{system.name} {way}"] = scored.heads(system.runs[0][way])
+            (columns[f"{system.name} {way}"],) = system.trees(way, scored.places)
     return recall_table(
         scored.sentences,
         columns,

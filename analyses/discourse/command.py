@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyses.discourse.protocols import (
     align_document,
@@ -19,17 +17,19 @@ from analyses.discourse.protocols import (
     given_root,
     human_documents,
 )
-from analyses.discourse.tables import Corpus, System, Trees, Way, _table
+from analyses.discourse.tables import Documents, score_table
 from analyses.options import add_options, emit, load_models
-from analyses.trees.decoders import DECODERS
-from analyses.trees.protocols import is_defined
-from analyses.trees.variants import Variant, random_weights, variants
+from analyses.trees.arc_scores import Floats
+from analyses.trees.decoders import DECODERS, Heads
+from analyses.trees.systems import System, Way, dependency_ways, systems
+from analyses.trees.variants import Variant, variants
 from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type
 from probe.errors import ProbeError, SentenceError
 
 if TYPE_CHECKING:
     from data import Document
     from probe import Probe
+    from probe.source import ImpactSource
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -71,13 +71,13 @@ def _run(args: argparse.Namespace) -> int:
     models = load_models(args)
     chosen = [variants(model, args) for model in models]
     corpus = _that_fit(corpus, models)
-    systems = [
+    induced = [
         system
         for model, own in zip(models, chosen, strict=True)
-        for system in _systems(model, own, corpus.documents, args)
+        for system in _induce(model, dependency_ways(args.protocol, args.decoders, own), corpus.items, args)
     ]
     tables = [
-        (f"discourse-{corpus.name}-{protocol}", _table(corpus, systems, protocol, args.seed))
+        (f"discourse-{corpus.name}-{protocol}", score_table(corpus, induced, protocol, args.seed))
         for protocol in dict.fromkeys(args.protocol)
     ]
     emit(tables, args)
@@ -87,7 +87,7 @@ def _run(args: argparse.Namespace) -> int:
 # --- documents
 
 
-def _corpus(args: argparse.Namespace) -> Corpus:
+def _corpus(args: argparse.Namespace) -> Documents:
     """Read and check all input before a model is loaded."""
     import data
 
@@ -99,13 +99,13 @@ def _corpus(args: argparse.Namespace) -> Corpus:
     if args.human is not None:
         human = {document.id: document for document in data.read_scidtb(args.human)}
         human_documents(documents, human, protocol="fair")
-    return Corpus(name=args.data.name.partition(".")[0], documents=documents, human=human)
+    return Documents(name=args.data.name.partition(".")[0], items=documents, human=human)
 
 
-def _that_fit(corpus: Corpus, models: Sequence[Probe]) -> Corpus:
+def _that_fit(corpus: Documents, models: Sequence[Probe]) -> Documents:
     """Leave out the documents that one of the models cannot take, so that all rows are on the same ones."""
     kept, failures = [], []
-    for document in corpus.documents:
+    for document in corpus.items:
         try:
             for model in models:
                 align_document(model, document)
@@ -116,64 +116,48 @@ def _that_fit(corpus: Corpus, models: Sequence[Probe]) -> Corpus:
             kept.append(document)
     if not kept:
         raise ProbeError("no document could be probed, so there is nothing to score")
-    return Corpus(name=corpus.name, documents=tuple(kept), human=corpus.human, failures=tuple(failures))
+    return Documents(name=corpus.name, items=tuple(kept), human=corpus.human, failures=tuple(failures))
 
 
 # --- trees
 
 
-def _systems(
-    model: Probe, chosen: Sequence[Variant], documents: Sequence[Document], args: argparse.Namespace
-) -> list[System]:
-    """Trees of random weights and of the model itself."""
-    ways = [
-        Way(*parts)
-        for parts in product(dict.fromkeys(args.protocol), dict.fromkeys(args.decoders), chosen)
-        if is_defined(parts[0], parts[1], negative=parts[2].can_be_negative)
-    ]
-    blank = System(model, f"{model.name} random weights", "baseline")
-    for seed, weights in enumerate(random_weights(model, args)):
-        blank.runs.append(_induce(weights, ways, documents, args, label=f"random weights {seed}"))
-    own = System(model, model.name, "model")
-    own.runs.append(_induce(model, ways, documents, args, label=model.name))
-    return [blank, own] if blank.runs else [own]
-
-
 def _induce(
-    model: Probe, ways: Sequence[Way], documents: Sequence[Document], args: argparse.Namespace, *, label: str
-) -> Trees:
-    """Decode the matrices of each document in every way as they come; only trees are kept."""
-    trees: Trees = {way: [] for way in ways}
-    for document, matrices in zip(documents, _matrices(model, ways, documents, args, label), strict=True):
-        for way in ways:
-            values = matrices[way.variant]
-            if not np.isfinite(values).all():
-                raise ProbeError(f"{document.where}: impacts are not finite: try --dtype float32")
-            trees[way].append(decode_document(values, document, protocol=way.protocol, decoder=way.decoder))
-    return trees
+    model: Probe, ways: Sequence[Way], documents: Sequence[Document], args: argparse.Namespace
+) -> list[System[Heads]]:
+    """Trees of random weights and of the model itself; the documents fit the models' windows."""
+
+    def impacts(source: ImpactSource, chosen: Sequence[Variant], label: str) -> Iterator[tuple[Floats, ...]]:
+        return _impacts(cast("Probe", source), chosen, documents, args, label)
+
+    def trees(way: Way, places: Sequence[int], found: Sequence[Floats]) -> list[Heads]:
+        return [
+            decode_document(values, documents[place], protocol=way.protocol, decoder=way.decoder)
+            for place, values in zip(places, found, strict=True)
+        ]
+
+    return systems(model, ways, impacts=impacts, decode=trees, args=args, label="documents", skipped={})
 
 
-def _matrices(
+def _impacts(
     model: Probe,
-    ways: Sequence[Way],
+    chosen: Sequence[Variant],
     documents: Sequence[Document],
     args: argparse.Namespace,
     label: str,
-) -> Iterator[dict[Variant, NDArray[np.float64]]]:
+) -> Iterator[tuple[Floats, ...]]:
     """The impacts of each document under every variant, with a progress bar."""
     from probe.perturbations import n_passes
     from probe.progress import Progress
 
-    chosen = list(dict.fromkeys(way.variant for way in ways))
     perturbs = [variant.perturb for variant in chosen]
     sizes = [n_passes(1 + len(document.edus), perturbs) for document in documents]
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         found = document_impacts(
             model, documents, chosen, batch_tokens=args.batch_tokens, on_passes=progress.passes
         )
-        for size, matrices in zip(sizes, found, strict=True):
+        for size, document, values in zip(sizes, documents, found, strict=True):
             progress.sentence(size, ran=True)
-            yield matrices
-
-
-# --- tables
+            if not all(np.isfinite(each).all() for each in values.values()):
+                raise ProbeError(f"{document.where}: impacts are not finite: try --dtype float32")
+            yield tuple(values[variant] for variant in chosen)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +20,14 @@ from analyses.discourse.protocols import (
 from analyses.intervals import Interval, bootstrap
 from analyses.scores.paired import Counted, paired_note
 from analyses.tables.signature import Settings, Signature, digest
-from analyses.tables.table import Cell, Row, RowKind, Table
+from analyses.tables.table import Cell, Row, Table
 from analyses.trees.decoders import BASELINES, Heads
 from analyses.trees.protocols import ProtocolName
-from analyses.trees.variants import Variant
+from analyses.trees.systems import Corpus, Line, System, spread
 from probe import __version__
 
 if TYPE_CHECKING:
     from data import Document, Sentence
-    from probe import Probe
 
 
 COLUMNS = ("UAS", *(f"distance {distance}" for distance in DISTANCES))
@@ -41,56 +40,20 @@ RANDOM_TREES = 10
 _RESAMPLES = 1000
 
 
-@dataclass(frozen=True)
-class Way:
-    """How impact matrices become trees."""
-
-    protocol: ProtocolName
-    decoder: str
-    variant: Variant
-
-    def __str__(self) -> str:
-        """``eisner+dist, layer 12, state``."""
-        return f"{self.decoder}+{self.variant}"
-
-
-Trees: TypeAlias = "dict[Way, list[Heads]]"
-
-
-@dataclass(frozen=True)
-class System:
-    """Trees of one model, or of its architecture with several random weights: one run each."""
-
-    model: Probe
-    name: str
-    kind: RowKind
-    runs: list[Trees] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row before it is one: the counts of its runs (seeds, random draws), whose mean it shows."""
-
-    name: str
-    kind: RowKind
-    runs: Sequence[DiscourseCounts]
-    settings: Settings
-
-
 @dataclass(frozen=True, kw_only=True)
-class Corpus:
+class Documents(Corpus["Document"]):
     """The documents that all rows are scored on, and what was left out or is odd about them."""
 
-    name: str
-    documents: tuple[Document, ...]
     human: Mapping[str, Document] | None
     failures: tuple[str, ...] = ()
 
 
-def _table(corpus: Corpus, systems: Sequence[System], protocol: ProtocolName, seed: int) -> Table:
+def score_table(
+    corpus: Documents, systems: Sequence[System[Heads]], protocol: ProtocolName, seed: int
+) -> Table:
     """The scores under a protocol."""
     baselines = _baselines(corpus, protocol, seed)
-    models: list[Line] = []
+    models: list[Line[DiscourseCounts]] = []
     for system in systems:
         for line in _lines(corpus, system, protocol):
             (models if line.kind == "model" else baselines).append(line)
@@ -98,9 +61,9 @@ def _table(corpus: Corpus, systems: Sequence[System], protocol: ProtocolName, se
     shown = [*baselines, *_human(corpus, protocol), *models]
     signature = Signature(
         data=corpus.name,
-        digest=digest(_as_sentences(corpus.documents)),
+        digest=digest(_as_sentences(corpus.items)),
         root="gold" if protocol == "wu2020" else "predicted",
-        n=len(corpus.documents),
+        n=len(corpus.items),
         version=__version__,
         protocol=protocol,
         resamples=_RESAMPLES,
@@ -115,57 +78,62 @@ def _table(corpus: Corpus, systems: Sequence[System], protocol: ProtocolName, se
         ),
         notes=(
             *_notes(corpus, protocol, shown[0].runs[0]),
-            *(_spread(line) for line in baselines if line.settings.model is not None),
+            *(_spread(line) for line in baselines if line.settings.random_weights is not None),
             *(f"{line.name}: {paired_note('UAS', _counted(line), rivals, seed=seed)}." for line in models),
         ),
     )
 
 
-def _baselines(corpus: Corpus, protocol: ProtocolName, seed: int) -> list[Line]:
+def _baselines(corpus: Documents, protocol: ProtocolName, seed: int) -> list[Line[DiscourseCounts]]:
     rng = np.random.default_rng(seed)
     lines = []
     for name in BASELINES:
         runs = [
             count_documents(
-                corpus.documents,
-                baseline_documents(corpus.documents, protocol=protocol, name=name, seed=rng),
+                corpus.items,
+                baseline_documents(corpus.items, protocol=protocol, name=name, seed=rng),
                 protocol=protocol,
             )
             for _ in range(RANDOM_TREES if BASELINES[name].random else 1)
         ]
-        lines.append(Line(name, "baseline", runs, Settings(decoder=name)))
+        lines.append(Line(name=name, kind="baseline", runs=runs, settings=Settings(decoder=name)))
     return lines
 
 
-def _human(corpus: Corpus, protocol: ProtocolName) -> list[Line]:
+def _human(corpus: Documents, protocol: ProtocolName) -> list[Line[DiscourseCounts]]:
     if corpus.human is None:
         return []
-    trees = human_documents(corpus.documents, corpus.human, protocol=protocol)
-    counts = count_documents(corpus.documents, trees, protocol=protocol)
-    return [Line("second annotator", "human", [counts], Settings(decoder="human"))]
+    trees = human_documents(corpus.items, corpus.human, protocol=protocol)
+    counts = count_documents(corpus.items, trees, protocol=protocol)
+    return [Line(name="second annotator", kind="human", runs=[counts], settings=Settings(decoder="human"))]
 
 
-def _lines(corpus: Corpus, system: System, protocol: ProtocolName) -> list[Line]:
-    name = system.model.name
-    if system.kind == "baseline":
-        name = f"{name} (random weights, seeds 0 to {len(system.runs) - 1})"
+def _lines(corpus: Documents, system: System[Heads], protocol: ProtocolName) -> list[Line[DiscourseCounts]]:
+    places = range(len(corpus.items))
     return [
         Line(
-            f"{system.name} {way}",
-            system.kind,
-            [count_documents(corpus.documents, run[way], protocol=protocol) for run in system.runs],
-            way.variant.settings(system.model, decoder=way.decoder, name=name),
+            name=f"{system.name} {way}",
+            kind=system.kind,
+            runs=[
+                count_documents(corpus.items, trees, protocol=protocol) for trees in system.trees(way, places)
+            ],
+            settings=system.settings(way),
         )
-        for way in system.runs[0]
-        if way.protocol == protocol
+        for way in system.ways(protocol)
     ]
 
 
-def _row(line: Line, signature: Signature, seed: int) -> Row:
+def _row(line: Line[DiscourseCounts], signature: Signature, seed: int) -> Row:
     correct = np.sum([np.column_stack((run.correct, run.correct_at)) for run in line.runs], axis=0)
     total = np.sum([np.column_stack((run.total, run.total_at)) for run in line.runs], axis=0)
     cells = [_cell(*pair, seed) for pair in zip(correct.T, total.T, strict=True)]
-    return Row(name=line.name, kind=line.kind, cells=tuple(cells), signatures=(str(signature),))
+    return Row(
+        name=line.name,
+        kind=line.kind,
+        cells=tuple(cells),
+        signatures=(str(signature),),
+        settings=signature.row_settings(),
+    )
 
 
 def _cell(correct: NDArray[np.int64], total: NDArray[np.int64], seed: int) -> Cell | None:
@@ -177,7 +145,7 @@ def _cell(correct: NDArray[np.int64], total: NDArray[np.int64], seed: int) -> Ce
     return Cell(value, Interval(100 * interval.low, 100 * interval.high))
 
 
-def _counted(line: Line) -> Counted:
+def _counted(line: Line[DiscourseCounts]) -> Counted:
     return Counted(
         name=line.name,
         correct=np.sum([run.correct for run in line.runs], axis=0),
@@ -185,11 +153,9 @@ def _counted(line: Line) -> Counted:
     )
 
 
-def _spread(line: Line) -> str:
-    """The lowest and the highest UAS of random weights: the interval of their mean is over documents only."""
+def _spread(line: Line[DiscourseCounts]) -> str:
     values = [100 * float(run.correct.sum() / run.total.sum()) for run in line.runs]
-    seeds = f"mean of {len(values)} seeds" if len(values) > 1 else "one seed"
-    return f"{line.name}: {seeds}, UAS {min(values):.1f} to {max(values):.1f}."
+    return spread(line.name, "UAS", values)
 
 
 _PROTOCOL_NOTES: dict[ProtocolName, str] = {
@@ -200,13 +166,13 @@ _PROTOCOL_NOTES: dict[ProtocolName, str] = {
 }
 
 
-def _notes(corpus: Corpus, protocol: ProtocolName, counts: DiscourseCounts) -> list[str]:
+def _notes(corpus: Documents, protocol: ProtocolName, counts: DiscourseCounts) -> list[str]:
     arcs = ", ".join(
         f"{total:,} of {name}"
         for name, total in zip(COLUMNS[1:], counts.total_at.sum(axis=0).tolist(), strict=True)
     )
     notes = [
-        f"{len(corpus.documents):,} documents, {int(counts.total.sum()):,} EDUs. Distance: EDUs between the "
+        f"{len(corpus.items):,} documents, {int(counts.total.sum()):,} EDUs. Distance: EDUs between the "
         f"ends of the gold arc; there are {arcs}.",
         _PROTOCOL_NOTES[protocol],
     ]
@@ -217,7 +183,7 @@ def _notes(corpus: Corpus, protocol: ProtocolName, counts: DiscourseCounts) -> l
         )
     problems = [
         f"{document.id}: {problem.removeprefix(document.where + ': ')}"
-        for document in corpus.documents
+        for document in corpus.items
         for problem in document.problems
     ]
     if problems:

@@ -10,8 +10,7 @@ import numpy as np
 
 from analyses.pictures.curves import bars
 from analyses.pictures.style import GREY, TEXT_WIDTH, look, sign
-from analyses.tables.signature import settings, shared_signature
-from analyses.tables.table import Row, Table
+from analyses.tables.table import Row, Table, shared_signature
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +87,7 @@ def _series(tables: Sequence[Table]) -> list[tuple[str, Table, list[tuple[int, R
 
 def _data(row: Row) -> str:
     """The name of a row's data; empty for published rows."""
-    return settings(row).get("data", "").partition("@")[0]
+    return (row.settings and row.settings.data) or ""
 
 
 def _curve(axes: Axes, name: str, rows: Sequence[tuple[int, Row]], column: int, index: int) -> None:

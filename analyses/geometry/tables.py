@@ -95,6 +95,7 @@ def _layer_table(
             kind="model",
             cells=tuple(_cell(curves[column], layer) for column in columns),
             signatures=(str(signature),),
+            settings=signature.row_settings(),
         )
         for layer, signature in enumerate(measured.signatures)
     ]

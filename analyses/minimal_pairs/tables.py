@@ -26,7 +26,8 @@ def pair_tables(document: Mapping[str, Any]) -> list[Table]:
                 name=evaluation["model"],
                 kind=_kind(evaluation),
                 cells=tuple(_accuracy(found.get(name)) for name in names),
-                signatures=(_signature(evaluation["signature"]),),
+                signatures=(str(signature := _signature(evaluation["signature"])),),
+                settings=signature.row_settings(),
             )
         )
     notes = [
@@ -67,5 +68,5 @@ def _accuracy(found: Mapping[str, Any] | None) -> Cell | None:
     return None if found is None else Cell(found["accuracy"], Interval(*found["interval"]))
 
 
-def _signature(fields: Mapping[str, Any]) -> str:
-    return str(Signature(**{**fields, "settings": Settings(**fields.get("settings", {}))}))
+def _signature(fields: Mapping[str, Any]) -> Signature:
+    return Signature(**{**fields, "settings": Settings(**fields.get("settings", {}))})

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import TYPE_CHECKING
 
-from analyses.dependency.tables import Corpus
+from analyses.dependency.trees import Treebank
 from analyses.experiment import Settings
 from analyses.options import add_seeds, load_sources
 from analyses.report.inputs import Inputs, recognise
@@ -140,7 +140,7 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
 
 def _parts(
     model: ImpactSource,
-    corpora: Sequence[Corpus],
+    corpora: Sequence[Treebank],
     treebanks: Sequence[tuple[str, tuple[PtbTree, ...]]],
     args: argparse.Namespace,
 ) -> tuple[list[Part], list[str]]:
@@ -226,7 +226,7 @@ def _inputs(args: argparse.Namespace) -> tuple[Inputs, list[str]]:
 
 def _read(
     args: argparse.Namespace, inputs: Inputs
-) -> tuple[list[Corpus], list[tuple[str, tuple[PtbTree, ...]]]]:
+) -> tuple[list[Treebank], list[tuple[str, tuple[PtbTree, ...]]]]:
     """Read and check the trees before a model is loaded: dependency corpora, then constituency treebanks."""
     import data
 
@@ -236,21 +236,21 @@ def _read(
     corpora = [_conllu(file, args, note) for file in inputs.conllu]
     for path in inputs.heads:
         sentences = tuple(wsj10(path))[: args.limit]
-        corpora.append(Corpus(name=f"{path.name}-wsj10", sentences=sentences, treebank="WSJ10-U"))
+        corpora.append(Treebank(name=f"{path.name}-wsj10", items=sentences, treebank="WSJ10-U"))
     for corpus in corpora:
-        for sentence in corpus.sentences:
+        for sentence in corpus.items:
             data.check_tree(sentence)
         if not scorable(corpus):
             raise UsageError(f"{corpus.name}: no word to score")
     return corpora, [(path.stem, tuple(data.read_ptb(path))) for path in inputs.brackets]
 
 
-def _conllu(path: Path, args: argparse.Namespace, note: str | None) -> Corpus:
+def _conllu(path: Path, args: argparse.Namespace, note: str | None) -> Treebank:
     import data
 
-    return Corpus(
+    return Treebank(
         name=path.stem,
-        sentences=tuple(data.read_conllu(path))[: args.limit],
+        items=tuple(data.read_conllu(path))[: args.limit],
         treebank="PUD" if "en_pud" in path.stem.lower() else None,
         note=note,
     )

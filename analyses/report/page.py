@@ -10,7 +10,7 @@ from analyses.report.charts import chart_svg
 from analyses.report.sentences import sentence_data, sentence_items, verdict
 from analyses.report.trees import Part
 from analyses.tables.results import Results, pictures_html
-from analyses.tables.signature import settings
+from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table, table_html
 from probe.svg import escape
 
@@ -18,7 +18,6 @@ _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'"
 )
-_BIASED = "(biased)"
 """Ends the name of a row that is no result of the model; see ``analyses.constituency.tables``."""
 
 _METHOD = (
@@ -119,7 +118,9 @@ def _summary(report: Report) -> str:
         models = [row for row in table.rows if row.kind == "model" and row.signatures]
         if models and not _compares_layers(models):
             found += [
-                _finding(table, row) for row in models if any(row.cells) and not row.name.endswith(_BIASED)
+                _finding(table, row)
+                for row in models
+                if any(row.cells) and not (row.settings or Settings()).biased
             ]
             lines += [_signature(table, row) for row in models]
     skipped = [reason for part in report.parts for reason in part.skipped]
@@ -135,7 +136,7 @@ def _summary(report: Report) -> str:
 
 def _compares_layers(rows: Sequence[Row]) -> bool:
     """Whether the table is a search: the best layer on the same data would be no finding."""
-    return len({settings(row).get("layer") for row in rows}) > 1
+    return len({(row.settings or Settings()).layer for row in rows}) > 1
 
 
 def _finding(table: Table, row: Row) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analyses.tables.results import Results, pictures_html, read_results
-from analyses.tables.signature import settings
+from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table, table_html
 from probe.svg import escape
 
@@ -47,19 +47,19 @@ _SENTIMENT = {"pwcn+pos": "position", "pwcn+dep": "dist-spacy"}
 
 def _answers(own: Row, published: str) -> bool:
     """Whether a row of ours is what a paper calls by this name: ``Eisner+Dist``, ``MART``, ``PWCN+Eisner``."""
-    name, about = published.lower(), settings(own)
+    name, about = published.lower(), own.settings or Settings()
     if own.name.lower() in (name, _SENTIMENT.get(name, name.removeprefix("pwcn+"))):
         return True
-    of_dist = about.get("decoder") == "eisner" and about.get("metric") == "dist"
+    of_dist = (about.decoder, about.metric) == ("eisner", "dist")
     if name == "random bert":
-        return own.kind == "baseline" and "random weights" in own.name and of_dist
+        return about.random_weights is not None and of_dist
     if own.kind != "model":
         return False
     if name == "mart":
-        return about.get("decoder") == "mart-released"
+        return about.decoder == "mart-released"
     if name.startswith(("bert-base", "bert-large")):  # Petroni et al.
-        return "decoder" not in about
-    return name == f"{about.get('decoder')}+{about.get('metric')}"
+        return about.decoder is None
+    return name == f"{about.decoder}+{about.metric}"
 
 
 def page(outcomes: Sequence[Outcome], configuration: Mapping[str, Any], *, out: Path, data: Path) -> str:

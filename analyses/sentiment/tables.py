@@ -202,7 +202,13 @@ def _row(system: System, found: Scored, setting: Setting) -> Row:
         Cell(float(found.f1.mean()), f1),
         _spread(found.f1),
     )
-    return Row(name=system.name, kind=system.kind, cells=cells, signatures=(about,))
+    return Row(
+        name=system.name,
+        kind=system.kind,
+        cells=cells,
+        signatures=(about,),
+        settings=signature.row_settings(),
+    )
 
 
 def _spread(values: NDArray[np.float64]) -> Cell | None:

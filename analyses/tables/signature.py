@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analyses.intervals import Interval
-from analyses.tables.table import Row, Table
 
 if TYPE_CHECKING:
     from data import Sentence
@@ -52,7 +51,18 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How the scored trees were made. What does not apply (a baseline has no model) stays None."""
+    """How the figures of a row were made. What does not apply (a baseline has no model) stays None.
+
+    Attributes:
+        decoder: of the trees, or the name of the baseline.
+        model: its name.
+        metric, layer, pool, perturb, adjust: of its impact matrices.
+        dtype: the type it computes in.
+        data: name of what they were measured on, without a folder.
+        protocol: under which trees were made and scored.
+        biased: whether the decoder prefers a side, so that the figures are not the model's.
+        random_weights: seeds of random weights in the place of those of ``model``: 0 to one less than this number.
+    """
 
     decoder: str | None = None
     model: str | None = None
@@ -62,6 +72,45 @@ class Settings:
     perturb: str | None = None
     adjust: str | None = None
     dtype: str | None = None
+    data: str | None = None
+    protocol: str | None = None
+    biased: bool | None = None
+    random_weights: int | None = None
+
+    def signed(self) -> dict[str, str | int | None]:
+        """What a signature prints of them, in its order."""
+        fields = dataclasses.asdict(self)
+        for name in ("data", "protocol", "biased", "random_weights"):
+            del fields[name]
+        if self.random_weights is not None:
+            fields["model"] = f"{self.model} (random weights, {seeds_text(self.random_weights)})"
+        return fields
+
+    def without_layer(self) -> str:
+        """What tells a row from others of its layer: ``bert eisner+dist, mean``."""
+        model = f"{self.model} random weights" if self.random_weights is not None else self.model
+        impacts = impact_text(
+            metric=self.metric, layer=None, pool=self.pool, perturb=self.perturb, adjust=self.adjust
+        )
+        biased = " (biased)" if self.biased else ""
+        return f"{model} {self.decoder}+{impacts}{biased}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able form; absent fields are left out."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
+
+
+def impact_text(
+    *, metric: str | None, layer: int | None, pool: str | None, perturb: str | None, adjust: str | None
+) -> str:
+    """``dist, layer 12, mean``; perturbation and adjustment only where they are not the paper's."""
+    own = [perturb if perturb != "pair" else None, adjust if adjust != "none" else None]
+    return ", ".join(filter(None, [metric, None if layer is None else f"layer {layer}", pool, *own]))
+
+
+def seeds_text(count: int) -> str:
+    """The seeds of so many runs: ``seed 0`` or ``seeds 0 to 2``."""
+    return "seed 0" if count == 1 else f"seeds 0 to {count - 1}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,14 +150,18 @@ class Signature:
         parts = [f"{self.data}@{self.digest[:_SHOWN_DIGITS]}…"]
         parts += _pairs({"root": self.root, "punct": self.punct, "n": self.n})
         parts.append(f"v{self.version}")
-        parts += _pairs({"protocol": self.protocol, **dataclasses.asdict(self.settings)})
+        parts += _pairs({"protocol": self.protocol, **self.settings.signed()})
         bootstrap = " ".join(_pairs({"bs": self.resamples, "seed": self.seed}))
         return " | ".join([*parts, bootstrap] if bootstrap else parts)
+
+    def row_settings(self) -> Settings:
+        """The settings with data and protocol, for a row of a table."""
+        return dataclasses.replace(self.settings, data=self.data, protocol=self.protocol)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able form with the full digest; absent fields are left out."""
         fields = dataclasses.asdict(self)
-        fields["settings"] = {key: value for key, value in fields["settings"].items() if value is not None}
+        fields["settings"] = self.settings.as_dict()
         return {key: value for key, value in fields.items() if value is not None}
 
 
@@ -133,17 +186,3 @@ def digest(sentences: Iterable[Sentence]) -> str:
 def _pairs(fields: dict[str, str | int | None]) -> list[str]:
     """Write the fields that are present as ``key:value``."""
     return [f"{key}:{value}" for key, value in fields.items() if value is not None]
-
-
-def settings(row: Row) -> dict[str, str]:
-    """The named parts of a row's signature: ``layer``, ``model``, ``decoder``, ... and ``data``."""
-    if not row.signatures:
-        return {}
-    first, *parts = row.signatures[0].split(" | ")
-    return {"data": first, **{name: value for name, _, value in (part.partition(":") for part in parts)}}
-
-
-def shared_signature(table: Table) -> str:
-    """What the signatures of all rows have in common: data, protocol, bootstrap, ..."""
-    lines = [signature.split(" | ") for row in table.rows for signature in row.signatures]
-    return " | ".join(part for part in lines[0] if all(part in line for line in lines)) if lines else ""

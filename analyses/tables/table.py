@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from analyses.intervals import Interval
+from analyses.tables.signature import Settings
 from data import InputError
 from probe.files import whole_file
 from probe.registry import check_name
@@ -53,12 +54,14 @@ class Row:
         kind: ``published``, ``baseline``, ``human`` (another annotator) or ``model``.
         cells: one a column, None where there is no figure.
         signatures: how to repeat the figures, one line each; empty for published rows.
+        settings: how they were made, as fields; None where nothing is known of it.
     """
 
     name: str
     kind: RowKind
     cells: tuple[Cell | None, ...]
     signatures: tuple[str, ...] = ()
+    settings: Settings | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +224,7 @@ def _to_json(table: Table) -> str:
             "kind": row.kind,
             "cells": {column: cell_dict(cell) for column, cell in zip(table.columns, row.cells, strict=True)},
             "signatures": list(row.signatures),
+            **({} if row.settings is None else {"settings": row.settings.as_dict()}),
         }
         for row in table.rows
     ]
@@ -258,6 +262,7 @@ def read_table(path: Path) -> Table:
                 kind=row["kind"],
                 cells=tuple(_cell(row["cells"][column]) for column in columns),
                 signatures=tuple(row["signatures"]),
+                settings=Settings(**row["settings"]) if "settings" in row else None,
             )
             for row in found["rows"]
         )
@@ -273,6 +278,12 @@ def _cell(found: Mapping[str, Any] | None) -> Cell | None:
         return None
     interval = found["interval"]
     return Cell(float(found["value"]), None if interval is None else Interval(*map(float, interval)))
+
+
+def shared_signature(table: Table) -> str:
+    """What the signatures of all rows have in common: data, protocol, bootstrap, ..."""
+    lines = [signature.split(" | ") for row in table.rows for signature in row.signatures]
+    return " | ".join(part for part in lines[0] if all(part in line for line in lines)) if lines else ""
 
 
 def of_layers(table: Table, layers: Collection[int]) -> Table:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
-from analyses.tables.signature import Settings
+from analyses.tables.signature import Settings, impact_text
 from analyses.trees.adjust import NONE, adjust, can_be_negative
 from probe.command_line import UsageError
 from probe.errors import SentenceError
@@ -37,26 +37,35 @@ class Variant:
 
     def __str__(self) -> str:
         """``dist, layer 12, mean``; perturbation and adjustment only where they are not the paper's."""
-        parts = [self.metric, f"layer {self.layer}", self.pool]
-        parts += [self.perturb] if self.perturb != "pair" else []
-        return ", ".join(parts + ([self.adjust] if self.adjust != NONE else []))
+        return impact_text(
+            metric=self.metric, layer=self.layer, pool=self.pool, perturb=self.perturb, adjust=self.adjust
+        )
 
     @property
     def can_be_negative(self) -> bool:
         """Whether an impact can be below 0: a probability can rise, too."""
         return METRICS[self.metric].can_be_negative or can_be_negative(self.adjust)
 
-    def settings(self, model: ImpactSource, *, decoder: str, name: str | None = None) -> Settings:
-        """What goes into the signature of a score; ``name`` is that of the model where it has another."""
+    def settings(
+        self,
+        model: ImpactSource,
+        *,
+        decoder: str,
+        biased: bool | None = None,
+        random_weights: int | None = None,
+    ) -> Settings:
+        """How a row was made whose trees are those of a model, or of so many seeds of random weights."""
         return Settings(
             decoder=decoder,
-            model=name or model.name,
+            model=model.name,
             metric=self.metric,
             layer=self.layer,
             pool=self.pool,
             perturb=self.perturb,
             adjust=self.adjust if self.adjust != NONE else None,
             dtype=str(model.dtype).removeprefix("torch."),
+            biased=biased,
+            random_weights=random_weights,
         )
 
 

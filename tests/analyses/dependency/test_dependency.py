@@ -13,7 +13,7 @@ import data
 import probe
 from analyses import decode, evaluate
 from analyses.dependency.command import main
-from analyses.dependency.tables import Corpus, tables
+from analyses.dependency.tables import Treebank, tables
 from analyses.trees.decoders import BASELINES
 from data import Sentence, load_sample
 from data.dp import wsj10
@@ -339,8 +339,8 @@ def test_an_interrupted_run_says_so(run: Run, gold: Path, monkeypatch: pytest.Mo
 @pytest.mark.skipif("PROBE_DATA" not in os.environ, reason="PROBE_DATA is not set")
 def test_published_chains_come_out() -> None:
     folder = Path(os.environ["PROBE_DATA"])
-    pud = Corpus(name="pud", sentences=tuple(data.read_conllu(folder / "ud" / "en_pud-wu2020.conllu")))
-    wsj = Corpus(name="wsj10", sentences=tuple(wsj10(folder / "wsj-sample" / "dependencies")))
+    pud = Treebank(name="pud", items=tuple(data.read_conllu(folder / "ud" / "en_pud-wu2020.conllu")))
+    wsj = Treebank(name="wsj10", items=tuple(wsj10(folder / "wsj-sample" / "dependencies")))
     found = {}
     for corpus in (pud, wsj):
         ((_, table),) = tables(corpus, [], "wu2020")

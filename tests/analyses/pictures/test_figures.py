@@ -22,8 +22,8 @@ from analyses.pictures.arcs import arcs
 from analyses.pictures.constituents import trees
 from analyses.pictures.heatmap import heatmap
 from analyses.pictures.style import look, render, save, style, wrapped
-from analyses.tables.signature import settings, shared_signature
-from analyses.tables.table import Cell, Row, Table, of_layers, read_table
+from analyses.tables.signature import Settings
+from analyses.tables.table import Cell, Row, Table, of_layers, read_table, shared_signature
 from data import DataError, InputError, check_tree, load_sample
 from tests.figure_tables import FACTS, LAYERS, RECALL, texts
 
@@ -293,7 +293,6 @@ def test_tables_come_back_from_their_files(tmp_path: Path) -> None:
     for stem, table in (("a", LAYERS), ("b", RECALL)):
         table.write(tmp_path, stem)
         assert read_table(tmp_path / f"{stem}.json") == table
-    assert settings(LAYERS.rows[2])["layer"] == "10" and settings(LAYERS.rows[0]) == {}
     assert shared_signature(LAYERS) == "toy@12… | n:3 | v1 | bs:1000 seed:0"
     (tmp_path / "c.json").write_text('{"columns": []}', encoding="utf-8")
     with pytest.raises(InputError, match=r"c\.json: a table as the analyses write it \(JSON\) is expected"):
@@ -323,7 +322,7 @@ def test_geometry_by_layer() -> None:
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["a", "b", "elmo (published)"]
     parted = [
-        Table(title="G", columns=own.columns, rows=(replace(own.rows[0], signatures=(f"{data}@1… | n:1",)),))
+        Table(title="G", columns=own.columns, rows=(replace(own.rows[0], settings=Settings(data=data)),))
         for data in ("sts", "sample")
     ]
     labels = [text.get_text() for text in measures_by_layer(parted, ["anisotropy"]).legends[0].get_texts()]

@@ -19,6 +19,7 @@ from analyses.report.inputs import recognise
 from analyses.report.results import read_path
 from analyses.report.sections import SECTIONS, sections
 from analyses.tables.results import read_results
+from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table, read_table
 from data.sources import BLIMP, LAMA, SCIDTB, SCIDTB_HUMAN, STS
 from probe.command_line import INTERRUPTED, UsageError
@@ -204,8 +205,20 @@ def test_the_summary_takes_the_first_score_and_no_annotator_for_a_baseline(
     rows = (
         Row(name="chain", kind="baseline", cells=(Cell(10.0), Cell(20.0))),
         Row(name="annotator", kind="human", cells=(Cell(90.0), Cell(95.0))),
-        Row(name="m", kind="model", cells=(None, Cell(30.0)), signatures=("layer:1",)),
-        Row(name="unscored", kind="model", cells=(None, None), signatures=("layer:2",)),
+        Row(
+            name="m",
+            kind="model",
+            cells=(None, Cell(30.0)),
+            signatures=("layer:1",),
+            settings=Settings(layer=1),
+        ),
+        Row(
+            name="unscored",
+            kind="model",
+            cells=(None, None),
+            signatures=("layer:2",),
+            settings=Settings(layer=1),
+        ),
     )
     Table(title="T", columns=("to 10", "all"), rows=rows).write(tmp_path, "own")
     target = tmp_path / "r.html"

@@ -20,6 +20,7 @@ from analyses.reproduce import command as reproduce
 from analyses.reproduce import steps as reproduce_steps
 from analyses.reproduce.page import compare
 from analyses.reproduce.steps import path_sha256, steps
+from analyses.tables.signature import Settings as Made
 from analyses.tables.table import Cell, Row, Table
 from probe.command_line import INTERRUPTED
 from probe.commands import COMMANDS
@@ -275,14 +276,21 @@ def test_places_of_data(tmp_path: Path) -> None:
 
 
 def test_published_figures_find_their_rows() -> None:
-    def row(name: str, kind: Any, value: float, signature: str = "") -> Row:
-        return Row(name=name, kind=kind, cells=(Cell(value), None, None), signatures=(signature,))
+    def row(name: str, kind: Any, value: float, **made: Any) -> Row:
+        return Row(name=name, kind=kind, cells=(Cell(value), None, None), settings=Made(**made))
 
     own = (
-        row("right-chain", "baseline", 1.0, "d@1… | decoder:right-chain"),
-        row("m random weights eisner+dist, layer 1", "baseline", 2.0, "d | decoder:eisner | metric:dist"),
-        row("m eisner+prob, layer 1", "model", 3.0, "d@1… | decoder:eisner | metric:prob"),
-        row("m eisner+dist, layer 1", "model", 4.0, "d@1… | decoder:eisner | metric:dist"),
+        row("right-chain", "baseline", 1.0, decoder="right-chain"),
+        row(
+            "m random weights eisner+dist, layer 1",
+            "baseline",
+            2.0,
+            decoder="eisner",
+            metric="dist",
+            random_weights=3,
+        ),
+        row("m eisner+prob, layer 1", "model", 3.0, decoder="eisner", metric="prob"),
+        row("m eisner+dist, layer 1", "model", 4.0, decoder="eisner", metric="dist"),
     )
     table = Table(title="T", columns=("UAS", "UUAS", "NED"), rows=(*dependency_rows("PUD"), *own))
     found = {(each.published, each.column): (each.theirs.value, each.ours.value) for each in compare(table)}
@@ -302,7 +310,7 @@ def test_published_figures_find_their_rows() -> None:
             ),
             Row(name="position", kind="baseline", cells=(Cell(1.0),)),
             Row(name="lstm", kind="baseline", cells=(Cell(2.0),)),
-            Row(name="eisner", kind="model", cells=(Cell(3.0),), signatures=("d | decoder:eisner",)),
+            Row(name="eisner", kind="model", cells=(Cell(3.0),), settings=Made(decoder="eisner")),
         ),
     )
     assert [(each.published, each.measured) for each in compare(table5)] == [
@@ -310,6 +318,6 @@ def test_published_figures_find_their_rows() -> None:
         ("PWCN+Pos", "position"),
         ("PWCN+Eisner", "eisner"),
     ]
-    mart = Row(name="m mart", kind="model", cells=(Cell(5.0),) * 7, signatures=("d | decoder:mart-released",))
+    mart = Row(name="m mart", kind="model", cells=(Cell(5.0),) * 7, settings=Made(decoder="mart-released"))
     trees = Table(title="T", columns=TABLE3.columns, rows=(*TABLE3.rows, mart))
     assert {each.published for each in compare(trees)} == {"MART"} and len(compare(trees)) == 7

@@ -1,0 +1,71 @@
+"""Dependency trees of a treebank, induced in every way by a model and by random weights."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analyses import published
+from analyses.trees.decoders import Heads
+from analyses.trees.protocols import ProtocolName, RootName, decode, gold_roots
+from analyses.trees.systems import Corpus, Skipped, System, Way, systems, word_impacts
+from data import Sentence
+from probe.command_line import UsageError
+
+if TYPE_CHECKING:
+    from probe import ImpactMatrix
+    from probe.source import ImpactSource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Treebank(Corpus[Sentence]):
+    """Gold trees; ``treebank`` says beside which published figures they stand, if any."""
+
+    treebank: published.Treebank | None = None
+
+
+def root_of(protocol: ProtocolName) -> RootName:
+    """Where the root comes from under a protocol."""
+    return "gold" if protocol == "wu2020" else "predicted"
+
+
+def induce(
+    model: ImpactSource,
+    ways: Sequence[Way],
+    corpus: Treebank,
+    args: argparse.Namespace,
+    skipped: Skipped,
+    see: Callable[[int, Sequence[ImpactMatrix]], None] | None = None,
+) -> list[System[Heads]]:
+    """Trees of a treebank by random weights and by the model itself; ``skipped`` and ``see`` as in ``systems``.
+
+    Raises:
+        probe.command_line.UsageError: the decoder refuses the impacts.
+    """
+
+    def trees(way: Way, places: Sequence[int], found: Sequence[ImpactMatrix]) -> list[Heads]:
+        sentences = [corpus.items[place] for place in places]
+        try:
+            return decode(
+                found,
+                protocol=way.protocol,
+                decoder=way.decoder,
+                roots=gold_roots(sentences) if root_of(way.protocol) == "gold" else None,
+                names=[f"sentence {sentence.id}" for sentence in sentences],
+            )
+        except ValueError as error:
+            raise UsageError(f"{way} under protocol {way.protocol}: {error}") from error
+
+    impacts = word_impacts([sentence.words for sentence in corpus.items], args)
+    return systems(
+        model,
+        ways,
+        impacts=impacts,
+        decode=trees,
+        args=args,
+        label=corpus.name,
+        skipped=skipped,
+        see=see,
+    )
