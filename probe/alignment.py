@@ -1,15 +1,16 @@
-"""Words to pieces, through the fast tokenizer's own word ids."""
+"""Which pieces of a sentence belong to which unit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from probe.errors import SentenceError
+from probe.spaces import WordPieces
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -24,7 +25,8 @@ class Alignment:
         positions: int64 [pieces of units], where in ``ids`` they stand, unit after unit
         unit_of: int64 [pieces of units], the unit of each of them, ascending
 
-    ``cls`` is the position of the sentence representation, None where the tokenizer adds none.
+    ``cls`` is the position of the sentence representation, None where the tokenizer adds none. ``unknown`` says of
+    each unit whether the vocabulary knows nothing of it.
     """
 
     ids: NDArray[np.int64]
@@ -32,10 +34,11 @@ class Alignment:
     unit_of: NDArray[np.int64]
     units: tuple[str, ...]
     cls: int | None
+    unknown: tuple[bool, ...] = ()
 
 
 def align(
-    tokenizer: PreTrainedTokenizerBase,
+    pieces: WordPieces | PreTrainedTokenizerBase,
     words: Sequence[str],
     *,
     window: int,
@@ -43,67 +46,68 @@ def align(
 ) -> Alignment:
     """Tokenise a sentence word by word and collect the pieces of its units.
 
-    Units are the words, or the given spans ``(start, end)`` of words, end exclusive. Words outside every span
-    are context and are never masked. A word that looks like a special token ("[MASK]") is taken as text, where
-    the tokenizer can tell them apart (a Unigram vocabulary cannot).
+    Words that know the spaces between them (``probe.spaces.SpacedWords``) get the pieces that they have in
+    their text, others those that they have after a space. Units are the words, or the given spans
+    ``(start, end)`` of words, end exclusive. Words outside every span are context and are never masked. A word
+    that looks like a special token ("[MASK]") is taken as text, where the tokenizer can tell them apart (a
+    Unigram vocabulary cannot).
 
     Raises:
-        SentenceError: no words, a word without pieces or one that is a special token, more pieces than the
-            model's window, or spans that are empty, out of range or overlapping.
+        SentenceError: no words, a word without pieces or one that is a special token, no word that the
+            vocabulary knows, more pieces than the model's window, or spans that are empty, out of range or
+            overlapping.
     """
     if isinstance(words, str):
         raise SentenceError("a sentence is a list of words, not one string: split it first")
-    words = list(words)
+    if not isinstance(pieces, WordPieces):
+        pieces = WordPieces(pieces)
     if not words:
         raise SentenceError("the sentence has no words")
-    encoding = tokenizer(
-        spaced(words) if is_byte_level(tokenizer) else words,
-        is_split_into_words=True,
-        split_special_tokens=True,
-        truncation=False,
-        verbose=False,
-    )
-    word_ids = encoding.word_ids()
-    ids = np.array(encoding["input_ids"], dtype=np.int64)
-    by_word: list[list[int]] = [[] for _ in words]
-    for position, word in enumerate(word_ids):
-        if word is not None:
-            by_word[word].append(position)
-    if empty := [i for i, pieces in enumerate(by_word) if not pieces]:
+    check_words(words)
+    by_word = pieces(words)
+    if empty := [i for i, ids in enumerate(by_word) if not ids]:
         raise SentenceError(
             f"word {empty[0] + 1} ({words[empty[0]]!r}) has no pieces in this model's vocabulary"
         )
-    reserved = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    for word, pieces in enumerate(by_word):
-        if not reserved.isdisjoint(ids[pieces].tolist()):
+    for word, ids in enumerate(by_word):
+        if not pieces.reserved.isdisjoint(ids):
             raise SentenceError(
                 f"word {word + 1} ({words[word]!r}) cannot be told from a special token of this model"
             )
-    if len(ids) > window:
-        raise SentenceError(f"{len(ids)} pieces are more than the model's window of {window}")
+    unknown = [pieces.is_unknown(ids) for ids in by_word]
+    if all(unknown):
+        raise SentenceError(
+            f"unknown words {len(words)} of {len(words)}: the model's vocabulary has none of them"
+        )
+    length = len(pieces.before) + sum(map(len, by_word)) + len(pieces.after)
+    if length > window:
+        raise SentenceError(f"{length} pieces are more than the model's window of {window}")
     groups = [(i, i + 1) for i in range(len(words))] if spans is None else check_spans(spans, len(words))
-    unit_pieces = [[p for word in range(start, end) for p in by_word[word]] for start, end in groups]
+    ends = np.cumsum([len(pieces.before), *map(len, by_word)])
+    units = [np.arange(ends[start], ends[end]) for start, end in groups]
     return Alignment(
-        ids=ids,
-        positions=np.array([p for unit in unit_pieces for p in unit], dtype=np.int64),
-        unit_of=np.repeat(np.arange(len(groups)), [len(unit) for unit in unit_pieces]),
+        ids=np.array(
+            [*pieces.before, *(piece for ids in by_word for piece in ids), *pieces.after], dtype=np.int64
+        ),
+        positions=np.concatenate(units),
+        unit_of=np.repeat(np.arange(len(groups)), [len(unit) for unit in units]),
         units=tuple(" ".join(words[start:end]) for start, end in groups),
-        cls=0 if word_ids[0] is None else None,
+        cls=0 if pieces.before else None,
+        unknown=tuple(all(unknown[start:end]) for start, end in groups),
     )
 
 
-def is_byte_level(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether pieces are of bytes, so that a word has others after a space than at the start of the text."""
-    from tokenizers import pre_tokenizers
+def check_words(words: Sequence[str]) -> None:
+    """Check that the words are text.
 
-    first = tokenizer.backend_tokenizer.pre_tokenizer
-    steps: Any = first if isinstance(first, pre_tokenizers.Sequence) else [first]
-    return any(isinstance(step, pre_tokenizers.ByteLevel) for step in steps)
-
-
-def spaced(words: list[str]) -> list[str]:
-    """Words with the space that a byte-level tokenizer saw before them in the texts of its training."""
-    return [f" {word}" if word.strip() else word for word in words]
+    Raises:
+        SentenceError: one of them is not, or holds half of a surrogate pair; names it.
+    """
+    for at, word in enumerate(words, start=1):
+        if not isinstance(word, str):
+            raise SentenceError(f"word {at} ({word!r}) is not text but of type {type(word).__name__}")
+        if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise SentenceError(f"word {at} ({word!r}) holds half of a surrogate pair, which is no text")
 
 
 def check_spans(spans: Sequence[tuple[int, int]], n_words: int) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 import numpy as np
@@ -14,6 +15,7 @@ from probe.matrix import ImpactMatrix, ImpactSet
 from probe.metrics import METRICS
 from probe.options import Best, LayerChoice, Layers, PoolChoice, Settings, resolve
 from probe.plan import Plan, make_plan
+from probe.spaces import WordPieces
 
 if TYPE_CHECKING:
     import torch
@@ -97,7 +99,12 @@ class Probe:
 
     def align(self, words: Words, spans: Sequence[tuple[int, int]] | None = None) -> Alignment:
         """The pieces of a sentence; raises SentenceError where it cannot be probed."""
-        return align(self.tokenizer, words, window=self.window, spans=spans)
+        return align(self.pieces, words, window=self.window, spans=spans)
+
+    @cached_property
+    def pieces(self) -> WordPieces:
+        """The pieces of words, by where they stand in a text."""
+        return WordPieces(self.tokenizer)
 
     def resolve(
         self,

@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from probe.alignment import align, is_byte_level, spaced
+from probe.alignment import align
 from probe.errors import ModelError, SentenceError
 from probe.registry import check_name
+from probe.spaces import Place, WordPieces, places_of
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +47,11 @@ class Encoder:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     window: int
+
+    @cached_property
+    def pieces(self) -> WordPieces:
+        """The pieces of words, by where they stand in a text."""
+        return WordPieces(self.tokenizer)
 
     @property
     def n_layers(self) -> int:
@@ -195,46 +202,42 @@ def word_states(
 class PieceTable:
     """The pieces of the words of some sentences, each distinct word tokenised once.
 
-    A tokenizer that is given words takes each of them by itself, so the pieces of a sentence are those of its
-    words one after the other, between the special tokens that it puts around any sentence.
+    The pieces of a sentence are those of its words one after the other, each as it stands after a space, without
+    one or at the start, between the special tokens that the tokenizer puts around any sentence.
     """
 
     def __init__(self, encoder: Encoder, sentences: Sequence[Sequence[str]]) -> None:
         self._encoder = encoder
-        place: dict[str, int] = {}
-        words = [place.setdefault(word, len(place)) for sentence in sentences for word in sentence]
+        number: dict[tuple[str, Place], int] = {}
+        words = [
+            number.setdefault(placed, len(number))
+            for sentence in sentences
+            for placed in zip(sentence, places_of(sentence), strict=True)
+        ]
         self._words = np.array(words, dtype=np.int64)
         self._sizes = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
         self._starts = np.cumsum(self._sizes) - self._sizes
-        self._tokenize(list(place))
+        self._tokenize(list(number))
         self.usable = self._usable()
 
-    def _tokenize(self, words: list[str]) -> None:
+    def _tokenize(self, words: list[tuple[str, Place]]) -> None:
         """Fill in the pieces of the distinct words, word after word, and the special tokens around them."""
-        tokenizer: Any = self._encoder.tokenizer
-        texts = spaced(words) if is_byte_level(tokenizer) else words
-        parts = [texts[begin : begin + _TOKENIZED] for begin in range(0, len(texts), _TOKENIZED)]
-        options = {"split_special_tokens": True, "truncation": False, "verbose": False}
-        found = tokenizer(parts, is_split_into_words=True, **options).encodings if parts else []
-        pieces, of_word = [], []
-        self._before = self._after = np.empty(0, dtype=np.int64)
-        for number, encoding in enumerate(found):
-            ids = np.array(encoding.ids, dtype=np.int64)
-            places = np.array([-1 if word is None else word for word in encoding.word_ids], dtype=np.int64)
-            own = np.flatnonzero(places >= 0)
-            pieces.append(ids[own])
-            of_word.append(places[own] + number * _TOKENIZED)
-            if len(own):
-                self._before, self._after = ids[: own[0]], ids[own[-1] + 1 :]
-        self._pieces = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
-        of = np.concatenate(of_word) if of_word else np.empty(0, dtype=np.int64)
-        self._lengths = np.bincount(of, minlength=len(words))
-        special = np.zeros(len(tokenizer), dtype=bool)
-        special[sorted(set(tokenizer.all_special_ids) - {tokenizer.unk_token_id})] = True
-        self._reserved = np.bincount(of[special[self._pieces]], minlength=len(words)) > 0
+        pieces = self._encoder.pieces
+        found: list[list[int]] = []
+        for begin in range(0, len(words), _TOKENIZED):
+            part = words[begin : begin + _TOKENIZED]
+            found += pieces.encode([word for word, _ in part], [place for _, place in part])
+        self._before, self._after = (np.array(ids, dtype=np.int64) for ids in (pieces.before, pieces.after))
+        self._pieces = np.array([piece for ids in found for piece in ids], dtype=np.int64)
+        self._lengths = np.array([len(ids) for ids in found], dtype=np.int64)
+        self._reserved = np.array([not pieces.reserved.isdisjoint(ids) for ids in found], dtype=bool)
+        self._unknown = np.array([pieces.is_unknown(ids) for ids in found], dtype=bool)
 
     def _usable(self) -> NDArray[np.bool_]:
-        """Whether each sentence fits the window, every word has pieces and none is special: [sentences]."""
+        """Whether each sentence fits the window, has known words, and pieces for all that are not special tokens.
+
+        Shapes: bool [sentences]
+        """
         n = len(self._sizes)
         sentence_of = np.repeat(np.arange(n), self._sizes)
         lengths = self._lengths[self._words]
@@ -242,7 +245,9 @@ class PieceTable:
         around = len(self._before) + len(self._after)
         self.lengths = np.bincount(sentence_of, weights=lengths, minlength=n).astype(np.int64) + around
         n_wrong = np.bincount(sentence_of[wrong], minlength=n)
-        return np.asarray((self._sizes > 0) & (n_wrong == 0) & (self.lengths <= self._encoder.window))
+        self.unknown = np.bincount(sentence_of[self._unknown[self._words]], minlength=n)
+        fits = self.lengths <= self._encoder.window
+        return np.asarray((n_wrong == 0) & fits & (self.unknown < self._sizes))
 
     def batch(self, places: NDArray[np.int64]) -> PieceBatch:
         """Sentences of one length."""
@@ -294,7 +299,7 @@ class PieceBatch:
 def _reason(encoder: Encoder, words: Sequence[str]) -> SentenceError:
     """Why a sentence has no states."""
     try:
-        align(encoder.tokenizer, words, window=encoder.window)
+        align(encoder.pieces, words, window=encoder.window)
     except SentenceError as error:
         return error
     raise AssertionError(f"{list(words)} can be aligned")

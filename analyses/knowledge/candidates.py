@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from probe.spaces import WordPieces
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -66,7 +68,7 @@ class Candidates:
             words=tuple(first.values()),
             ids=np.array(list(first), dtype=np.int64),
             listed=len(words),
-            lowercase=_lowercases(tokenizer),
+            lowercase=WordPieces(tokenizer).lowercases,
             _places={piece: place for place, piece in enumerate(first)},
         )
 
@@ -96,22 +98,17 @@ class Candidates:
 
 def word_pieces(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> list[tuple[int, ...]]:
     """The pieces of each word as it stands after a space; no pieces where a part of it is unknown."""
-    reserved = set(tokenizer.all_special_ids)
+    pieces = WordPieces(tokenizer)
+    reserved = pieces.reserved | {tokenizer.unk_token_id}
     found: list[tuple[int, ...]] = []
     for start in range(0, len(words), _TOKENIZED):
-        batch = [f" {word}" for word in words[start : start + _TOKENIZED]]
-        listed = tokenizer(batch, add_special_tokens=False, split_special_tokens=True, verbose=False)
-        found += [() if reserved & set(ids) else tuple(ids) for ids in listed["input_ids"]]
+        batch = words[start : start + _TOKENIZED]
+        listed = pieces.encode(batch, ["after a space"] * len(batch))
+        found += [() if reserved.intersection(ids) else tuple(ids) for ids in listed]
     return found
 
 
 def model_words(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
     """The words of a model's own vocabulary: pieces that are whole words of letters or digits, by id."""
-    pieces: Iterable[int] = range(len(tokenizer))
-    texts = [str(tokenizer.decode([piece])).strip() for piece in pieces]
+    texts = [str(tokenizer.decode([piece])).strip() for piece in sorted(tokenizer.get_vocab().values())]
     return tuple(dict.fromkeys(text for text in texts if text.isalnum()))
-
-
-def _lowercases(tokenizer: PreTrainedTokenizerBase) -> bool:
-    backend: Any = tokenizer.backend_tokenizer
-    return backend.normalizer is not None and backend.normalizer.normalize_str("A") == "a"

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     import torch
 
     from probe import Probe, SentenceError
+    from probe.spaces import Place
 
+_TOKENIZED = 1_000
+"""Prompts that are tokenised at a time."""
 _CHECKED_STATES = 4
 """Random states on which the head over chosen rows is compared with the whole head."""
 
@@ -47,32 +50,60 @@ class Cloze:
 def encode(model: Probe, prompts: Sequence[Prompt]) -> Iterator[Cloze | SentenceError]:
     """Tokenise prompts, whose gaps are written ``[MASK]`` whatever the model's mask token is.
 
-    A space goes before the prompt, as byte-level tokenizers expect before a word; to the others it is nothing.
+    What white space separates gets the pieces that it has after a space, the first of them included, and what
+    follows a gap without a space those that it has there. No mark of a space stands before a gap: the candidates
+    bring their own.
 
     Yields:
-        For each prompt its pieces, or why it cannot be asked: it is longer than the window, or it holds
-        something that cannot be told from a special token of the model.
+        For each prompt its pieces, or why it cannot be asked: it is longer than the window, it has no such gap,
+        no word that the vocabulary knows, or something that cannot be told from a special token of the model.
     """
+    tokenizer = model.tokenizer
+    mask_id = tokenizer.mask_token_id  # looked up once: the tokenizer searches its vocabulary each time
+    assert isinstance(mask_id, int)
+    for start in range(0, len(prompts), _TOKENIZED):
+        batch = prompts[start : start + _TOKENIZED]
+        parts = [list(_parts(prompt.text)) for prompt in batch]
+        texts = [part for listed in parts for part in listed if part is not None]
+        found = iter(model.pieces.encode([text for text, _ in texts], [place for _, place in texts]))
+        for prompt, listed in zip(batch, parts, strict=True):
+            pieces = [None if part is None else next(found) for part in listed]
+            yield _cloze(model, prompt, pieces, mask_id)
+
+
+def _parts(text: str) -> Iterator[tuple[str, Place] | None]:
+    """What stands between white space and gaps, and where; None for a gap."""
+    for word in text.split():
+        place: Place = "after a space"
+        for number, part in enumerate(word.split(MASK)):
+            if number:
+                yield None
+            if part:
+                yield part, place
+            place = "without a space"
+
+
+def _cloze(
+    model: Probe, prompt: Prompt, parts: Sequence[list[int] | None], mask_id: int
+) -> Cloze | SentenceError:
     from probe import SentenceError
 
-    tokenizer = model.tokenizer
-    mask_token = tokenizer.mask_token
-    assert isinstance(mask_token, str)
-    reserved = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    mask_id = tokenizer.mask_token_id  # looked up once: the tokenizer searches its vocabulary each time
-    added = tokenizer.num_special_tokens_to_add()
-    texts = [f" {prompt.text.replace(MASK, mask_token)}" for prompt in prompts]
-    listed = tokenizer(texts, truncation=False, verbose=False)["input_ids"] if texts else []
-    for prompt, pieces in zip(prompts, listed, strict=True):
-        if len(pieces) > model.window:
-            yield SentenceError(f"{len(pieces)} pieces are more than the model's window of {model.window}")
-            continue
-        gaps = [position for position, piece in enumerate(pieces) if piece == mask_id]
-        special = sum(piece in reserved for piece in pieces)
-        if special != added + prompt.text.count(MASK) or len(gaps) <= prompt.gap:
-            yield SentenceError("a piece of it cannot be told from a special token of this model")
-        else:
-            yield Cloze(np.array(pieces, dtype=np.int64), gaps[prompt.gap])
+    words = [ids for ids in parts if ids is not None]
+    if any(not model.pieces.reserved.isdisjoint(ids) for ids in words):
+        return SentenceError("a piece of it cannot be told from a special token of this model")
+    if words and all(map(model.pieces.is_unknown, words)):
+        return SentenceError(
+            f"unknown words {len(words)} of {len(words)}: the model's vocabulary has none of them"
+        )
+    before, after = model.pieces.before, model.pieces.after
+    inside = [piece for ids in parts for piece in ([mask_id] if ids is None else ids)]
+    if len(before) + len(inside) + len(after) > model.window:
+        length = len(before) + len(inside) + len(after)
+        return SentenceError(f"{length} pieces are more than the model's window of {model.window}")
+    gaps = [len(before) + at for at, piece in enumerate(inside) if piece == mask_id]
+    if len(gaps) <= prompt.gap:
+        return SentenceError(f"it has {len(gaps)} gaps, and gap {prompt.gap + 1} is asked for")
+    return Cloze(np.array([*before, *inside, *after], dtype=np.int64), gaps[prompt.gap])
 
 
 def encode_all(model: Probe, prompts: Sequence[Prompt]) -> list[Cloze]:

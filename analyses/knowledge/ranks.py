@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -85,10 +86,18 @@ def _prompts(fact: Fact, template: str | None) -> tuple[Prompt, Prompt | None]:
     if template is not None:
         blank, starts = fill(template, MASK), template.index("[X]")
         return Prompt(text), Prompt(blank, gap=int(starts < template.index("[Y]")))
-    if fact.subject is None or fact.subject not in text:
+    if (found := _subject(fact.subject, text)) is None:
         return Prompt(text), None
-    blank = text.replace(fact.subject, MASK, 1)
-    return Prompt(text), Prompt(blank, gap=int(text.index(fact.subject) < text.index(MASK)))
+    start, end = found
+    return Prompt(text), Prompt(text[:start] + MASK + text[end:], gap=int(start < text.index(MASK)))
+
+
+def _subject(subject: str | None, text: str) -> tuple[int, int] | None:
+    """Where the subject stands in a masked sentence as a word or phrase of its own; None if nowhere."""
+    if not subject:
+        return None
+    found = re.search(rf"(?<!\w){re.escape(subject)}(?!\w)", text)
+    return None if found is None else found.span()
 
 
 def select(

@@ -11,6 +11,7 @@ import numpy as np
 from analyses.knowledge.gaps import Cloze, GapReader
 from analyses.tables.table import Cell, Row, Table
 from data.lama import MASK
+from probe.spaces import SpacedWords
 
 if TYPE_CHECKING:
     from analyses.knowledge.candidates import Candidates
@@ -54,13 +55,18 @@ def word_impacts(model: Probe, prompt: str, answer: str) -> WordImpacts:
     before, found, after = prompt.partition(MASK)
     if not found or MASK in after:
         raise ValueError(f"a prompt with {MASK} once is expected, found {prompt!r}")
-    words = (*before.split(), answer, *after.split())
     place = len(before.split())
-    alignment = model.align(words)
+    words = (*before.split(), answer, *after.split())
+    spaces = [True] * len(words)
+    if place and not before[-1].isspace():
+        spaces[place - 1] = False
+    spaces[place] = after[:1].isspace()
+    words_of_text = SpacedWords(words, tuple(spaces), leading=True)
+    alignment = model.align(words_of_text)
     positions = alignment.positions[alignment.unit_of == place]
     if len(positions) != 1:
         raise ValueError(f"an answer of one piece is expected, found {answer!r} of {len(positions)}")
-    impacts = model.impact(words, metric="prob", layer=model.n_layers, pool="first").values[place]
+    impacts = model.impact(words_of_text, metric="prob", layer=model.n_layers, pool="first").values[place]
     ids, gap = alignment.ids.copy(), int(positions[0])
     ids[gap] = model.tokenizer.mask_token_id
     _, scores = next(GapReader(model)([Cloze(ids, gap)]))

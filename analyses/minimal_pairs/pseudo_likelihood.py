@@ -37,8 +37,9 @@ def pseudo_log_likelihoods(
     With ``original`` only the predicted piece is masked (Salazar et al. 2020, Masked Language Model Scoring,
     equation 1). With ``within-word`` the pieces that follow it in its word are masked as well (PLL-word-l2r
     of Kauf and Ivanova 2023, A Better Way to Do Masked Language Model Scoring): otherwise a rare word of many
-    pieces scores high, because each piece gives the others away. Words are those of the tokenizer. Special
-    tokens that the tokenizer adds are neither masked nor summed.
+    pieces scores high, because each piece gives the others away. Words are what stands between
+    white space, each mark of punctuation by itself (``probe.spaces.text_words``). Special tokens that the
+    tokenizer adds are neither masked nor summed.
 
     Equal sentences are scored once, and masked copies that are equal, as the two sentences of a minimal pair
     have where they differ in one piece, are one forward pass. The passes hold sentences of one length, so
@@ -101,28 +102,24 @@ class _Encoded:
 
 
 def _encode(model: Probe, sentences: Sequence[str]) -> Iterator[_Encoded | SentenceError]:
+    """The pieces of each running text, and the words they belong to, whatever the tokenizer takes for words."""
     from probe import SentenceError
+    from probe.spaces import text_pieces
 
-    tokenizer = model.tokenizer
-    reserved = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     for start in range(0, len(sentences), _TOKENIZED):
-        batch = list(sentences[start : start + _TOKENIZED])
-        # "[MASK]" in a sentence is text, where the tokenizer can tell them apart.
-        encoding = tokenizer(batch, split_special_tokens=True, truncation=False, verbose=False)
-        for index, listed in enumerate(encoding["input_ids"]):
-            word_ids = encoding.word_ids(index)
-            positions = [position for position, word in enumerate(word_ids) if word is not None]
-            if not positions:
+        for found in text_pieces(model.pieces, sentences[start : start + _TOKENIZED]):
+            if not len(found.words):
                 yield SentenceError("the sentence has no pieces in this model's vocabulary")
-            elif len(listed) > model.window:
+            elif len(found.ids) > model.window:
                 yield SentenceError(
-                    f"{len(listed)} pieces are more than the model's window of {model.window}"
+                    f"{len(found.ids)} pieces are more than the model's window of {model.window}"
                 )
-            elif not reserved.isdisjoint(listed[position] for position in positions):
+            elif not model.pieces.reserved.isdisjoint(found.ids[found.positions].tolist()):
                 yield SentenceError("a piece of it cannot be told from a special token of this model")
+            elif found.unknown == (n := found.words[-1] + 1):
+                yield SentenceError(f"unknown words {n} of {n}: the model's vocabulary has none of them")
             else:
-                words = [word_ids[position] for position in positions]
-                yield _Encoded(*(np.array(part, dtype=np.int64) for part in (listed, positions, words)))
+                yield _Encoded(found.ids, found.positions, found.words)
 
 
 @dataclass(frozen=True, eq=False)

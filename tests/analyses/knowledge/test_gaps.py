@@ -11,6 +11,7 @@ from analyses.knowledge.candidates import Candidates, model_words, word_pieces
 from analyses.knowledge.gaps import Cloze, GapReader, Prompt, encode
 from probe import ModelError, Probe, SentenceError
 from tests.conftest import ModelFolder
+from tests.gaps import masked_ids
 from tests.tiny import MASKED_LMS, WINDOW
 
 PROMPTS = (
@@ -33,8 +34,7 @@ def whole_words(model: Probe) -> Candidates:
 def direct_scores(model: Probe, prompt: str, ids: np.ndarray) -> np.ndarray:
     """Log-probabilities over candidates from one ordinary forward pass of the whole model."""
     tokenizer = model.tokenizer
-    text = " " + prompt.replace("[MASK]", str(tokenizer.mask_token))
-    inputs = torch.tensor([tokenizer(text)["input_ids"]])
+    inputs = torch.tensor([masked_ids(tokenizer, prompt)])
     with torch.inference_mode():
         logits = model.model(input_ids=inputs).logits[0]
     position = int((inputs[0] == tokenizer.mask_token_id).nonzero()[0])
@@ -126,7 +126,7 @@ def test_prompts_that_cannot_be_asked(model_folder: ModelFolder) -> None:
     prompts = [Prompt(text) for text in ("the " * WINDOW + "[MASK]", "the [SEP] of [MASK]", "no gap")]
     messages = [str(found) for found in encode(model, prompts) if isinstance(found, SentenceError)]
     assert messages[0] == f"{WINDOW + 3} pieces are more than the model's window of {WINDOW}"
-    assert messages[1:] == ["a piece of it cannot be told from a special token of this model"] * 2
+    assert messages[1:] == ["it has 0 gaps, and gap 1 is asked for"]
     assert list(encode(model, [])) == []
 
 

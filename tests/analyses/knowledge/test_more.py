@@ -18,6 +18,7 @@ from analyses.knowledge.words import word_impacts, word_table
 from data.lama import Fact, Relation
 from probe import Probe, SentenceError
 from tests.conftest import ModelFolder
+from tests.gaps import masked_ids
 
 RELATION = Relation(
     corpus="T-REx", name="P1", file=Path("x"), template="[X] sleeps near the [Y] .", label="sleeps near"
@@ -51,7 +52,7 @@ def candidates(model: Probe) -> Candidates:
 def chain_rule(model: Probe, prompt: str, pieces: tuple[int, ...]) -> float:
     """Mean log-probability of pieces filled in one by one, by ordinary forward passes."""
     tokenizer = model.tokenizer
-    ids = tokenizer(" " + prompt.replace("[MASK]", str(tokenizer.mask_token)))["input_ids"]
+    ids = masked_ids(tokenizer, prompt)
     gap = ids.index(tokenizer.mask_token_id)
     total = 0.0
     for filled, piece in enumerate(pieces):

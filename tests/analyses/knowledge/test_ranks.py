@@ -121,12 +121,11 @@ def test_facts_that_the_model_cannot_take_have_failed(model: Probe, candidates: 
     questions, excluded = select(model, TEMPLATE, [*facts, fact("A [MASK]", "the")], candidates)
     assert reasons(excluded) == ["its subject holds [MASK]"]
     fit, clozes, failed = encode_questions(model, TEMPLATE, questions)
-    assert [question.fact.subject for question in fit] == ["A cat", "[Y]"]
-    assert fit[1].prompt.text == "[Y] sleeps near the [MASK] ."
+    assert [question.fact.subject for question in fit] == ["A cat", "A [SEP]", "[Y]"]  # which is text
+    assert fit[2].prompt.text == "[Y] sleeps near the [MASK] ."
     assert len(clozes) == len(fit)
-    assert [each.failed for each in failed] == [True, True]
+    assert [each.failed for each in failed] == [True]
     assert "more than the model's window" in failed[0].reason
-    assert "special token" in failed[1].reason
 
 
 @pytest.mark.parametrize(
@@ -260,3 +259,21 @@ def test_every_fact_is_asked_or_has_a_reason() -> None:
         assert all(reasons(found.excluded))
         if relation.name == "SQuAD":
             assert len(asked) + len(left_out) == 305
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "blank", "gap"),
+    [
+        ("ant", "Plants want an ant to [MASK].", "Plants want an [MASK] to [MASK].", 1),
+        ("ice cream", "[MASK] is ice cream.", "[MASK] is [MASK].", 0),
+        ("C++", "C++ is a [MASK] (C++).", "[MASK] is a [MASK] (C++).", 1),
+        ("ant", "Plants want [MASK].", None, 0),
+        ("", "Plants want [MASK].", None, 0),
+    ],
+)
+def test_a_subject_is_masked_as_a_word_or_phrase(
+    subject: str, text: str, blank: str | None, gap: int, model: Probe, candidates: Candidates
+) -> None:
+    ((question,), _) = select(model, OWN, [fact(subject, "the", text)], candidates)
+    assert question.prompt == Prompt(text)
+    assert question.blank == (None if blank is None else Prompt(blank, gap=gap))
