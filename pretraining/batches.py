@@ -62,6 +62,12 @@ class Batch:
     targets: NDArray[np.int64]
     sides: NDArray[np.int8]
 
+    def unmasked(self) -> NDArray[np.int64]:
+        """The text of masked sequences: int64 [sequences, length]; one-sided ones have other targets."""
+        ids = self.ids.copy()
+        ids[self.predicted] = self.targets
+        return ids
+
     def visible(self) -> NDArray[np.bool_]:
         """What each position (axis 2) sees (axis 3): bool [sequences, 1, length, length].
 

@@ -11,8 +11,11 @@ from typing import Any, TypeVar, get_args, get_origin
 
 T = TypeVar("T")
 
+PRECISIONS = ("auto", "float32", "bfloat16")
+
 _NAMES = {
     int: "an integer",
+    str: "a string",
     bool: "true or false",
     float: "a number",
     tuple[str, ...]: "a list of strings",
@@ -23,8 +26,16 @@ _NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Shape of the model; the names are those of ``transformers.ModernBertConfig``."""
+    """The model: a shape, whose names are those of ``transformers.ModernBertConfig``, or a pretrained BERT.
 
+    ``init`` is a directory, the name of an installed package that holds a model, or a hub id; the shape and the
+    tokenizer are then those found there. Of the rest only these two count with it: pieces in ``renew`` get the
+    mean of the embeddings, and a head that is not there begins with ``head_norm`` as its layer norm's weight.
+    """
+
+    init: str = ""
+    renew: tuple[str, ...] = ()
+    head_norm: float = 0.3
     vocab_size: int = 12_000
     hidden_size: int = 256
     num_hidden_layers: int = 6
@@ -72,11 +83,19 @@ class OptimConfig:
     The decay takes the last part, ``decay`` of it, of the steps after the warm-up. ``weight_decay`` is that of the
     matrices, ``betas`` are those of AdamW. After ``neighbour_steps`` steps (0: never) only the first layer keeps
     the query and key biases that turn its heads to the neighbours.
+
+    With ``model.init`` AdamW takes all, at a learning rate for the encoder's layers, one for the embeddings and
+    one for the head, and the loss has ``distillation`` times the distance between the states of words that are
+    not masked and those of the untouched encoder.
     """
 
     steps: int
     learning_rate: float = 1e-3
     matrix_learning_rate: float = 0.01
+    encoder_learning_rate: float = 1e-4
+    embedding_learning_rate: float = 1e-4
+    head_learning_rate: float = 1e-3
+    distillation: float = 0.0
     muon_iterations: int = 5
     warmup_steps: int = 100
     neighbour_steps: int = 0
@@ -88,9 +107,13 @@ class OptimConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """All that determines a training run besides the text itself."""
+    """All that determines a training run besides the text itself.
+
+    ``precision`` is "float32", "bfloat16", or "auto": whichever the processor multiplies faster.
+    """
 
     seed: int = 0
+    precision: str = "auto"
     checkpoint_every: int = 1_000
     evaluate_every: int = 1_000
     heldout_sequences: int = 1_024
@@ -192,12 +215,30 @@ def _check(config: TrainConfig) -> None:
         raise ValueError("8 <= data.length <= data.long_length <= model.max_position_embeddings must hold")
     if not 0 <= optim.decay <= 1 or not 0 <= optim.warmup_steps <= optim.steps:
         raise ValueError("optim.decay must lie in [0, 1] and optim.warmup_steps in [0, optim.steps]")
+    if config.precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {config.precision!r}")
+    _check_init(config)
     if model.hidden_size % (2 * model.num_attention_heads):
         raise ValueError("model.hidden_size must be an even multiple of model.num_attention_heads")
     if model.rope_theta <= 1:
         raise ValueError("model.rope_theta must be above 1")
     if model.vocab_size > 65_536:
         raise ValueError("model.vocab_size must be at most 65,536: pieces are stored in 16 bits")
+
+
+def _check_init(config: TrainConfig) -> None:
+    """Keys that count only with ``model.init``, or only without it."""
+    given = [key for key, value in vars(config.model).items() if value != getattr(ModelConfig(), key)]
+    if config.model.init and (shape := [key for key in given if key not in ("init", "renew", "head_norm")]):
+        raise ValueError(f"model.{shape[0]} has no effect with model.init: leave it out")
+    if not config.model.init and (begun := [key for key in given if key in ("renew", "head_norm")]):
+        raise ValueError(f"model.{begun[0]} needs model.init")
+    if config.model.init and config.optim.neighbour_steps:
+        raise ValueError("optim.neighbour_steps has no effect with model.init: leave it out")
+    if config.optim.distillation < 0:
+        raise ValueError("optim.distillation must be at least 0")
+    if config.optim.distillation and (not config.model.init or config.data.one_sided_steps):
+        raise ValueError("optim.distillation needs model.init, and data.one_sided_steps = 0")
 
 
 def as_table(config: TrainConfig) -> dict[str, Any]:

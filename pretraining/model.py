@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import ModernBertConfig, ModernBertForMaskedLM
+from transformers import BertForMaskedLM, ModernBertConfig, ModernBertForMaskedLM
 
 from pretraining.batches import Batch
 from pretraining.config import ModelConfig
 from pretraining.tokenizer import SPECIAL_TOKENS
+
+MaskedLM = ModernBertForMaskedLM | BertForMaskedLM
+"""A model from scratch, or a pretrained one."""
 
 _SLOWEST = 0.1
 """Rotary frequencies below this, in radians a position, do not tell near positions apart."""
@@ -93,13 +96,28 @@ def set_unigram_bias(model: ModernBertForMaskedLM, ids: NDArray[np.uint16]) -> N
         model.decoder.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
 
 
-def predicted_logits(model: ModernBertForMaskedLM, batch: Batch, device: torch.device) -> torch.Tensor:
+def predicted_logits(model: MaskedLM, batch: Batch, device: torch.device) -> torch.Tensor:
     """Logits of the positions that predict, float32 [predicted positions, vocabulary]."""
+    return forward(model, batch, device)[0]
+
+
+def forward(
+    model: MaskedLM, batch: Batch, device: torch.device, *, every_layer: bool = False
+) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    """Logits of the positions that predict, and, if asked for, the states of all layers above the embeddings.
+
+    Shapes:
+        logits: float32 [predicted positions, vocabulary]
+        states: each [sequences, length, hidden]
+    """
     inputs: dict[str, Any] = {"input_ids": torch.from_numpy(batch.ids).to(device)}
     if batch.sides.any():
         inputs["attention_mask"] = torch.from_numpy(batch.visible()).to(device)
     elif not batch.attention.all():
         inputs["attention_mask"] = torch.from_numpy(batch.attention).to(device)
-    states = model.model(**inputs).last_hidden_state
-    logits: torch.Tensor = model.decoder(model.head(states[torch.from_numpy(batch.predicted).to(device)]))
-    return logits.float()
+    encoded = model.base_model(**inputs, output_hidden_states=every_layer)
+    predicting = encoded.last_hidden_state[torch.from_numpy(batch.predicted).to(device)]
+    logits: torch.Tensor = (
+        model.cls(predicting) if isinstance(model, BertForMaskedLM) else model.decoder(model.head(predicting))
+    )
+    return logits.float(), tuple(encoded.hidden_states[1:]) if every_layer else ()

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import BertForMaskedLM
 
 from pretraining.config import OptimConfig
 
@@ -96,6 +97,37 @@ def build_optimizers(model: torch.nn.Module, config: OptimConfig) -> list[torch.
             iterations=config.muon_iterations,
         ),
         torch.optim.AdamW(rest, lr=config.learning_rate, betas=config.betas, weight_decay=0.0, fused=True),
+    ]
+    for group in _groups(optimizers):
+        group["initial_lr"] = group["lr"]
+    return optimizers
+
+
+def build_groups(model: BertForMaskedLM, config: OptimConfig) -> list[torch.optim.Optimizer]:
+    """AdamW with a learning rate for the encoder's layers, the embeddings and the head; its matrices decay.
+
+    The output matrix is the embeddings'. Every group has an "initial_lr", which ``set_rate`` scales.
+    """
+    matrices: list[Tensor] = []
+    vectors: list[Tensor] = []
+    embeddings: list[Tensor] = []
+    head: list[Tensor] = []
+    for name, parameter in model.named_parameters():
+        if name.startswith("cls."):
+            head.append(parameter)
+        elif ".embeddings." in name:
+            embeddings.append(parameter)
+        else:
+            (matrices if parameter.ndim == 2 else vectors).append(parameter)
+    encoder = config.encoder_learning_rate
+    groups = [
+        {"params": matrices, "lr": encoder, "weight_decay": config.weight_decay},
+        {"params": vectors, "lr": encoder},
+        {"params": embeddings, "lr": config.embedding_learning_rate},
+        {"params": head, "lr": config.head_learning_rate},
+    ]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(groups, betas=config.betas, weight_decay=0.0, fused=True)
     ]
     for group in _groups(optimizers):
         group["initial_lr"] = group["lr"]

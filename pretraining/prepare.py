@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 
 from pretraining.config import TrainConfig
 from pretraining.corpus import read_sentences, sha256
-from pretraining.tokenizer import load_tokenizer, train_tokenizer
+from pretraining.tokenizer import load_tokenizer, pretrained_tokenizer, train_tokenizer
 
 _TOKENIZER_SENTENCES = 1_500_000
 """How many sentences the tokenizer is trained on; more changes few pieces."""
@@ -49,24 +49,35 @@ def shard_path(corpora: Path, name: str) -> Path:
 
 
 def prepare_tokenizer(config: TrainConfig, corpora: Path, out: Path) -> Tokenizer:
-    """The tokenizer of a run: ``out/tokenizer.json``, trained if it is not there yet.
+    """The tokenizer of a run: ``out/tokenizer.json``, that of ``model.init``, or trained if it is not there yet.
 
     Raises:
-        ValueError: the one that is there has more pieces than the configured model; names the file.
+        ValueError: the one that is there has more pieces than the configured model, or is not that of
+            ``model.init``; names the file.
     """
     path = out / "tokenizer.json"
+    if config.model.init:
+        tokenizer = pretrained_tokenizer(config.model)
+        if not path.is_file():
+            _save(tokenizer, path)
+        if load_tokenizer(path).to_str() != tokenizer.to_str():
+            raise ValueError(f"{path}: not the tokenizer of {config.model.init}: use a new folder")
+        return tokenizer
     if not path.is_file():
         print(f"training a tokenizer of {config.model.vocab_size:,} pieces", file=sys.stderr)
-        tokenizer = train_tokenizer(_sample(config, corpora), vocab_size=config.model.vocab_size)
-        partial = path.with_suffix(".partial")
-        tokenizer.save(str(partial))
-        partial.replace(path)
+        _save(train_tokenizer(_sample(config, corpora), vocab_size=config.model.vocab_size), path)
     tokenizer = load_tokenizer(path)
     if (size := tokenizer.get_vocab_size()) > config.model.vocab_size:
         raise ValueError(
             f"{path}: {size:,} pieces, expected model.vocab_size = {config.model.vocab_size:,} at most"
         )
     return tokenizer
+
+
+def _save(tokenizer: Tokenizer, path: Path) -> None:
+    partial = path.with_suffix(".partial")
+    tokenizer.save(str(partial))
+    partial.replace(path)
 
 
 def _sample(config: TrainConfig, corpora: Path) -> Iterator[str]:

@@ -11,7 +11,7 @@ import platform
 import subprocess
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,33 @@ from transformers import ModernBertForMaskedLM
 from pretraining import checkpoint
 from pretraining.batches import Batch, Batches, Specials, assemble, mask_words, pack
 from pretraining.config import TrainConfig, as_table, from_table, read_config
-from pretraining.model import build_model, predicted_logits, release_neighbours, set_unigram_bias
-from pretraining.optimizers import build_optimizers, schedule, set_rate
-from pretraining.prepare import join, prepare_shard, prepare_tokenizer, shard_path
+from pretraining.model import (
+    MaskedLM,
+    build_model,
+    forward,
+    predicted_logits,
+    release_neighbours,
+    set_unigram_bias,
+)
+from pretraining.optimizers import build_groups, build_optimizers, schedule, set_rate
+from pretraining.precision import autocast, choose_dtype
+from pretraining.prepare import Pieces, join, prepare_shard, prepare_tokenizer, shard_path
+from pretraining.pretrained import Original, begin_head, distance, load_pretrained, renew_rows
 
 
-def autocast(device: torch.device) -> AbstractContextManager[object]:
-    """bf16 where the processor has it."""
-    if device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()):
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return nullcontext()
+@dataclass(frozen=True)
+class Learner:
+    """What learns, and where.
+
+    ``original`` is the encoder that the regulariser compares with, ``distillation`` the weight of that distance.
+    """
+
+    model: MaskedLM
+    optimizers: list[torch.optim.Optimizer]
+    device: torch.device
+    dtype: torch.dtype
+    original: Original | None = None
+    distillation: float = 0.0
 
 
 def heldout_batches(
@@ -60,12 +77,14 @@ def heldout_batches(
 
 
 @torch.inference_mode()
-def evaluate(model: ModernBertForMaskedLM, batches: list[Batch], device: torch.device) -> tuple[float, float]:
+def evaluate(
+    model: MaskedLM, batches: list[Batch], device: torch.device, dtype: torch.dtype
+) -> tuple[float, float]:
     """Mean cross-entropy in nats and accuracy over masked pieces."""
     loss, correct, total = 0.0, 0, 0
     model.train(False)
     for batch in batches:
-        with autocast(device):
+        with autocast(device, dtype):
             logits = predicted_logits(model, batch, device)
         targets = torch.from_numpy(batch.targets).to(device)
         loss += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
@@ -97,27 +116,54 @@ def train(
     pieces = join([prepare_shard(shard_path(corpora, name), tokenizer, out) for name in config.data.shards])
     batches = Batches(pieces, Specials.of(tokenizer), config.data, seed=config.seed)
     heldout = heldout_batches(config, corpora, out, tokenizer)
-    model = build_model(config.model, seed=config.seed)
-    set_unigram_bias(model, pieces.ids)
-    torch.nn.Module.to(model, device)
-    optimizers = build_optimizers(model, config.optim)
     start = checkpoint.newest(out)
     if start:
         check_same_run(out / "config.json", config)
+    dtype = _computes_in(out / "config.json", start) or choose_dtype(config.precision, device)
+    learner = build_learner(config, tokenizer, pieces, device=device, dtype=dtype)
     source = start or begin
-    progress = checkpoint.load(source, model, optimizers) if source else checkpoint.Progress()
+    progress = checkpoint.load(source, learner.model, learner.optimizers) if source else checkpoint.Progress()
     _forget_after(out / "curve.jsonl", progress.step)
     about = as_table(config) | {
         "hardware": _hardware(device),
+        "computes_in": str(dtype).removeprefix("torch."),
         "commits": _commits(out / "config.json", start),
     }
     (out / "config.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
     print(
-        f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(pieces.ids):,} pieces of text, "
-        f"from step {progress.step:,} to {config.optim.steps:,} on {device}",
+        f"{sum(p.numel() for p in learner.model.parameters()):,} parameters, {len(pieces.ids):,} pieces of text, "
+        f"{about['computes_in']}, from step {progress.step:,} to {config.optim.steps:,} on {device}",
         file=sys.stderr,
     )
-    _loop(model, optimizers, batches, heldout, progress, config, out, device)
+    _loop(learner, batches, heldout, progress, config, out)
+
+
+def build_learner(
+    config: TrainConfig, tokenizer: Tokenizer, pieces: Pieces, *, device: torch.device, dtype: torch.dtype
+) -> Learner:
+    """The model as a run begins with it, and its optimizers: from scratch, or from ``model.init``.
+
+    Raises:
+        OSError: there is no such model.
+        ValueError: it does not suit the configuration; names the key.
+    """
+    if not config.model.init:
+        scratch = build_model(config.model, seed=config.seed)
+        set_unigram_bias(scratch, pieces.ids)
+        torch.nn.Module.to(scratch, device)
+        return Learner(scratch, build_optimizers(scratch, config.optim), device, dtype)
+    model, new_head = load_pretrained(config.model, seed=config.seed)
+    if config.data.long_length > (window := model.config.max_position_embeddings):
+        raise ValueError(
+            f"data.long_length is {config.data.long_length}, but model.init has a window of {window}"
+        )
+    torch.nn.Module.to(model, device)
+    original = Original(model) if config.optim.distillation else None
+    if new_head:
+        begin_head(model, pieces.ids, norm=config.model.head_norm)
+    renew_rows(model, tokenizer, config.model.renew, pieces.ids)
+    optimizers = build_groups(model, config.optim)
+    return Learner(model, optimizers, device, dtype, original, config.optim.distillation)
 
 
 def check_same_run(path: Path, config: TrainConfig) -> None:
@@ -151,6 +197,12 @@ def _hardware(device: torch.device) -> str:
     return f"{where}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
+def _computes_in(path: Path, start: Path | None) -> torch.dtype | None:
+    """What the run has computed in so far: a measurement must not change it midway."""
+    recorded = json.loads(path.read_text(encoding="utf-8")).get("computes_in") if start else None
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, None: None}[recorded]
+
+
 def _commits(path: Path, start: Path | None) -> list[str]:
     """The commits that the run was made with, in order: one more where it goes on with another."""
     before: list[str] = json.loads(path.read_text(encoding="utf-8"))["commits"] if start else []
@@ -169,23 +221,22 @@ def _forget_after(curve: Path, step: int) -> None:
 
 
 def _loop(
-    model: ModernBertForMaskedLM,
-    optimizers: list[torch.optim.Optimizer],
+    learner: Learner,
     batches: Batches,
     heldout: dict[str, list[Batch]],
     progress: checkpoint.Progress,
     config: TrainConfig,
     out: Path,
-    device: torch.device,
 ) -> None:
     began, pieces = time.monotonic() - progress.seconds, progress.pieces
     recent: list[torch.Tensor] = []
     for step in range(progress.step, config.optim.steps):
         batch = batches[step]
         if step and step == config.optim.neighbour_steps:
-            release_neighbours(model)
-        set_rate(optimizers, schedule(step, config.optim))
-        recent.append(_step(model, optimizers, batch, config.optim.clip, device))
+            assert isinstance(learner.model, ModernBertForMaskedLM)
+            release_neighbours(learner.model)
+        set_rate(learner.optimizers, schedule(step, config.optim))
+        recent.append(_step(learner, batch, config.optim.clip))
         pieces += int(batch.attention.sum())
         done = step + 1
         if done % 100 == 0 or done == config.optim.steps:
@@ -196,41 +247,46 @@ def _loop(
         if done % config.evaluate_every == 0 or done == config.optim.steps:
             _record(
                 out / "curve.jsonl",
-                model,
+                learner,
                 heldout,
                 checkpoint.Progress(done, pieces, time.monotonic() - began),
             )
         if done % config.checkpoint_every == 0 or done == config.optim.steps:
             seconds = time.monotonic() - began
-            checkpoint.save(out, model, optimizers, checkpoint.Progress(done, pieces, seconds))
+            now = checkpoint.Progress(done, pieces, seconds)
+            checkpoint.save(out, learner.model, learner.optimizers, now)
 
 
 def _record(
-    curve: Path, model: ModernBertForMaskedLM, heldout: dict[str, list[Batch]], progress: checkpoint.Progress
+    curve: Path, learner: Learner, heldout: dict[str, list[Batch]], progress: checkpoint.Progress
 ) -> None:
     """Add a line on the held-out shards to the curve."""
-    scores = {name: evaluate(model, batches, model.device) for name, batches in heldout.items()}
+    scores = {
+        name: evaluate(learner.model, batches, learner.device, learner.dtype)
+        for name, batches in heldout.items()
+    }
     found = {name: {"loss": round(s[0], 4), "accuracy": round(s[1], 4)} for name, s in scores.items()}
     line = vars(progress) | {"seconds": round(progress.seconds, 1), "heldout": found}
     with curve.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
 
-def _step(
-    model: ModernBertForMaskedLM,
-    optimizers: list[torch.optim.Optimizer],
-    batch: Batch,
-    clip: float,
-    device: torch.device,
-) -> torch.Tensor:
+def _step(learner: Learner, batch: Batch, clip: float) -> torch.Tensor:
+    """One update; returns the cross-entropy."""
+    model, device, original = learner.model, learner.device, learner.original
     model.train()
-    with autocast(device):
-        logits = predicted_logits(model, batch, device)
+    with autocast(device, learner.dtype):
+        logits, states = forward(model, batch, device, every_layer=original is not None)
+        untouched = original.states(batch, device) if original else ()
     loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(batch.targets).to(device))
+    total = loss
+    if original:
+        kept = torch.from_numpy((batch.attention > 0) & ~batch.predicted).to(device)
+        total = loss + learner.distillation * distance(states, untouched, kept)
     model.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    total.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
-    for optimizer in optimizers:
+    for optimizer in learner.optimizers:
         optimizer.step()
     return loss.detach()
 
