@@ -18,8 +18,9 @@ from transformers import BertTokenizer
 from pretraining import checkpoint
 from pretraining.config import TrainConfig, as_table, read_config
 from pretraining.corpus import sha256
-from pretraining.model import build_model
+from pretraining.model import MaskedLM, build_model
 from pretraining.prepare import shard_path
+from pretraining.pretrained import load_pretrained
 from pretraining.tokenizer import SPECIAL_TOKENS, load_tokenizer
 from pretraining.train import check_same_run
 
@@ -34,16 +35,20 @@ def export(config: TrainConfig, run: Path, corpora: Path, target: Path) -> None:
     if newest is None:
         raise ValueError(f"{run}: no whole checkpoint; train first")
     check_same_run(run / "config.json", config)
-    model = build_model(config.model, seed=config.seed)
+    model: MaskedLM = (
+        load_pretrained(config.model, seed=config.seed)[0]
+        if config.model.init
+        else build_model(config.model, seed=config.seed)
+    )
     progress = checkpoint.load(newest, model)
     target.mkdir(parents=True, exist_ok=True)
     weights = {name: p.detach().half().contiguous() for name, p in model.named_parameters()}
     save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
     (target / "model.safetensors").chmod(0o644)  # safetensors makes it readable by its owner alone
-    model.config.architectures = ["ModernBertForMaskedLM"]
+    model.config.architectures = [type(model).__name__]
     model.config.dtype = torch.float16
     model.config.to_json_file(target / "config.json")
-    _save_tokenizer(run / "tokenizer.json", target, config.model.max_position_embeddings)
+    _save_tokenizer(run / "tokenizer.json", target, model.config.max_position_embeddings)
     about = _about(config, run, corpora, progress, sum(p.numel() for p in model.parameters()))
     (target / "training.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
@@ -77,6 +82,7 @@ def _about(
         "pieces": progress.pieces,
         "seconds": round(progress.seconds),
         "hardware": began["hardware"],
+        "computes_in": began.get("computes_in"),
         "commits": began["commits"],
         "corpora": {name: sha256(shard_path(corpora, name)) for name in shards},
         "tokenizer": sha256(run / "tokenizer.json"),

@@ -13,6 +13,7 @@ STEPS = 12
 
 TOML = f"""\
 seed = 5
+precision = "float32"
 checkpoint_every = 4
 evaluate_every = 3
 heldout_sequences = 70

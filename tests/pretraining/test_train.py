@@ -249,16 +249,16 @@ def test_evaluation_against_the_full_logits(corpora: Path, finished: Path) -> No
     losses: list[torch.Tensor] = []
     correct: list[torch.Tensor] = []
     for batch in batches:
-        with torch.inference_mode(), train.autocast(torch.device("cpu")):
+        with torch.inference_mode():
             logits = model(
                 input_ids=torch.from_numpy(batch.ids), attention_mask=torch.from_numpy(batch.attention)
             ).logits.float()
         chosen, targets = logits[torch.from_numpy(batch.predicted)], torch.from_numpy(batch.targets)
         losses.append(torch.nn.functional.cross_entropy(chosen, targets, reduction="none"))
         correct.append(chosen.argmax(-1) == targets)
-    loss, accuracy = train.evaluate(model, batches, torch.device("cpu"))
-    assert loss == pytest.approx(float(torch.cat(losses).mean()), rel=1e-3)
-    assert accuracy == pytest.approx(float(torch.cat(correct).float().mean()), abs=0.02)
+    loss, accuracy = train.evaluate(model, batches, torch.device("cpu"), torch.float32)
+    assert loss == pytest.approx(float(torch.cat(losses).mean()), rel=1e-5)
+    assert accuracy == pytest.approx(float(torch.cat(correct).float().mean()), abs=1e-6)
 
 
 # Exit codes
