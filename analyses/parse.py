@@ -67,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         failures="some input failed (under --strict also where it was skipped)",
     )
     add = parser.add_argument
-    add("text", nargs="*", metavar="TEXT", help="a tokenised sentence: words separated by spaces")
+    add("text", nargs="*", metavar="TEXT", help="a sentence: words separated by spaces, or text")
     add_common_options(parser)
     add("--matrices", type=Path, metavar="DIR", help="read impact matrices from a directory of probe.run")
     add(
@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(args: argparse.Namespace) -> int:
     from analyses import table
 
-    sentences, name = read_input(args.text, args.input, args.limit)
+    sentences, name = read_input(args.text, args.input, args.limit, tokenize=args.tokenize)
     method = _method(args)
     _check_input(args, sentences, method)
     with _output(args.output) as out:

@@ -18,6 +18,7 @@ from data.ptb import (
     read_ptb,
 )
 from data.punctuation import without_punctuation
+from data.raw_text import looks_untokenised, parse_raw_text, read_raw_text
 from data.sample import load_sample, load_sample_trees
 from data.scidtb import Document, read_scidtb
 from data.sentence import Sentence, check_tree, root
@@ -43,9 +44,11 @@ __all__ = [
     "list_relations",
     "load_sample",
     "load_sample_trees",
+    "looks_untokenised",
     "parse_conllu",
     "parse_dp",
     "parse_ptb",
+    "parse_raw_text",
     "parse_text",
     "read_aspects",
     "read_conllu",
@@ -55,6 +58,7 @@ __all__ = [
     "read_minimal_pairs",
     "read_patterns",
     "read_ptb",
+    "read_raw_text",
     "read_scidtb",
     "read_sentences",
     "read_sts",

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
+import regex
+
 from data.errors import DataError, InputError
 from data.messages import QUOTED, quoted
 from data.numbers import parse_number
@@ -21,14 +23,14 @@ _TARGET = "$T$"
 _SEG_LINES, _DISTANCE_LINES = 3, 2
 _CONFLICT = "conflict"
 _OFFSET = re.compile(r"[0-9]{1,9}")
-_LETTER = r"[\w\u0300-\u036f]"  # an accent may be a character of its own, after its letter
-_TOKEN = re.compile(
+_LETTER = r"[\w\p{M}\p{N}]"  # marks after their letter, such as accents and vowel signs, belong to it
+_TOKEN = regex.compile(
     rf"\d+(?:[.,:/]\d+)+{_LETTER}*(?:-{_LETTER}+)*"  # 1,000.5 and 12:30, 2.5GB and 13.3-inch
     rf"|{_LETTER}+(?=n['’]t\b)|n['’]t\b"  # do n't
     r"|['’](?:s|re|ve|ll|d|m)\b"  # it 's
     rf"|{_LETTER}+(?:-{_LETTER}+)*"  # also 2nd, 16GB and 17-inch
-    r"|\.{2,}|[^\w\s]",
-    re.IGNORECASE,
+    r"|\.{2,}|[^\w\p{M}\p{N}\s]",
+    regex.IGNORECASE,
 )
 
 

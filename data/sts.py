@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import regex
+
 from data.errors import DataError
 from data.folders import list_files
 from data.messages import quoted
@@ -14,7 +16,9 @@ from data.text import number_lines, read_lines
 __all__ = ["read_sts", "split_words"]
 
 _INVISIBLE = r"\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ufffd"
-_WORD = re.compile(rf"\w+(?:['’]\w+)*|[^\w\s{_INVISIBLE}]")
+# re's \w leaves out the marks that Devanagari and other scripts write their vowels with; regex's, some numbers.
+_LETTER = r"[\w\p{M}\p{N}]"
+_WORD = regex.compile(rf"{_LETTER}+(?:['’]{_LETTER}+)*|[^\w\p{{M}}\p{{N}}\s{_INVISIBLE}]")
 
 
 def split_words(text: str) -> tuple[str, ...]:

@@ -20,6 +20,11 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Options of input, model and messages."""
     add = parser.add_argument
     add("--input", metavar="FILE", help=".conllu, .txt (a tokenised sentence a line) or - for standard input")
+    add(
+        "--tokenize",
+        action="store_true",
+        help="the text is running text: find its sentences and words (NLTK)",
+    )
     add("--limit", type=positive, metavar="N", help="only the first N sentences")
     add("--model", help="bert (the embedded model, default), a directory or a hub id")
     add_device_options(parser)
@@ -34,37 +39,53 @@ def load_model(args: argparse.Namespace) -> Probe:
     return load(EMBEDDED if args.model is None else args.model, device=args.device, dtype=args.dtype)
 
 
-def read_input(texts: Sequence[str], source: str | None, limit: int | None) -> tuple[list[Sentence], str]:
+def read_input(
+    texts: Sequence[str], source: str | None, limit: int | None, *, tokenize: bool = False
+) -> tuple[list[Sentence], str]:
     """The sentences of a run, and what their source is called in a signature.
 
+    Text that seems to be running text, not tokenised, gets a hint on standard error.
+
     Args:
-        texts: tokenised sentences.
+        texts: tokenised sentences, or running text.
         source: the value of ``--input``. Without it and texts, the bundled sample treebank is read.
         limit: only so many sentences are returned.
+        tokenize: texts and source are running text.
 
     Raises:
-        UsageError: there are both texts and a source.
+        UsageError: there are both texts and a source, or there is no text to tokenise.
         data.DataError: as the readers of ``data``.
     """
     import data
 
     if texts and source is not None:
         raise UsageError("sentences are given both as text and with --input: choose one")
+    parse = data.parse_raw_text if tokenize else data.parse_text
     if texts:
         lines = [line for text in texts for line in text.split("\n")]
-        found, name = data.parse_text(lines, name="text"), "text"
+        found, name = parse(lines, name="text"), "text"
     elif source == "-":
         lines = list(data.decode_lines(sys.stdin.buffer, name="standard input"))
-        parse = data.parse_conllu if _looks_like_conllu(lines) else data.parse_text
+        if not tokenize and _looks_like_conllu(lines):
+            parse = data.parse_conllu
         found, name = parse(lines, name="standard input"), "stdin"
     elif source is not None:
         path = Path(source)
-        found, name = data.read_sentences(path), path.stem
+        if tokenize and path.suffix.lower() == ".conllu":
+            raise UsageError("--tokenize is for text; CoNLL-U has its words")
+        found, name = data.read_raw_text(path) if tokenize else data.read_sentences(path), path.stem
+    elif tokenize:
+        raise UsageError("--tokenize: text is expected, as an argument or with --input")
     else:
         found, name = iter(data.load_sample()), "sample"
     # All of it is read before anything runs: a fault in the last line should not cost a night.
-    sentences = list(found)
-    return sentences[:limit], name
+    sentences = list(found)[:limit]
+    for sentence in sentences:
+        if word := data.looks_untokenised(sentence):
+            hint = f"hint: {word!r} is read as one word; --tokenize splits words and punctuation"
+            print(f"{sentence.where}: {hint}", file=sys.stderr)
+            break
+    return sentences, name
 
 
 def _looks_like_conllu(lines: Sequence[str]) -> bool:

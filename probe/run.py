@@ -95,7 +95,7 @@ def _terminable() -> Iterator[None]:
 
 def _run(args: argparse.Namespace) -> int:
     layer = _layers(args.layer)
-    sentences, _ = read_input([], args.input, args.limit)
+    sentences, _ = read_input([], args.input, args.limit, tokenize=args.tokenize)
     started = time.monotonic()
     model = load_model(args)
     made: list[bool] = []

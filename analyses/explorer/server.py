@@ -193,7 +193,7 @@ class Explorer:
         request = self._checked(Request.from_query(query))
         former = self._checked(Request.from_query(since)) if since else None
         asked = [one for one in (request, former) if one is not None]
-        passes = sum(n_passes(len(read_sentence(one.text).words), [one.perturb]) for one in asked)
+        passes = sum(n_passes(len(read_sentence(one).words), [one.perturb]) for one in asked)
         return _Asked(request=request, former=former, passes=passes)
 
     def _checked(self, request: Request) -> Request:
@@ -205,7 +205,7 @@ class Explorer:
             raise OptionError(
                 f"the sentence has {len(request.text)} characters: up to {self._limits.characters} are taken"
             )
-        if (n := len(read_sentence(request.text).words)) > self._limits.words:
+        if (n := len(read_sentence(request).words)) > self._limits.words:
             raise OptionError(
                 f"the sentence has {n} words: up to {self._limits.words} are taken (--max-words)"
             )

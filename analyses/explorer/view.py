@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from probe.source import ImpactSource
 
 # Marks that a treebank sets apart from the word before them; "Mr." and "..." are left in peace.
-_GLUED = re.compile(r"\w{3,}[.,;:!?]")
+WORDS = ("spaces", "tokenize")
+"""How the words of a text are found: by the spaces between them, or as in running text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,8 @@ class Request:
     """What to show: a sentence and how its trees are made.
 
     ``model`` is one of the names that the explorer was started with, "" the first of them; ``brackets`` is a
-    constituency decoder of ``analyses.trees.decoders``; the other options are those of ``probe.parse``.
+    constituency decoder of ``analyses.trees.decoders``; ``words`` says whether words are separated by
+    spaces or found in running text; the other options are those of ``probe.parse``.
     """
 
     text: str
@@ -50,6 +52,7 @@ class Request:
     perturb: str = "pair"
     decoder: str = "eisner"
     brackets: str = "mart-paper"
+    words: str = "spaces"
 
     @classmethod
     def from_query(cls, query: str | Mapping[str, str]) -> Request:
@@ -99,6 +102,7 @@ def choices() -> dict[str, tuple[str, ...]]:
         "pool": ("best", *POOLS),
         "perturb": tuple(PERTURBATIONS),
         "decoder": (*DECODERS, *BASELINES),
+        "words": WORDS,
         "brackets": tuple(sorted(CONSTITUENT_DECODERS, key=lambda name: name != "mart-paper")),
     }
 
@@ -133,15 +137,22 @@ class View:
         options |= {"decoder": request.decoder, "dtype": self.dtype}
         # "=" keeps a value such as a model's name that begins with a dash from being taken for an option.
         named = [f"--{name}={value}" for name, value in options.items()]
+        if (text := self.sentence.text) is not None:
+            return shlex.join(["probe", "parse", *named, "--tokenize", "--", text])
         return shlex.join(["probe", "parse", *named, "--", " ".join(self.sentence.words)])
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Hints on the input, one line each."""
-        glued = next((word for word in self.sentence.words if _GLUED.fullmatch(word)), None)
+        from data import looks_untokenised
+
+        glued = looks_untokenised(self.sentence)
         if glued is None:
             return ()
-        return (f"“{glued}” is read as one word: write “{glued[:-1]} {glued[-1]}” to part them.",)
+        return (
+            f"“{glued}” is read as one word: write “{glued[:-1]} {glued[-1]}” to part them, "
+            "or take words: tokenize.",
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -189,7 +200,7 @@ def view(
     from analyses.trees.decoders import CONSTITUENT_DECODERS
     from analyses.trees.induction import Method, Skipped, induce
 
-    sentence = read_sentence(request.text)
+    sentence = read_sentence(request)
     method = Method(
         decoder=request.decoder,
         metric=request.metric,
@@ -219,16 +230,19 @@ def view(
     )
 
 
-def read_sentence(text: str) -> Sentence:
-    """The sentence of a text: words separated by spaces, as on the command line; a line break is a space.
+def read_sentence(request: Request) -> Sentence:
+    """The sentence of a request; a line break is a space.
 
     Raises:
-        data.DataError: it has no word, or a character that no sentence has.
+        data.DataError: it has no word, or a character that no sentence has, or running text has several sentences.
     """
-    from data import parse_text
+    from data import DataError, parse_raw_text, parse_text
 
-    (sentence,) = parse_text([re.sub(r"[\r\n]+", " ", text)], name="text")
-    return sentence
+    parse = parse_raw_text if request.words == "tokenize" else parse_text
+    sentences = list(parse([re.sub(r"[\r\n]+", " ", request.text)], name="text"))
+    if len(sentences) > 1:
+        raise DataError(f"text: one sentence is expected, found {len(sentences)}")
+    return sentences[0]
 
 
 def changes(former: View, words: Sequence[str], heads: Sequence[int]) -> tuple[Change, ...]:

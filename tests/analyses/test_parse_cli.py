@@ -200,6 +200,34 @@ def test_a_text_that_is_not_there_is_refused(run: Parse, tmp_path: Path) -> None
     assert "the text is missing" in done.err
 
 
+def test_running_text_is_tokenised(run: Parse, tmp_path: Path) -> None:
+    text = "The cat didn't sit. It slept!"
+    done = run(text, "--tokenize", "--format", "conllu")
+    assert [s.words for s in parse_conllu(done.out.splitlines(), name="output")] == [
+        ("The", "cat", "did", "n't", "sit", "."),
+        ("It", "slept", "!"),
+    ]
+    assert "# text = The cat didn't sit.\n" in done.out
+    assert "hint" not in done.err
+    (tmp_path / "in.txt").write_text(text, encoding="utf-8")
+    assert run("--input", tmp_path / "in.txt", "--tokenize", "--format", "conllu").out == done.out
+
+
+def test_running_text_that_is_not_tokenised_gets_a_hint(run: Parse) -> None:
+    done = run("It sat .", "The cat sat.", "--decoder", "left-chain")
+    assert done.code == 0
+    hint = "text:2: hint: 'sat.' is read as one word; --tokenize splits words and punctuation\n"
+    assert done.err.startswith(hint)
+    assert "hint" not in run("Mr. Cat sat .", "--decoder", "left-chain").err
+
+
+@pytest.mark.parametrize("arguments", [(), ("--input", "x.conllu")])
+def test_only_text_is_tokenised(run: Parse, arguments: tuple[str, ...]) -> None:
+    done = run(*arguments, "--tokenize")
+    assert done.code == 2 and not done.out
+    assert "--tokenize" in done.err and done.err.count("\n") == 1
+
+
 def test_conllu_of_text_has_what_ud_requires(run: Parse) -> None:
     lines = run("10\u00a0000 cats .", "--format", "conllu").out.splitlines()
     assert lines[:2] == ["# sent_id = 1", "# text = 10 000 cats ."]

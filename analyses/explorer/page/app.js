@@ -4,7 +4,7 @@
 // beside it, and "since" the former view that the first one is compared with, each a query string in itself.
 
 const $ = (selector, within = document) => within.querySelector(selector);
-const OPTIONS = ["model", "layer", "metric", "pool", "perturb", "decoder", "brackets"];
+const OPTIONS = ["model", "layer", "metric", "pool", "perturb", "decoder", "brackets", "words"];
 const FILES = ["matrix.safetensors", "matrix.csv", "tree.conllu", "arcs.svg", "heatmap.svg", "brackets.svg"];
 const LABELS = { perturb: "perturbation" };
 const CELL_HINT = "Point at a cell, or go to it with Tab and the arrow keys.";

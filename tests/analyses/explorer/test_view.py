@@ -32,7 +32,7 @@ def shown(words: str, heads: list[int]) -> View:
     n = len(heads)
     return View(
         request=Request(text=words),
-        sentence=read_sentence(words),
+        sentence=read_sentence(Request(text=words)),
         matrix=probe.ImpactMatrix(
             values=np.zeros((n, n)),
             on_cls=np.zeros(n),
@@ -107,9 +107,18 @@ def test_bad_sentences_are_refused(
 
 def test_a_note_on_glued_punctuation(model: probe.Probe) -> None:
     assert view(model, Request(text="The cat sat.")).notes == (
-        "“sat.” is read as one word: write “sat .” to part them.",
+        "“sat.” is read as one word: write “sat .” to part them, or take words: tokenize.",
     )
     assert view(model, Request(text="Mr. Cat sat ...")).notes == ()
+
+
+def test_running_text_is_tokenised(model: probe.Probe) -> None:
+    found = view(model, Request(text="The cat\ndidn't sit.", words="tokenize"))
+    assert found.sentence.words == ("The", "cat", "did", "n't", "sit", ".")
+    assert found.notes == ()
+    assert found.command.endswith("--tokenize -- 'The cat didn'\"'\"'t sit.'")
+    with pytest.raises(DataError, match="one sentence is expected, found 2"):
+        view(model, Request(text="The cat sat. It slept.", words="tokenize"))
 
 
 # --- what changed
