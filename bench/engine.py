@@ -26,7 +26,7 @@ import torch
 import probe
 from analyses import decode
 from data import load_sample, read_sentences
-from probe.perturbations import Subject
+from probe.lexicon import Lexicon
 from probe.plan import make_plan
 
 BATCH_SIZES = (8, 16, 32, 64, 128, 256)
@@ -70,8 +70,7 @@ def _words(
 
 def prepare_bare(p: probe.Probe, sentences: Sequence[Sequence[str]], size: int) -> list[torch.Tensor]:
     """Our variants as input batches of one length each, at most ``size`` sequences."""
-    assert isinstance(p.tokenizer.mask_token_id, int)
-    subject = Subject(mask_id=p.tokenizer.mask_token_id)
+    subject = Lexicon(p).subject(lambda length: 1, lambda passes: None)
     by_length: dict[int, list[np.ndarray[Any, Any]]] = {}
     for words in sentences:
         plan = make_plan(p.align(words), ["pair"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +20,17 @@ from torch import Tensor
 from probe.errors import ModelError, SentenceError
 from probe.head import Head
 from probe.last_layer import LastLayer
+from probe.lexicon import Lexicon
 from probe.metrics import METRICS
 from probe.options import Settings, is_defined
-from probe.perturbations import Lane, Subject, lanes
+from probe.perturbation import Inputs, Subject
+from probe.perturbations import Lane, lanes
 from probe.plan import Plan, join_reads, starts
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from probe.model import Probe
+
+NOT_FINITE = "the model's states of this sentence are not finite numbers"
 
 _HEAD_READS = 256
 """States that go through the head at a time: the vocabulary makes each of them large."""
@@ -47,26 +51,39 @@ class Budget:
 
 
 class Engine:
-    """Runs groups of sentences of equal length through one model."""
+    """Runs groups of sentences of equal length through one model.
+
+    Attributes:
+        settings: what is computed.
+        causal: whether no position of the model sees those after it.
+        head: what turns states into log-probabilities, where a metric reads them.
+        device, dtype: where and in which type impacts are computed.
+    """
 
     def __init__(
         self,
-        model: PreTrainedModel,
+        probe: Probe,
         *,
-        tokenizer: PreTrainedTokenizerBase,
         settings: Settings,
-        on_passes: Callable[[int], None] | None,
+        on_passes: Callable[[int], None] | None = None,
     ) -> None:
-        self._model = model
+        self._model = model = probe.model
         self._base = model.base_model
-        needs_head = any(METRICS[name].reads == "head" for name in settings.metrics)
-        self._head = Head(model) if needs_head else None
-        mask_id = tokenizer.mask_token_id
-        self._subject = Subject(mask_id=mask_id if isinstance(mask_id, int) else None)
-        self._settings = settings
+        self._attention = probe.attention
+        self._lexicon = Lexicon(probe)
+        of_head = [name for name in settings.metrics if METRICS[name].reads == "head"]
+        self.head = Head(model) if of_head else None
+        self.causal = probe.attention.causal
+        self._metrics = [(settings.metrics, 0)]
+        if self.causal:  # what predicts a piece is the state before it
+            of_states = tuple(name for name in settings.metrics if name not in of_head)
+            self._metrics = [
+                (names, before) for before, names in enumerate((of_states, tuple(of_head))) if names
+            ]
+        self.settings = settings
         self._on_passes = on_passes or (lambda passes: None)
-        self._device = next(model.parameters()).device
-        self._dtype = torch.promote_types(next(model.parameters()).dtype, torch.float32)
+        self.device = next(model.parameters()).device
+        self.dtype = torch.promote_types(next(model.parameters()).dtype, torch.float32)
         self._n_layers = int(model.config.num_hidden_layers)
         self._last_only = settings.layers == (self._n_layers,)
         self._last_layers = [self._last_layer_of(lane) for lane in lanes(settings.perturbs)]
@@ -76,6 +93,13 @@ class Engine:
         saves = self._last_only and all(one.is_sparse for one in lane.perturbations)
         return LastLayer.of(self._base) if saves else None
 
+    def check(self, plan: Plan) -> None:
+        """Raise SentenceError where a perturbation cannot be applied to the sentence."""
+        subject = self._subject(Budget(1))
+        for lane in plan.lanes:
+            for one in lane.perturbations:
+                one.check(subject, plan.alignment)
+
     @torch.inference_mode()
     def run(self, plans: list[Plan], budget: Budget) -> list[Impacts | SentenceError]:
         """Impacts of sentences that all have the same length in pieces.
@@ -84,20 +108,24 @@ class Engine:
         all sentences, they are run one by one. A SentenceError stands for a sentence that does not fit alone.
         """
         try:
-            found: list[Impacts] = [{} for _ in plans]
-            for lane in range(len(plans[0].lanes)):
-                part = self._run_group(_Group(plans, lane, self._subject), budget)
-                for impacts, of_lane in zip(found, part, strict=True):
-                    impacts.update(of_lane)
-            return list(found)
+            return self._run_lanes(plans, budget)
         except _OutOfMemoryError:
             pass  # leave the handler before going on: the exception holds on to the memory
         finally:
-            if self._device.type == "cpu":
+            if self.device.type == "cpu":
                 return_freed_memory()
         if len(plans) == 1:
             return [SentenceError(f"a sequence of {plans[0].length} pieces does not fit into memory")]
         return [result for plan in plans for result in self.run([plan], budget)]
+
+    def _run_lanes(self, plans: list[Plan], budget: Budget) -> list[Impacts | SentenceError]:
+        """Impacts of all lanes; a SentenceError stands for a sentence whose states are not finite numbers."""
+        found: list[Impacts] = [{} for _ in plans]
+        for lane in range(len(plans[0].lanes)):
+            part = self._run_group(_Group(plans, lane, self._subject(budget)), budget)
+            for impacts, of_lane in zip(found, part, strict=True):
+                impacts.update(of_lane)
+        return [impacts if _is_finite(impacts) else SentenceError(NOT_FINITE) for impacts in found]
 
     def _run_group(self, group: _Group, budget: Budget) -> list[Impacts]:
         work = self._begin(group)
@@ -111,26 +139,27 @@ class Engine:
             if stop - row == 1:
                 raise _OutOfMemoryError
             budget.tokens = (stop - row) // 2 * group.length
-            if self._device.type == "cuda":
+            if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-        return group.split({perturb: reads.results() for perturb, reads in work.items()})
+        return group.split(work)
 
-    def _begin(self, group: _Group) -> dict[str, _Work]:
+    def _begin(self, group: _Group) -> list[_Work]:
         try:
-            return {
-                perturb: _Work(group, place, self._settings, self._head, self._device, self._dtype)
-                for place, perturb in enumerate(group.perturbs)
-            }
+            return [
+                _Work(group, place, self, metrics=names, before=before)
+                for place in range(len(group.perturbs))
+                for names, before in self._metrics
+            ]
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
         raise _OutOfMemoryError
 
-    def _advance(self, group: _Group, work: dict[str, _Work], row: int, stop: int) -> bool:
+    def _advance(self, group: _Group, work: list[_Work], row: int, stop: int) -> bool:
         """Run the rows ``row`` to ``stop``; False where memory did not suffice. They can be run again."""
         try:
             states = self._forward(group, work, row, stop)
-            for reads in work.values():
+            for reads in work:
                 reads.take(states, row, stop)
         except RuntimeError as error:
             if not _is_out_of_memory(error):
@@ -138,17 +167,18 @@ class Engine:
             return False
         return True
 
-    def _forward(self, group: _Group, work: dict[str, _Work], row: int, stop: int) -> list[Tensor]:
+    def _forward(self, group: _Group, work: list[_Work], row: int, stop: int) -> list[Tensor]:
         """States of the wanted layers, each [sequences, length, hidden], for the rows ``row`` to ``stop``."""
-        inputs = torch.from_numpy(group.ids(row, stop)).to(self._device)
-        if (last_layer := self._last_layers[group.lane]) is not None:
+        given = group.inputs(row, stop)
+        inputs = torch.from_numpy(given.ids).to(self.device)
+        if given.sees is None and (last_layer := self._last_layers[group.lane]) is not None:
             wanted = np.zeros(inputs.shape, dtype=bool)
-            for reads in work.values():
+            for reads in work:
                 reads.mark(wanted, row, stop)
             return [last_layer(inputs, wanted)]
         if self._last_only:
-            return [self._base(input_ids=inputs).last_hidden_state]
-        output = self._base(input_ids=inputs, output_hidden_states=True)
+            return [self._encode(inputs, given.sees).last_hidden_state]
+        output = self._encode(inputs, given.sees, output_hidden_states=True)
         # The last layer is what the head reads: some architectures normalise it once more at the end.
         states = [*output.hidden_states[:-1], output.last_hidden_state]
         if len(states) != self._n_layers + 1 or any(s.shape[:2] != inputs.shape for s in states):
@@ -156,7 +186,17 @@ class Engine:
             raise ModelError(
                 f"{kind} does not give one state a layer and piece, so its layers cannot be probed"
             )
-        return [states[layer] for layer in self._settings.layers]
+        return [states[layer] for layer in self.settings.layers]
+
+    def _subject(self, budget: Budget) -> Subject:
+        """What the perturbations of one group may ask; what is found for a sentence is kept as long."""
+        return self._lexicon.subject(budget.rows, self._on_passes)
+
+    def _encode(self, inputs: Tensor, sees: NDArray[np.bool_] | None, **options: Any) -> Any:
+        """A forward pass of the encoder."""
+        if sees is None:
+            return self._base(input_ids=inputs, **options)
+        return self._attention.run(inputs, torch.from_numpy(sees).to(self.device), **options)
 
 
 def return_freed_memory() -> None:
@@ -172,6 +212,10 @@ def return_freed_memory() -> None:
 
 class _OutOfMemoryError(Exception):
     """One sequence of a group does not fit."""
+
+
+def _is_finite(impacts: Impacts) -> bool:
+    return all(bool(np.isfinite(values).all()) for values in impacts.values())
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
@@ -192,25 +236,26 @@ class _Group:
         found = [plan.alignment for plan in plans]
         self.true = np.concatenate([np.append(a.ids[a.positions], a.ids[a.cls or 0]) for a in found])
 
-    def ids(self, row: int, stop: int) -> NDArray[np.int64]:
-        """Input of the rows ``row`` to ``stop``: int64 [sequences, length]."""
+    def inputs(self, row: int, stop: int) -> Inputs:
+        """What the model is given for the rows ``row`` to ``stop``."""
         parts = []
         for plan, start in zip(self.plans, self._starts, strict=False):
             first, last = max(row - start, 0), min(stop - start, len(plan.variants[self.lane]))
             if first < last:
-                parts.append(plan.inputs(self._subject, self.lane, first, last).ids)
-        return np.concatenate(parts)
+                parts.append(plan.inputs(self._subject, self.lane, first, last))
+        sees = [part.sees for part in parts if part.sees is not None]
+        return Inputs(np.concatenate([part.ids for part in parts]), np.concatenate(sees) if sees else None)
 
-    def split(self, results: dict[str, dict[tuple[str, bool], NDArray[np.floating[Any]]]]) -> list[Impacts]:
-        """The results of the group, each [layers, all rows of the group, alternatives], sentence by sentence."""
+    def split(self, work: list[_Work]) -> list[Impacts]:
+        """The results of the group, sentence by sentence."""
         found: list[Impacts] = [{} for _ in self.plans]
-        for perturb, by_metric in results.items():
-            for (metric, of_units), flat in by_metric.items():
+        for one in work:
+            for (metric, of_units), flat in one.results().items():
                 heights = [plan.n + 1 if of_units else plan.rows for plan in self.plans]
                 begin = starts([height * plan.n for height, plan in zip(heights, self.plans, strict=True)])
                 for k, (plan, height) in enumerate(zip(self.plans, heights, strict=True)):
                     part = flat[:, begin[k] : begin[k + 1]].mean(axis=-1)
-                    found[k][metric, perturb, of_units] = part.reshape(len(flat), height, plan.n)
+                    found[k][metric, one.perturb, of_units] = part.reshape(len(flat), height, plan.n)
         return found
 
 
@@ -218,28 +263,27 @@ class _Work:
     """One perturbation of a group: reference states kept on the device, impacts filled in."""
 
     def __init__(
-        self,
-        group: _Group,
-        place: int,
-        settings: Settings,
-        head: Head | None,
-        device: torch.device,
-        dtype: torch.dtype,
+        self, group: _Group, place: int, engine: Engine, *, metrics: Sequence[str], before: int
     ) -> None:
-        self._reads, self._alternatives = join_reads(group.plans, group.lane, place)
-        self._device, self._dtype, self._head = device, dtype, head
-        self._true = torch.from_numpy(group.true).to(device)
+        self.perturb = group.perturbs[place]
+        settings, causal = engine.settings, engine.causal
+        self._reads, self._alternatives = join_reads(
+            group.plans, group.lane, place, causal=causal, before=before
+        )
+        self._device, self._dtype, self._head = engine.device, engine.dtype, engine.head
+        self._true = torch.from_numpy(group.true).to(self._device)
         self._bases: list[Tensor] | None = None
         self._base_order = np.argsort(self._reads.base_row, kind="stable")
         self._base_sorted = self._reads.base_row[self._base_order]
         pieces = sum(plan.rows * plan.n for plan in group.plans) * self._alternatives
         units = sum((plan.n + 1) * plan.n for plan in group.plans) * self._alternatives
         self._results: dict[tuple[str, bool], Tensor] = {}
-        for metric in settings.metrics:
+        for metric in metrics:
             if any(pool != "state" for pool in settings.pools):
                 self._results[metric, False] = self._zeros(len(settings.layers), pieces)
             if any(pool == "state" and is_defined(metric, pool) for pool in settings.pools):
                 self._results[metric, True] = self._zeros(len(settings.layers), units)
+        self._reads_head = any(METRICS[metric].reads == "head" for metric in metrics)
 
     def _zeros(self, *shape: int) -> Tensor:
         return torch.zeros(*shape, dtype=self._dtype, device=self._device)
@@ -288,7 +332,7 @@ class _Work:
                 result[layer, units] = entry.measure(*means)
             else:
                 result[layer, out] = entry.measure(before, after)
-        if self._head is not None:
+        if self._reads_head:
             self._measure_with_head(layer, after, base, part)
 
     def _measure_with_head(self, layer: int, after: Tensor, base: Tensor, part: slice) -> None:

@@ -114,7 +114,7 @@ def configure(
         metric=tuple(name for name in METRICS if name in settings.metrics),
         layer=tuple(sorted(settings.layers)),
         pool=tuple(name for name in POOLS if name in settings.pools),
-        perturb=tuple(name for name in PERTURBATIONS if name in settings.perturbs),
+        perturb=tuple(PERTURBATIONS.sorted(settings.perturbs)),
         batch_tokens=batch_tokens,
         shard_sentences=shard_sentences,
         sentences=len(sentences),

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 import numpy as np
 
 from probe.alignment import Alignment, align
+from probe.attention import Attention
 from probe.engine import Budget, Engine, Impacts, pool_pieces, windows
 from probe.errors import ModelError, SentenceError
 from probe.matrix import ImpactMatrix, ImpactSet
 from probe.metrics import METRICS
 from probe.options import Best, LayerChoice, Layers, PoolChoice, Settings, resolve
+from probe.perturbations import PERTURBATIONS
 from probe.plan import Plan, make_plan
 from probe.spaces import WordPieces
 
@@ -96,6 +98,35 @@ class Probe:
             has_head=self.has_head,
             best=self.best,
         )
+
+    @cached_property
+    def attention(self) -> Attention:
+        """How this model is told who sees whom."""
+        return Attention(self.model, self.tokenizer, window=self.window)
+
+    def _check_needs(self, settings: Settings) -> None:
+        """Raise ModelError where the model lacks what a metric or a perturbation needs."""
+        needed = [name for name in settings.metrics if METRICS[name].reads == "head"]
+        if needed and not self.has_head:
+            names = " and ".join(sorted(needed))
+            others = " or ".join(name for name, entry in METRICS.items() if entry.reads == "states")
+            raise ModelError(f"{self.name} has no masked-LM head, which metric {names} needs: use {others}")
+        for name in settings.perturbs:
+            needs = PERTURBATIONS[name].needs
+            if "head" in needs and not self.has_head:
+                raise ModelError(f"{self.name} has no masked-LM head, which perturbation {name} needs")
+            if "mask token" in needs and self.tokenizer.mask_token_id is None:
+                others = " or ".join(
+                    key for key, one in PERTURBATIONS.items() if "mask token" not in one.needs
+                )
+                raise ModelError(
+                    f"{self.name} has no mask token, which perturbation {name} needs: use {others}"
+                )
+            if "attention mask" in needs and self.attention.refusal is not None:
+                raise ModelError(
+                    f"{self.name}: perturbation {name} needs attention that a mask controls, but "
+                    f"{self.attention.refusal}"
+                )
 
     def align(self, words: Words, spans: Sequence[tuple[int, int]] | None = None) -> Alignment:
         """The pieces of a sentence; raises SentenceError where it cannot be probed."""
@@ -267,13 +298,8 @@ class Probe:
         on_passes: Callable[[int], None] | None,
         errors: Errors,
     ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
-        needed = [name for name in settings.metrics if METRICS[name].reads == "head"]
-        if needed and not self.has_head:
-            names = " and ".join(sorted(needed))
-            raise ModelError(
-                f"{self.name} has no masked-LM head, which metric {names} needs: use dist or cos"
-            )
-        engine = Engine(self.model, tokenizer=self.tokenizer, settings=settings, on_passes=on_passes)
+        self._check_needs(settings)
+        engine = Engine(self, settings=settings, on_passes=on_passes)
         return self._run(requests, settings, engine, Budget(max(1, batch_tokens)), errors)
 
     def _run(
@@ -284,7 +310,7 @@ class Probe:
         budget: Budget,
         errors: Errors,
     ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
-        plans = (self._plan(words, spans, settings) for words, spans in requests)
+        plans = (self._plan(words, spans, engine) for words, spans in requests)
         for window in windows(plans, tokens=_WINDOW_BUDGETS * budget.tokens, sentences=_WINDOW_SENTENCES):
             for result in self._run_window(window, settings, engine, budget):
                 if isinstance(result, SentenceError) and errors == "raise":
@@ -292,10 +318,12 @@ class Probe:
                 yield result
 
     def _plan(
-        self, words: Words, spans: Sequence[tuple[int, int]] | None, settings: Settings
+        self, words: Words, spans: Sequence[tuple[int, int]] | None, engine: Engine
     ) -> Plan | SentenceError:
         try:
-            return make_plan(self.align(words, spans), settings.perturbs)
+            plan = make_plan(self.align(words, spans), engine.settings.perturbs)
+            engine.check(plan)
+            return plan
         except SentenceError as error:
             return error
 

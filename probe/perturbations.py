@@ -1,104 +1,26 @@
 """How a unit is perturbed, and which states are then compared: the registry of perturbations.
 
 A perturbation makes variants of a sentence, each one forward pass, and says for every pair of units which
-variants are compared. ``pair`` is that of Wu et al. (2020, section 2.2); ``single`` leaves unit i visible.
+variants are compared. ``pair`` masks i, then i and j (Wu et al. 2020, section 2.2); ``single`` leaves i visible;
+``knockout`` lets no other position attend to unit j, in any layer; ``substitute`` puts other pieces in the place
+of j; ``piece`` is ``pair`` with another piece than the mask token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from probe.errors import OptionError
+from probe.perturbation import Comparison, Indices, Inputs, Perturbation, Subject, replaced, unit_at
 from probe.registry import Registry
+from probe.substitution import substitute
 
 if TYPE_CHECKING:
     from probe.alignment import Alignment
-
-Indices: TypeAlias = NDArray[np.int64]
-Need: TypeAlias = Literal["mask token", "attention mask", "head"]
-"""What a model must have: a mask token, attention that a mask controls, a head that predicts pieces."""
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Which variants of a sentence of n units are compared.
-
-    Row i < n is unit i, row n is the sentence representation.
-
-    Shapes:
-        base: int64 [n + 1]; the variant of each row's reference state
-        changed: int64 [n + 1, n, alternatives]; the variants in which unit j is perturbed: the impact of j on
-            row i is the mean of those of its alternatives. The diagonal is not read.
-    """
-
-    base: Indices
-    changed: Indices
-
-
-@dataclass(frozen=True, eq=False)
-class Inputs:
-    """What the model is given for some variants of a sentence.
-
-    Shapes:
-        ids: int64 [variants, length]
-    """
-
-    ids: Indices
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """What a perturbation may ask of the model that it is applied to.
-
-    Attributes:
-        mask_id: the mask token; None where there is none.
-    """
-
-    mask_id: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Perturbation:
-    """One way to perturb the units of a sentence.
-
-    Attributes:
-        name: what it is chosen by.
-        needs: what the model must have.
-        variants: the variants of a sentence of n units, int64 [variants, width]. What a row means is for
-            ``inputs`` to say; it must not depend on anything but the row.
-        reads: which of these variants are compared.
-        inputs: what the model is given for some rows of ``variants``. Perturbations with the same function
-            share the passes of equal rows.
-    """
-
-    name: str
-    needs: frozenset[Need]
-    variants: Callable[[int], Indices]
-    reads: Callable[[int], Comparison]
-    inputs: Callable[[Subject, Alignment, Indices], Inputs]
-
-    def passes(self, n: int) -> int:
-        """Number of forward passes for a sentence of n units."""
-        return len(self.variants(n))
-
-    @property
-    def is_sparse(self) -> bool:
-        """Whether each variant is read at a few units only, however many there are."""
-        compared, n = self.reads(_MANY), _MANY
-        reads = np.zeros((self.passes(n), n + 1), dtype=bool)
-        rows = np.arange(n + 1)
-        reads[compared.base, rows] = True
-        off = np.broadcast_to((rows[:, None] != np.arange(n))[:, :, None], compared.changed.shape)
-        reads[compared.changed[off], np.nonzero(off)[0]] = True
-        return bool(reads.sum(axis=1).max() <= n // 4)
-
-
-_MANY = 16
-"""Units of the sentence by which a perturbation is judged."""
 
 
 def singles(n: int) -> Indices:
@@ -136,15 +58,59 @@ def masked(subject: Subject, alignment: Alignment, variants: Indices) -> Inputs:
     return Inputs(replaced(alignment, variants, subject.mask_id))
 
 
-def replaced(alignment: Alignment, variants: Indices, piece: int) -> Indices:
-    """The pieces of the units of each row replaced by one piece: int64 [variants, length]."""
-    unit_at = np.full(len(alignment.ids), -2)
-    unit_at[alignment.positions] = alignment.unit_of
-    changed = (unit_at == variants[:, :, None]).any(axis=1)
-    return np.where(changed, piece, alignment.ids)
+def hidden(subject: Subject, alignment: Alignment, variants: Indices) -> Inputs:
+    """No other position attends to the pieces of the unit of each row, which see each other; nothing is masked."""
+    del subject
+    own = (unit_at(alignment) == variants[:, :1]) & (variants[:, :1] >= 0)
+    ids = np.broadcast_to(alignment.ids, own.shape)
+    return Inputs(ids, ~own[:, None, :] | own[:, :, None])
 
 
-PERTURBATIONS: Registry[Perturbation] = Registry(
+@dataclass(frozen=True)
+class ReplacedBy:
+    """As ``masked``, but with another piece than the mask token; None: the unknown piece."""
+
+    piece: str | None = None
+
+    def __call__(self, subject: Subject, alignment: Alignment, variants: Indices) -> Inputs:
+        """What the model is given."""
+        return Inputs(replaced(alignment, variants, subject.piece_id(self.piece)))
+
+
+def piece(text: str) -> Perturbation:
+    """``pair`` with another piece than the mask token: ``<unk>``, a sentinel of T5."""
+    return replace(PERTURBATIONS["piece"], name=f"piece:{text}", inputs=ReplacedBy(text), of=None)
+
+
+class _Perturbations(Registry[Perturbation]):
+    """Perturbations by name, some of which take an argument: ``substitute:10``."""
+
+    def resolve(self, name: str) -> str:
+        """The name of an entry, with its argument, if there is one."""
+        own, colon, argument = name.partition(":")
+        own = super().resolve(own)
+        if not colon:
+            return own
+        of = self._entries[own].of
+        if of is None:
+            raise OptionError(f"perturb {own!r} takes no argument, found {name!r}")
+        return of(argument).name
+
+    def __getitem__(self, name: str) -> Perturbation:
+        own, colon, argument = self.resolve(name).partition(":")
+        entry = self._entries[own]
+        return entry.of(argument) if colon and entry.of is not None else entry
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.partition(":")[0])
+
+    def sorted(self, names: Iterable[str]) -> list[str]:
+        """These names in the order of the registry."""
+        places = list(self)
+        return sorted(names, key=lambda name: (places.index(name.partition(":")[0]), name))
+
+
+PERTURBATIONS = _Perturbations(
     "perturb",
     (
         Perturbation(
@@ -161,8 +127,34 @@ PERTURBATIONS: Registry[Perturbation] = Registry(
             reads=against_the_sentence,
             inputs=masked,
         ),
+        Perturbation(
+            name="knockout",
+            needs=frozenset({"attention mask"}),
+            variants=singles,
+            reads=against_the_sentence,
+            inputs=hidden,
+        ),
+        replace(substitute(), name="substitute", of=substitute),
+        Perturbation(
+            name="piece",
+            needs=frozenset(),
+            variants=singles_and_pairs,
+            reads=against_the_masked_unit,
+            inputs=ReplacedBy(),
+            of=piece,
+        ),
     ),
-    aliases={"pairs": "pair", "mask-pair": "pair", "singles": "single", "mask-single": "single"},
+    aliases={
+        "pairs": "pair",
+        "mask-pair": "pair",
+        "singles": "single",
+        "mask-single": "single",
+        "attention-knockout": "knockout",
+        "attention": "knockout",
+        "substitution": "substitute",
+        "jacobian": "substitute",
+        "unk": "piece",
+    },
     group="perturbed_probe.perturbations",
 )
 """All perturbations by name; a package adds its own with ``PERTURBATIONS.register`` or an entry point."""
@@ -170,7 +162,7 @@ PERTURBATIONS: Registry[Perturbation] = Registry(
 
 def n_passes(n: int, perturbs: Sequence[str]) -> int:
     """Number of forward passes for a sentence of n units under several perturbations, which share passes."""
-    return sum(len(lane.variants(n)) for lane in lanes(perturbs))
+    return sum(lane.passes(n) for lane in lanes(perturbs))
 
 
 @dataclass(frozen=True)
@@ -183,6 +175,10 @@ class Lane:
     def inputs(self) -> Callable[[Subject, Alignment, Indices], Inputs]:
         """What the model is given for some rows of ``variants``."""
         return self.perturbations[0].inputs
+
+    def passes(self, n: int) -> int:
+        """Number of forward passes for a sentence of n units."""
+        return len(self.variants(n)) + max(one.prepares(n) for one in self.perturbations)
 
     def variants(self, n: int) -> Indices:
         """The variants of all of them, each once."""

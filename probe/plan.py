@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from probe.alignment import Alignment
-from probe.perturbations import Comparison, Indices, Inputs, Lane, Subject, lanes
+from probe.perturbation import Comparison, Indices, Inputs, Subject
+from probe.perturbations import Lane, lanes
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,7 @@ class Plan:
     @property
     def passes(self) -> int:
         """Number of forward passes."""
-        return sum(len(variants) for variants in self.variants)
+        return sum(lane.passes(self.n) for lane in self.lanes)
 
     @property
     def rows(self) -> int:
@@ -82,21 +83,31 @@ def make_plan(alignment: Alignment, perturbs: Sequence[str]) -> Plan:
     return Plan(alignment, found, tuple(lane.variants(n) for lane in found))
 
 
-def make_reads(alignment: Alignment, compared: Comparison) -> Reads:
-    """Where the states of a comparison of units are read."""
+def make_reads(alignment: Alignment, compared: Comparison, *, causal: bool = False, before: int = 0) -> Reads:
+    """Where the states of a comparison of units are read.
+
+    Args:
+        alignment: of the sentence.
+        compared: its variants.
+        causal: no position sees those after it, so that what comes before unit j is not read: its impact is 0.
+        before: how many positions before a piece its state is read: 1 for what a causal model predicts it from.
+    """
     n, unit_of = len(alignment.units), alignment.unit_of
-    position = np.append(alignment.positions, alignment.cls or 0)
+    position = np.append(alignment.positions, alignment.cls or 0) - before
     row_unit = np.append(unit_of, n)
     variant = compared.changed[row_unit]  # [rows, n, alternatives]
     _, _, alternatives = variant.shape
-    off_diagonal = np.broadcast_to((row_unit[:, None] != np.arange(n))[:, :, None], variant.shape)
-    base, unit, alternative = np.nonzero(off_diagonal)
+    is_read = (row_unit[:, None] != np.arange(n)) & (position >= 0)[:, None]
+    if causal:
+        is_read &= position[:, None] >= alignment.positions[np.searchsorted(unit_of, np.arange(n))]
+    is_read = np.broadcast_to(is_read[:, :, None], variant.shape)
+    base, unit, alternative = np.nonzero(is_read)
     unit_out = (row_unit[base] * n + unit) * alternatives + alternative
-    order = np.lexsort((unit_out, variant[off_diagonal]))  # the pieces of a unit stand together
+    order = np.lexsort((unit_out, variant[is_read]))  # the pieces of a unit stand together
     base, unit, alternative = base[order], unit[order], alternative[order]
     return Reads(
         base_row=compared.base[row_unit],
-        base_position=position,
+        base_position=np.maximum(position, 0),
         row=variant[base, unit, alternative],
         position=position[base],
         base=base,
@@ -105,19 +116,25 @@ def make_reads(alignment: Alignment, compared: Comparison) -> Reads:
     )
 
 
-def join_reads(plans: Sequence[Plan], lane: int, place: int) -> tuple[Reads, int]:
+def join_reads(
+    plans: Sequence[Plan], lane: int, place: int, *, causal: bool = False, before: int = 0
+) -> tuple[Reads, int]:
     """The reads of several sentences whose rows, references and outputs follow each other.
 
     Args:
         plans: of the sentences.
         lane: of their variants.
         place: of the perturbation in its lane.
+        causal, before: as for ``make_reads``.
 
     Returns:
         The reads, and the number of alternatives of each unit.
     """
     compared = [plan.lanes[lane].reads(plan.n)[place] for plan in plans]
-    parts = [make_reads(plan.alignment, one) for plan, one in zip(plans, compared, strict=True)]
+    parts = [
+        make_reads(plan.alignment, one, causal=causal, before=before)
+        for plan, one in zip(plans, compared, strict=True)
+    ]
     alternatives = compared[0].changed.shape[2]
     rows = starts([len(plan.variants[lane]) for plan in plans])
     bases = starts([plan.rows for plan in plans])

@@ -104,7 +104,7 @@ def document_impacts(
         pool=[variant.pool for variant in chosen],
         perturb=[variant.perturb for variant in chosen],
     )
-    engine = Engine(model.model, tokenizer=model.tokenizer, settings=settings, on_passes=on_passes)
+    engine = Engine(model, settings=settings, on_passes=on_passes)
     budget = Budget(batch_tokens)
     for document in documents:
         plan = make_plan(align_document(model, document), settings.perturbs)

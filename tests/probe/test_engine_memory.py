@@ -87,10 +87,10 @@ def test_sentences_that_do_not_fit_together_are_run_one_by_one(
     before = list(tiny.impact_many(together))
     begin = engine._Work.__init__
 
-    def limited(self: Any, group: Any, *rest: Any) -> None:
+    def limited(self: Any, group: Any, *rest: Any, **options: Any) -> None:
         if len(group.plans) > 1:
             raise torch.OutOfMemoryError
-        begin(self, group, *rest)
+        begin(self, group, *rest, **options)
 
     monkeypatch.setattr(engine._Work, "__init__", limited)
     for a, b in zip(before, tiny.impact_many(together), strict=True):

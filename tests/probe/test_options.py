@@ -7,7 +7,6 @@ import pytest
 from probe import OptionError
 from probe.metrics import METRICS
 from probe.options import POOLS, Best, Settings, check_name, is_defined, resolve
-from probe.perturbations import PERTURBATIONS
 
 
 def settings(**changes: Any) -> Settings:
@@ -81,7 +80,7 @@ def test_names_given_twice_count_once() -> None:
 
 
 def test_every_combination_but_the_undefined() -> None:
-    found = settings(metric=METRICS, layer=[0, 4], pool=POOLS, perturb=PERTURBATIONS).combinations()
+    found = settings(metric=METRICS, layer=[0, 4], pool=POOLS, perturb=("pair", "single")).combinations()
     assert len(found) == len(set(found)) == (4 * 4 - 2) * 2 * 2
     assert not [c for c in found if c[0] in ("prob", "kl") and c[2] == "state"]
     assert is_defined("cos", "state") and is_defined("prob", "mean") and not is_defined("kl", "state")

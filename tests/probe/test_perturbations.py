@@ -12,17 +12,8 @@ import probe
 from probe import run
 from probe.alignment import Alignment
 from probe.metrics import METRICS, Metric
-from probe.perturbations import (
-    PERTURBATIONS,
-    Indices,
-    Inputs,
-    Perturbation,
-    Subject,
-    against_the_sentence,
-    n_passes,
-    replaced,
-    singles,
-)
+from probe.perturbation import Indices, Inputs, Perturbation, Subject, replaced
+from probe.perturbations import PERTURBATIONS, against_the_sentence, n_passes, singles
 from probe.plan import make_plan
 from probe.store import Store
 from tests.conftest import ModelFolder
@@ -82,7 +73,7 @@ def test_an_alias_is_accepted_where_a_name_is(model_folder: ModelFolder) -> None
 
 
 def test_only_pairs_are_read_at_few_places() -> None:
-    assert {name for name, entry in PERTURBATIONS.items() if entry.is_sparse} == {"pair"}
+    assert {name for name, entry in PERTURBATIONS.items() if entry.is_sparse} == {"pair", "piece"}
 
 
 def test_only_prob_can_be_negative() -> None:

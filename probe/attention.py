@@ -1,0 +1,205 @@
+"""Who sees whom: how a model is told which positions attend to which, found out by trying.
+
+Hugging Face models take a mask of their own for every query in different ways, and some let information pass
+around their attention (convolutions, Fourier transforms). So no class is asked for its name: the ways are tried
+on the model itself, and one is taken only if a mask that hides nothing changes nothing, local layers included,
+and a piece that is hidden from all others cannot move their states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from probe.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_LENGTH = 12
+"""Pieces of the sequence that a model is tried on, or one more than its local attention sees."""
+_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
+"""How far the states of two ways of computing may lie apart by rounding, relative to the largest; else 0.1."""
+_REPEATED = 0.01
+"""The part of that which two runs of the same way may lie apart."""
+
+Run: TypeAlias = "Callable[..., Any]"
+"""``run(input_ids=..., **options)``: a forward pass of the encoder."""
+
+
+class Attention:
+    """Forward passes of one model in which some positions do not see some others.
+
+    The model is tried when it is first asked for, once.
+    """
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, window: int) -> None:
+        self._base: Any = model.base_model
+        self._dtype = next(model.parameters()).dtype
+        reach = _local_reach(model.config)
+        length = _LENGTH if reach is None else max(_LENGTH, reach + 4)
+        self._trial = _Trial(self._base, tokenizer, length=min(window, length))
+        self._way: _Way | None = None
+
+    @cached_property
+    def causal(self) -> bool:
+        """Whether no position sees those after it."""
+        return self._trial.is_causal()
+
+    @cached_property
+    def refusal(self) -> str | None:
+        """Why a mask cannot control who sees whom in this model; None where it can."""
+        return self._choose()
+
+    def run(self, inputs: Tensor, sees: Tensor, **options: Any) -> Any:
+        """A forward pass of the encoder in which only some positions are seen.
+
+        Shapes: inputs int64 [sequences, length]; sees bool [sequences, query, key], on top of what the model
+        itself hides (later positions, those outside a local window).
+
+        Raises:
+            ModelError: a mask cannot control who sees whom in this model.
+        """
+        if self.refusal is not None or self._way is None:
+            raise ModelError(f"who sees whom cannot be set in this model: {self.refusal}")
+        return self._way(inputs, sees, **options)
+
+    def _choose(self) -> str | None:
+        """Take the first way that passes the trial; why none does."""
+        reasons = []
+        for way in (self._by_mask, self._by_layer_type, self._by_encoder):
+            try:
+                reason = self._trial.of(way)
+            except (
+                Exception
+            ) as error:  # each architecture refuses a mask that it does not take in its own way
+                reason = f"it takes no mask for every position ({type(error).__name__})"
+            if reason is None:
+                self._way = way
+                return None
+            reasons.append(reason)
+        leaks = [reason for reason in reasons if reason == LEAK]
+        return (leaks or reasons)[0]
+
+    def _own(self, sees: Tensor) -> Tensor:
+        """What is seen under a causal model's own mask, too."""
+        return sees.tril() if self.causal else sees
+
+    def _added(self, sees: Tensor) -> Tensor:
+        """A mask that is added to attention scores: [sequences, 1, query, key]."""
+        mask = torch.zeros(sees.shape, dtype=self._dtype, device=sees.device)
+        return mask.masked_fill_(~sees, torch.finfo(self._dtype).min)[:, None]
+
+    def _by_mask(self, inputs: Tensor, sees: Tensor, **options: Any) -> Any:
+        """One mask for all layers."""
+        return self._base(input_ids=inputs, attention_mask=self._added(self._own(sees)), **options)
+
+    def _by_layer_type(self, inputs: Tensor, sees: Tensor, **options: Any) -> Any:
+        """One mask for the layers that see everything and one for local layers (ModernBERT)."""
+        at = torch.arange(sees.shape[-1], device=sees.device)
+        distance = at[:, None] - at
+        reach = self._base.config.sliding_window
+        near = (distance < reach) if self.causal else (distance.abs() <= reach)
+        own = self._own(sees)
+        masks = {"full_attention": self._added(own), "sliding_attention": self._added(own & near)}
+        return self._base(input_ids=inputs, attention_mask=masks, **options)
+
+    def _by_encoder(self, inputs: Tensor, sees: Tensor, **options: Any) -> Any:
+        """The mask in the encoder only, as true and false: the embeddings take another (DeBERTa)."""
+        with _encoder_mask(self._base.encoder, self._own(sees)[:, None]):
+            return self._base(input_ids=inputs, **options)
+
+
+LEAK = "information passes around its attention"
+_Way: TypeAlias = "Callable[..., Any]"
+
+
+class _Trial:
+    """A sequence of pieces on which ways to tell a model who sees whom are tried."""
+
+    def __init__(self, base: Any, tokenizer: PreTrainedTokenizerBase, *, length: int) -> None:
+        self._base = base
+        some = next(base.parameters())
+        special = set(tokenizer.all_special_ids)
+        known = sorted(set(tokenizer.get_vocab().values()) - special)[: length + 1] or [0]
+        self._ids = torch.tensor([(known * length)[:length]], device=some.device)
+        self._other = known[-1]
+        self._tolerance = _TOLERANCE.get(some.dtype, 0.1)
+
+    def is_causal(self) -> bool:
+        """Whether the last piece moves no earlier state, while it moves its own."""
+        last = self._ids.shape[1] - 1
+        try:
+            before = self._states(self._base, self._ids)
+            after = self._states(self._base, self._changed(last))
+        except Exception:  # a model that gives no states by layer; what needs them says so
+            return False
+        return not self._differ(before[:, :last], after[:, :last], _REPEATED)
+
+    def of(self, way: _Way) -> str | None:
+        """Why the way does not do; None if it does."""
+        length = self._ids.shape[1]
+        everything = torch.ones(1, length, length, dtype=torch.bool, device=self._ids.device)
+        plain = self._states(self._base, self._ids)
+        if self._differ(plain, self._states(self._given(way, everything), self._ids)):
+            return "a mask that hides nothing changes its states"
+        hidden = length // 2
+        sees = everything.clone()
+        sees[:, :, hidden] = False
+        sees[:, hidden, hidden] = True
+        run = self._given(way, sees)
+        before, after = self._states(run, self._ids), self._states(run, self._changed(hidden))
+        others = [at for at in range(length) if at != hidden]
+        return LEAK if self._differ(before[:, others], after[:, others], _REPEATED) else None
+
+    def _changed(self, at: int) -> Tensor:
+        """The sequence with another piece at one position."""
+        changed = self._ids.clone()
+        changed[0, at] = self._other
+        return changed
+
+    @staticmethod
+    def _given(way: _Way, sees: Tensor) -> Run:
+        return lambda input_ids, **options: way(input_ids, sees, **options)
+
+    @torch.inference_mode()
+    def _states(self, run: Run, ids: Tensor) -> Tensor:
+        """States of all layers: [layers + 1, length, hidden]."""
+        output = run(input_ids=ids, output_hidden_states=True)
+        states: Tensor = torch.stack([*output.hidden_states[:-1], output.last_hidden_state])[:, 0]
+        return states
+
+    def _differ(self, before: Tensor, after: Tensor, part: float = 1) -> bool:
+        """Whether two sets of states differ by more than rounding; also where any is not a number."""
+        largest = torch.maximum(before.abs().amax(), after.abs().amax())
+        return not bool((before - after).abs().amax() <= part * self._tolerance * largest)
+
+
+def _local_reach(config: Any) -> int | None:
+    """How far a local layer sees; None where there is none."""
+    reach = getattr(config, "sliding_window", None)
+    local = "sliding_attention" in (getattr(config, "layer_types", None) or ())
+    return reach if isinstance(reach, int) and local else None
+
+
+@contextmanager
+def _encoder_mask(encoder: torch.nn.Module, mask: Tensor) -> Iterator[None]:
+    """Give an encoder this attention mask, whatever it is called with."""
+
+    def replace(
+        _: Any, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if len(args) > 1:
+            return (args[0], mask, *args[2:]), options
+        return args, {**options, "attention_mask": mask}
+
+    hook = encoder.register_forward_pre_hook(replace, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()

@@ -1,0 +1,96 @@
+"""What perturbations ask of a model beside forward passes: numbers of pieces, and its own best alternatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from probe.errors import OptionError
+from probe.head import Head
+from probe.perturbation import Subject, replaced
+
+if TYPE_CHECKING:
+    from probe.alignment import Alignment
+    from probe.model import Probe
+
+
+class Lexicon:
+    """The vocabulary of one model, and what it predicts."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._tokenizer: Any = probe.tokenizer
+        mask_id = self._tokenizer.mask_token_id
+        self._mask_id: int | None = mask_id if isinstance(mask_id, int) else None
+
+    def subject(self, rows: Callable[[int], int], on_passes: Callable[[int], None]) -> Subject:
+        """What perturbations may ask; alternatives that were found once are kept as long as the subject.
+
+        Args:
+            rows: number of sequences of a length in one pass.
+            on_passes: called with the number of sequences after each pass.
+        """
+        found: dict[tuple[int, int], NDArray[np.int64]] = {}
+
+        def best(alignment: Alignment, k: int) -> NDArray[np.int64]:
+            key = (id(alignment), k)
+            if key not in found:
+                found[key] = self.best(alignment, k, rows=rows(len(alignment.ids)), on_passes=on_passes)
+            return found[key]
+
+        return Subject(mask_id=self._mask_id, piece_id=self.piece_id, best=best)
+
+    def piece_id(self, piece: str | None) -> int:
+        """The number of a piece, or of the unknown piece.
+
+        Raises:
+            OptionError: the vocabulary has no such piece.
+        """
+        unknown = self._tokenizer.unk_token_id
+        if piece is None or piece == self._tokenizer.unk_token:
+            if unknown is None:
+                raise OptionError(f"{self._probe.name} has no unknown piece: name another, piece:NAME")
+            return int(unknown)
+        found = self._tokenizer.convert_tokens_to_ids(piece)
+        if found is None or found == unknown:
+            raise OptionError(f"{piece!r} is no piece of {self._probe.name}")
+        return int(found)
+
+    @torch.inference_mode()
+    def best(
+        self, alignment: Alignment, k: int, *, rows: int, on_passes: Callable[[int], None]
+    ) -> NDArray[np.int64]:
+        """The k most probable pieces at every piece of the units when its unit is masked, but the true one.
+
+        Shapes: int64 [pieces of units, k]
+        """
+        assert self._mask_id is not None
+        head, n = Head(self._probe.model), len(alignment.units)
+        ids = torch.from_numpy(replaced(alignment, np.arange(n)[:, None], self._mask_id))
+        true = torch.from_numpy(alignment.ids[alignment.positions])
+        parts = []
+        for begin in range(0, n, rows):
+            inputs = ids[begin : begin + rows].to(self._probe.device)
+            states = self._probe.model.base_model(input_ids=inputs).last_hidden_state
+            on_passes(len(inputs))
+            own = np.flatnonzero((alignment.unit_of >= begin) & (alignment.unit_of < begin + rows))
+            read = states[alignment.unit_of[own] - begin, alignment.positions[own]]
+            parts.append(self._ranked(head.log_probabilities(read), true[own], k))
+        return np.concatenate(parts)
+
+    def _ranked(self, scores: Tensor, true: Tensor, k: int) -> NDArray[np.int64]:
+        """The k best pieces of each row, special ones and the true one aside."""
+        pieces = np.array(sorted(set(self._tokenizer.get_vocab().values())))
+        allowed = torch.zeros(scores.shape[1], dtype=torch.bool, device=scores.device)
+        allowed[torch.from_numpy(pieces[pieces < len(allowed)])] = True
+        allowed[self._tokenizer.all_special_ids] = False
+        if k >= int(allowed.sum()):
+            raise OptionError(f"{k} alternatives are more than {self._probe.name} has pieces to choose from")
+        scores = scores.masked_fill(~allowed, -torch.inf)
+        scores[torch.arange(len(true)), true] = -torch.inf
+        return scores.topk(k, dim=-1).indices.cpu().numpy()
