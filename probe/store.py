@@ -314,27 +314,22 @@ def _compute(
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Make the directory and lock it against other processes; the lock of a dead process does not last."""
+    from filelock import FileLock, Timeout
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / MANIFEST).exists() and any(not p.name.startswith(".") for p in folder.iterdir()):
             raise StoreError(f"{folder}: neither empty nor a run directory: it has no {MANIFEST}")
-        lock = (folder / ".lock").open("w")
+        lock = FileLock(folder / ".lock", blocking=False)
+        lock.acquire()
+    except Timeout:
+        raise StoreError(f"{folder}: another process is filling this directory") from None
     except OSError as error:
         raise StoreError(f"{folder}: cannot be made a run directory ({error.strerror})") from error
-    with lock:
-        try:
-            _lock(lock.fileno())
-        except BlockingIOError:
-            raise StoreError(f"{folder}: another process is filling this directory") from None
-        yield
-
-
-def _lock(descriptor: int) -> None:
     try:
-        import fcntl
-    except ImportError:  # Windows: two processes that fill one directory are not noticed
-        return
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        lock.release()
 
 
 def _first_difference(stored: Sequence[str], words: Sequence[str]) -> str:

@@ -139,6 +139,8 @@ def _claimed(out: Path, configuration: Mapping[str, Any]) -> Iterator[None]:
         UsageError: it holds another run or something else, or another process fills it.
         OSError: it cannot be made.
     """
+    from filelock import FileLock, Timeout
+
     path = out / CONFIGURATION
     out.mkdir(parents=True, exist_ok=True)
     if path.exists():
@@ -147,10 +149,16 @@ def _claimed(out: Path, configuration: Mapping[str, Any]) -> Iterator[None]:
         raise UsageError(
             f"--out: a new folder or that of an earlier run is expected, {out} holds other files"
         )
-    with (out / ".lock").open("w") as lock:
-        _lock(lock.fileno(), out)
+    lock = FileLock(out / ".lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UsageError(f"{out}: another process is filling this folder") from None
+    try:
         _write(path, configuration)
         yield
+    finally:
+        lock.release()
 
 
 def _check_same(path: Path, configuration: Mapping[str, Any]) -> None:
@@ -162,18 +170,6 @@ def _check_same(path: Path, configuration: Mapping[str, Any]) -> None:
     ]
     if different:
         raise UsageError(f"{path.parent}: holds a run of another configuration: {'; '.join(different)}")
-
-
-def _lock(descriptor: int, out: Path) -> None:
-    """The lock of a dead process does not last."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two processes that fill one folder are not noticed
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UsageError(f"{out}: another process is filling this folder") from None
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from probe import ImpactMatrix, ImpactSet, ModelError, OptionError, Probe, Sente
 from probe.fingerprint import tokenizer_sha256, weights_sha256, words_sha256
 from probe.store import Store, StoreError
 from tests.conftest import ModelFolder
+from tests.locks import held
 from tests.store_runs import EVERYTHING, SHARD, TOO_LONG, WORDS, Fill, assert_equal, contents
 
 ROOT = Path(__file__).parents[2]
@@ -253,6 +254,18 @@ def test_two_runs_in_one_directory(fill: Fill) -> None:
     fill(on_shard=second)
     assert refused == [range(0, 2), range(2, 4), range(4, 6), range(6, 7)]
     fill()
+
+
+def test_a_lock_is_that_of_a_living_process(fill: Fill, tmp_path: Path) -> None:
+    fill()
+    (folder,) = tmp_path.iterdir()
+    with held(folder / ".lock") as process:
+        with pytest.raises(StoreError, match="another process is filling this directory") as caught:
+            fill()
+        assert "\n" not in str(caught.value)
+        process.kill()
+        process.wait()
+        fill()
 
 
 # --- fingerprints

@@ -27,6 +27,7 @@ from probe.commands import COMMANDS
 from tests.analyses.constituency.test_constituency import TREES
 from tests.analyses.discourse.test_discourse import EDUS, write
 from tests.command import GOLD, Done
+from tests.locks import held
 
 ROOT = Path(__file__).parents[3]
 STEPS = ("dependency-wsj10", "matrices", "discourse")
@@ -211,12 +212,12 @@ def test_another_configuration_is_refused(run: Run, tmp_path: Path) -> None:
 
 
 def test_two_processes_do_not_share_a_folder(run: Run, tmp_path: Path) -> None:
-    fcntl = pytest.importorskip("fcntl")
     assert run("--steps", "knowledge").code == 0
-    with (tmp_path / "out" / ".lock").open("w") as lock:
-        fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
+    with held(tmp_path / "out" / ".lock"):
         done = run("--steps", "knowledge")
     assert done.code == 2 and "another process is filling this folder" in done.err
+    assert done.err.count("\n") == 1
+    assert run("--steps", "knowledge").code == 0
 
 
 @pytest.mark.parametrize("code", [3, 2, 1, 0, INTERRUPTED])
