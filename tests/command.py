@@ -1,5 +1,6 @@
-"""Running ``probe-parse`` in this process, and inputs for it, for the tests of the command line."""
+"""Running a command in this process, and inputs for it, for the tests of the command line."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +18,28 @@ class Done:
     err: str
 
 
-def parse(capsys: pytest.CaptureFixture[str], *args: object) -> Done:
-    """Run the command on the CPU in float32."""
-    capsys.readouterr()  # what making the model wrote
+Main = Callable[[Sequence[str] | None], int]
+"""Of a command."""
+
+
+def ran(capsys: pytest.CaptureFixture[str], main: Main, *args: object) -> Done:
+    """Run a command in this process; what was written before does not count."""
+    capsys.readouterr()
     try:
-        code: object = main(["--device", "cpu", "--dtype", "float32", *map(str, args)])
+        code: object = main(list(map(str, args)))
     except SystemExit as ended:
         code = ended.code
     written = capsys.readouterr()
     return Done(code, written.out, written.err)
+
+
+PLAIN = ("--device", "cpu", "--dtype", "float32")
+"""Options of commands that run a model."""
+
+
+def parse(capsys: pytest.CaptureFixture[str], *args: object) -> Done:
+    """Run ``probe parse`` on the CPU in float32."""
+    return ran(capsys, main, *PLAIN, *args)
 
 
 def refused(done: Done, code: int, message: str) -> None:

@@ -13,6 +13,7 @@ from analyses.dependency.tables import tables
 from analyses.dependency.trees import Treebank, induce
 from analyses.options import add_options, emit, load_sources
 from analyses.scores.recall import GROUPS
+from analyses.tables.table import Table
 from analyses.trees.adjust import ADJUSTMENTS, adjustment_name
 from analyses.trees.decoders import DECODERS
 from analyses.trees.protocols import scored_words
@@ -63,6 +64,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    found, failed = measure(args)
+    emit(found, args)
+    return SOME_FAILED if failed else DONE
+
+
+def measure(args: argparse.Namespace) -> tuple[list[tuple[str, Table]], int]:
+    """What the command prints: tables with the stems of their files, and how many sentences were left out.
+
+    Raises:
+        probe.ProbeError, probe.command_line.UsageError: as the command says in one line.
+    """
     corpora = _corpora(args)
     models = load_sources(args)
     chosen = [
@@ -86,8 +98,7 @@ def _run(args: argparse.Namespace) -> int:
             print(line, file=sys.stderr)
         for protocol in dict.fromkeys(args.protocol):
             found += tables(corpus, induced, protocol, skipped=skipped, by=args.by, seed=args.seed)
-    emit(found, args)
-    return SOME_FAILED if failed else DONE
+    return found, failed
 
 
 # --- corpora

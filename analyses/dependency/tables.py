@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from analyses import published
-from analyses.dependency.trees import Treebank, root_of
+from analyses.dependency.trees import Treebank
 from analyses.scores.attachment import count_arcs
 from analyses.scores.evaluation import Evaluation, baseline_rows, evaluate_runs
 from analyses.scores.paired import Counted, paired_note
@@ -17,7 +17,7 @@ from analyses.scores.recall import GroupName, recall_table
 from analyses.tables.table import Cell, Row, RowKind, Table
 from analyses.trees.adjust import NONE
 from analyses.trees.decoders import Heads
-from analyses.trees.protocols import ProtocolName, baseline_trees, gold_roots, scored_words
+from analyses.trees.protocols import ProtocolName, baseline_trees, gold_roots, root_of, scored_words
 from analyses.trees.systems import System, Way, spread
 from probe import __version__
 from probe.errors import ProbeError

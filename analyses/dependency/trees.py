@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from analyses import published
 from analyses.trees.decoders import Heads
-from analyses.trees.protocols import ProtocolName, RootName, decode, gold_roots
+from analyses.trees.protocols import decode_sentences
 from analyses.trees.systems import Corpus, Skipped, System, Way, systems, word_impacts
 from data import Sentence
 from probe.command_line import UsageError
@@ -24,11 +24,6 @@ class Treebank(Corpus[Sentence]):
     """Gold trees; ``treebank`` says beside which published figures they stand, if any."""
 
     treebank: published.Treebank | None = None
-
-
-def root_of(protocol: ProtocolName) -> RootName:
-    """Where the root comes from under a protocol."""
-    return "gold" if protocol == "wu2020" else "predicted"
 
 
 def induce(
@@ -48,13 +43,7 @@ def induce(
     def trees(way: Way, places: Sequence[int], found: Sequence[ImpactMatrix]) -> list[Heads]:
         sentences = [corpus.items[place] for place in places]
         try:
-            return decode(
-                found,
-                protocol=way.protocol,
-                decoder=way.decoder,
-                roots=gold_roots(sentences) if root_of(way.protocol) == "gold" else None,
-                names=[f"sentence {sentence.id}" for sentence in sentences],
-            )
+            return decode_sentences(found, sentences, protocol=way.protocol, decoder=way.decoder)
         except ValueError as error:
             raise UsageError(f"{way} under protocol {way.protocol}: {error}") from error
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from parsers import Bracketing
     from probe.matrix import ImpactMatrix, ImpactSet
     from probe.model import Errors, Words
-    from probe.options import Layers, Settings
+    from probe.options import Settings
     from probe.source import ImpactSource
 
 # Marks that a treebank sets apart from the word before them; "Mr." and "..." are left in peace.
@@ -294,47 +294,29 @@ class Remembering:
         """The type the model computes in."""
         return self._model.dtype
 
-    def resolve(
-        self,
-        *,
-        metric: str | Sequence[str] = "dist",
-        layer: Layers = "best",
-        pool: PoolChoice | Sequence[PoolChoice] = "best",
-        perturb: str | Sequence[str] = "pair",
-    ) -> Settings:
+    def resolve(self, **options: Any) -> Settings:
         """As ``probe.Probe.resolve``."""
-        return self._model.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
+        return self._model.resolve(**options)
 
     def impact_many(
         self,
         sentences: Iterable[Words],
         *,
-        metric: str | Sequence[str] = "dist",
-        layer: Layers = "best",
-        pool: PoolChoice | Sequence[PoolChoice] = "best",
-        perturb: str | Sequence[str] = "pair",
         batch_tokens: int = 4_096,
         on_passes: Callable[[int], None] | None = None,
         errors: Errors,
+        **options: Any,
     ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
         """As ``probe.Probe.impact_many``, sentence by sentence."""
-        settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
+        settings = self.resolve(**options)
+        passing = {"batch_tokens": batch_tokens, "on_passes": on_passes, "errors": errors, **options}
         for words in sentences:
             key = (tuple(words), settings)
             if key in self._kept:
                 self._kept.move_to_end(key)
                 yield self._kept[key]
                 continue
-            (found,) = self._model.impact_many(
-                [words],
-                metric=metric,
-                layer=layer,
-                pool=pool,
-                perturb=perturb,
-                batch_tokens=batch_tokens,
-                on_passes=on_passes,
-                errors=errors,
-            )
+            (found,) = self._model.impact_many([words], **passing)
             if not isinstance(found, SentenceError):
                 self._kept[key] = found
                 if len(self._kept) > self._size:

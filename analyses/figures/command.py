@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import cached_property
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -131,29 +128,28 @@ def _run(args: argparse.Namespace) -> int:
             raise UsageError(f"{option} {path}: no such file or folder")
     args.out.mkdir(parents=True, exist_ok=True)
     named = [name for name in FIGURES if name in args.names]
-    with tempfile.TemporaryDirectory() as scratch:
-        job = Job(args, Path(scratch))
-        for name in FIGURES if "all" in args.names else named:
-            try:
-                with style():
-                    drawn = list(FIGURES[name](job))
-            except NoResults as error:
-                if name in named:
-                    raise UsageError(f"{name}: {error}") from error
-                print(f"figures: {name} left out: {error}", file=sys.stderr)
-                continue
-            for stem, figure in drawn:
-                for path in save(figure, args.out / stem, formats=args.formats):
-                    if not args.quiet:
-                        print(path)
-        return SOME_FAILED if job.some_failed else DONE
+    job = Job(args)
+    for name in FIGURES if "all" in args.names else named:
+        try:
+            with style():
+                drawn = list(FIGURES[name](job))
+        except NoResults as error:
+            if name in named:
+                raise UsageError(f"{name}: {error}") from error
+            print(f"figures: {name} left out: {error}", file=sys.stderr)
+            continue
+        for stem, figure in drawn:
+            for path in save(figure, args.out / stem, formats=args.formats):
+                if not args.quiet:
+                    print(path)
+    return SOME_FAILED if job.some_failed else DONE
 
 
 class Job:
     """What the figures of one run share; model and scores are made when they are first asked for."""
 
-    def __init__(self, args: argparse.Namespace, scratch: Path) -> None:
-        self.args, self.scratch, self.some_failed = args, scratch, False
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args, self.some_failed = args, False
 
     @cached_property
     def model(self) -> Probe:
@@ -228,36 +224,36 @@ class Job:
         return f"{name}-layer-{layer}" if len(self.layers) > 1 else name
 
     @cached_property
-    def results(self) -> Path:
-        """A folder with the tables of dependency trees: that of ``--results``, or made now."""
+    def results(self) -> dict[str, Table]:
+        """The tables of dependency trees by the stems of their files: those of ``--results``, or made now."""
         if self.args.results is not None:
-            return Path(self.args.results)
+            return {
+                path.stem: read_table(path) for path in sorted(self.args.results.glob("dependency-*.json"))
+            }
         given = [
             *("--model", self.args.model, "--layers", "all", "--metrics", self.args.metric),
             *("--pools", self.args.pool, "--perturb", self.args.perturb, "--decoders", self.args.decoder),
             *("--protocol", self.args.protocol, "--by", "length", "relation", "--seeds", "0"),
             *("--seed", self.args.seed, "--device", self.args.device, "--dtype", self.args.dtype),
-            *("--out", self.scratch),
             *(["--data", self.treebank] if self.treebank is not None else []),
             *(["--limit", self.args.limit] if self.args.limit is not None else []),
             *(["--quiet"] if self.args.quiet else []),
         ]
-        with redirect_stdout(StringIO()):
-            code = dependency.main([str(value) for value in given])
-        if code not in (DONE, SOME_FAILED):
-            raise SystemExit(code)  # the command has said why
-        self.some_failed = code == SOME_FAILED
-        return self.scratch
+        options = dependency.build_parser().parse_args([str(value) for value in given])
+        found, failed = dependency.measure(options)
+        self.some_failed = failed > 0
+        return dict(found)
 
     def tables(self, suffix: str) -> list[tuple[str, Table]]:
         """The tables ``dependency-CORPUS-PROTOCOL SUFFIX`` of the results, with the name of their corpus."""
-        ending = f"-{self.args.protocol}{suffix}.json"
-        paths = sorted(self.results.glob(f"dependency-*{ending}"))
-        if not paths:
+        ending = f"-{self.args.protocol}{suffix}"
+        found = {stem: table for stem, table in self.results.items() if stem.endswith(ending)}
+        if not found:
             command = "probe dependency --layers all --by length relation --out DIR"
-            raise NoResults(f"{self.results}: no dependency-*{ending} there, which {command} makes")
-        corpora = [path.name.removeprefix("dependency-").removesuffix(ending) for path in paths]
-        return list(zip(corpora, map(read_table, paths), strict=True))
+            raise NoResults(f"{self.args.results}: no dependency-*{ending}.json there, which {command} makes")
+        return [
+            (stem.removeprefix("dependency-").removesuffix(ending), table) for stem, table in found.items()
+        ]
 
     def written(self, pattern: str, command: str) -> list[Path]:
         """Files of ``--results`` that another command writes there."""

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-
 from analyses.tables.signature import Settings
 from analyses.trees.adjust import NONE, adjust
 from analyses.trees.decoders import BASELINES, DECODERS, Heads
-from analyses.trees.protocols import ProtocolName, RootName, baseline_trees, decode, gold_roots
+from analyses.trees.protocols import ProtocolName, RootName, baseline_trees, decode_sentences, gold_roots
+from analyses.trees.variants import unless_overflown
 
 if TYPE_CHECKING:
     from data import Sentence
@@ -142,15 +141,15 @@ def _decoded(pairs: Iterable[tuple[Sentence, object]], method: Method, decoder: 
 
     pairs = iter(pairs)
     while chunk := list(islice(pairs, _CHUNK)):
-        chunk = [(sentence, _unless_overflown(found)) for sentence, found in chunk]
+        chunk = [(sentence, unless_overflown(found)) for sentence, found in chunk]
         probed = [(sentence, found) for sentence, found in chunk if isinstance(found, ImpactMatrix)]
         trees = iter(
-            decode(
+            decode_sentences(
                 [adjust(matrix, method.adjust) for _, matrix in probed],
+                [sentence for sentence, _ in probed],
                 protocol=method.protocol,
                 decoder=decoder,
-                roots=gold_roots([sentence for sentence, _ in probed]) if method.root == "gold" else None,
-                names=[f"sentence {sentence.id}" for sentence, _ in probed],
+                root=method.root,
             )
         )
         for sentence, found in chunk:
@@ -158,12 +157,3 @@ def _decoded(pairs: Iterable[tuple[Sentence, object]], method: Method, decoder: 
                 yield Induced(sentence, next(trees), found)
             else:
                 yield Skipped(sentence, str(found))
-
-
-def _unless_overflown(found: object) -> object:
-    """The matrix itself, or what is wrong with it: half precision can overflow."""
-    from probe import ImpactMatrix
-
-    if isinstance(found, ImpactMatrix) and not np.isfinite(found.values).all():
-        return "its impacts are not finite: try dtype float32"
-    return found

@@ -176,3 +176,27 @@ def gold_roots(sentences: Sequence[Sentence]) -> list[int]:
         data.DataError: if the gold heads of a sentence are no tree with one root.
     """
     return [gold_root(sentence) for sentence in sentences]
+
+
+def root_of(protocol: ProtocolName) -> RootName:
+    """Where the root comes from under a protocol, unless one is asked for."""
+    return "gold" if protocol == "wu2020" else "predicted"
+
+
+def decode_sentences(
+    matrices: Iterable[Impact],
+    sentences: Sequence[Sentence],
+    *,
+    protocol: ProtocolName,
+    decoder: str,
+    root: RootName | None = None,
+) -> list[Heads]:
+    """As :func:`decode`, with the gold roots of the sentences where ``root`` or the protocol asks for them.
+
+    Raises:
+        ValueError: as :func:`decode`; the message names the sentence.
+        data.DataError: a gold root is needed and the heads are no tree.
+    """
+    given = gold_roots(sentences) if (root or root_of(protocol)) == "gold" else None
+    names = [f"sentence {sentence.id}" for sentence in sentences]
+    return decode(matrices, protocol=protocol, decoder=decoder, roots=given, names=names)

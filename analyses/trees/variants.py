@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from probe import ImpactMatrix, ImpactSet, Probe
     from probe.source import ImpactSource
 
+
+Probed = TypeVar("Probed")
 
 Matrices: TypeAlias = "tuple[ImpactMatrix, ...]"
 """The matrices of one sentence, one a variant."""
@@ -155,6 +157,13 @@ def _pick(found: ImpactSet, chosen: Sequence[Variant]) -> Matrices | SentenceErr
     """The matrices of the variants; half precision can overflow, and then there are none."""
     by_variant = {Variant(m.metric, m.layer, m.pool, m.perturb): m for m in found}
     picked = tuple(adjust(by_variant[replace(variant, adjust=NONE)], variant.adjust) for variant in chosen)
-    if all(np.isfinite(matrix.values).all() for matrix in picked):
-        return picked
-    return SentenceError("its impacts are not finite: try dtype float32")
+    return next((one for one in map(unless_overflown, picked) if isinstance(one, SentenceError)), picked)
+
+
+def unless_overflown(found: Probed) -> Probed | SentenceError:
+    """The matrix itself, or what is wrong with it: half precision can overflow."""
+    from probe import ImpactMatrix
+
+    if isinstance(found, ImpactMatrix) and not np.isfinite(found.values).all():
+        return SentenceError("its impacts are not finite: try dtype float32")
+    return found

@@ -16,7 +16,7 @@ import pytest
 from data import load_sample
 from probe import run as command
 from probe.store import Store
-from tests.command import GOLD, Done, names, parse
+from tests.command import GOLD, Done, names, parse, ran
 from tests.conftest import ModelFolder
 
 ROOT = Path(__file__).parents[2]
@@ -45,12 +45,7 @@ def fill(model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]) -> Comma
         model_folder("bert")
         capsys.readouterr()  # what making the model wrote
         common = ["--model", str(model_folder("bert")), "--device", "cpu", "--dtype", "float32"]
-        try:
-            code: object = command.main([*common, *map(str, args)])
-        except SystemExit as ended:
-            code = ended.code
-        written = capsys.readouterr()
-        return Done(code, written.out, written.err)
+        return ran(capsys, command.main, *common, *args)
 
     return call
 

@@ -18,7 +18,7 @@ from analyses.trees.decoders import CONSTITUENT_DECODERS, ConstituentDecoder
 from parsers import Bracketing, branching
 from probe.registry import Registry
 from tests.binary_trees import all_binary_trees
-from tests.command import Done
+from tests.command import Done, ran
 
 UNBIASED = sorted(set(CONSTITUENT_DECODERS) - {"mart-released"})
 SMALL = ["--lengths", "3", "6", "--matrices", "12", "--reach", "4"]
@@ -26,13 +26,7 @@ SMALL = ["--lengths", "3", "6", "--matrices", "12", "--reach", "4"]
 
 def run(capsys: pytest.CaptureFixture[str], *args: object) -> Done:
     """Run the command."""
-    capsys.readouterr()
-    try:
-        code: object = bias_command.main(list(map(str, args)))
-    except SystemExit as ended:
-        code = ended.code
-    written = capsys.readouterr()
-    return Done(code, written.out, written.err)
+    return ran(capsys, bias_command.main, *args)
 
 
 @pytest.mark.parametrize("decoder", UNBIASED)

@@ -17,7 +17,7 @@ from analyses.trees.decoders import CONSTITUENT_DECODERS
 from analyses.trees.protocols import PROTOCOLS, ProtocolName
 from data import ConstituencySentence
 from parsers import branching
-from tests.command import Done
+from tests.command import Done, ran
 from tests.conftest import ModelFolder
 
 needs_data = pytest.mark.skipif("PROBE_DATA" not in os.environ, reason="PROBE_DATA is not set")
@@ -41,12 +41,7 @@ def run(model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]) -> Run:
         folder = model_folder("bert")
         capsys.readouterr()
         given = ["--model", str(folder), "--seeds", "1", "--device", "cpu", "--dtype", "float32", "--quiet"]
-        try:
-            code: object = main([*given, *map(str, args)])
-        except SystemExit as ended:
-            code = ended.code
-        written = capsys.readouterr()
-        return Done(code, written.out, written.err)
+        return ran(capsys, main, *given, *args)
 
     return command
 

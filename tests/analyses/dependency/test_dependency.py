@@ -19,7 +19,7 @@ from data import Sentence, load_sample
 from data.dp import wsj10
 from probe.options import Best
 from probe.store import Store
-from tests.command import GOLD, Done, conllu
+from tests.command import GOLD, Done, conllu, ran
 from tests.conftest import ModelFolder
 
 ROWS = ["Right-chain", "Left-chain", "Random BERT", "Eisner+Dist", "Eisner+Prob", "CLE+Dist"]
@@ -39,13 +39,7 @@ def run(model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]) -> Run:
             given = ["--model", str(model_folder("bert")), *given]
         if "--seeds" not in given:
             given = ["--seeds", "1", *given]
-        capsys.readouterr()  # what making the model wrote
-        try:
-            code: object = main(["--device", "cpu", "--dtype", "float32", "--quiet", *given])
-        except SystemExit as ended:
-            code = ended.code
-        written = capsys.readouterr()
-        return Done(code, written.out, written.err)
+        return ran(capsys, main, "--device", "cpu", "--dtype", "float32", "--quiet", *given)
 
     return command
 

@@ -21,7 +21,7 @@ from analyses.trees.decoders import DECODERS
 from analyses.trees.variants import Variant
 from data import DataError, Document
 from parsers import chu_liu_edmonds, eisner
-from tests.command import Done
+from tests.command import Done, ran
 from tests.conftest import ModelFolder
 
 needs_data = pytest.mark.skipif("PROBE_DATA" not in os.environ, reason="PROBE_DATA is not set")
@@ -60,12 +60,7 @@ def run(model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]) -> Run:
         given = ["--seeds", "1", "--device", "cpu", "--dtype", "float32", "--quiet", "--format", "json"]
         if "--matrices" not in args:
             given += ["--model", str(folder)]
-        try:
-            code: object = main([*given, *map(str, args)])
-        except SystemExit as ended:
-            code = ended.code
-        written = capsys.readouterr()
-        return Done(code, written.out, written.err)
+        return ran(capsys, main, *given, *args)
 
     return command
 

@@ -8,7 +8,7 @@ import pytest
 from analyses.figures import command as figures
 from analyses.sentiment.figure import SeedScore, write_scores
 from analyses.tables.table import Cell, Row, Table
-from tests.command import GOLD, Done, conllu
+from tests.command import GOLD, Done, conllu, ran
 from tests.conftest import ModelFolder
 from tests.figure_tables import FACTS, LAYERS, RECALL
 
@@ -32,12 +32,7 @@ def run(model_folder: ModelFolder, capsys: pytest.CaptureFixture[str], tmp_path:
             "--out",
             str(tmp_path / "out"),
         ]
-        try:
-            code: object = figures.main([*map(str, args), *given])
-        except SystemExit as ended:
-            code = ended.code
-        written = capsys.readouterr()
-        return Done(code, written.out, written.err)
+        return ran(capsys, figures.main, *args, *given)
 
     return command
 

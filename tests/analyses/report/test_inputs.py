@@ -24,7 +24,7 @@ from analyses.tables.table import Cell, Row, Table, read_table
 from data.sources import BLIMP, LAMA, SCIDTB, SCIDTB_HUMAN, STS
 from probe.command_line import INTERRUPTED, UsageError
 from tests.analyses.discourse.test_discourse import EDUS, write
-from tests.command import GOLD, Done, conllu
+from tests.command import GOLD, Done, conllu, ran
 from tests.conftest import ModelFolder
 from tests.lama_files import write_lama
 
@@ -67,13 +67,7 @@ def write_results(folder: Path, *, title: str = "T", value: float = 12.5) -> Tab
 
 
 def report(capsys: pytest.CaptureFixture[str], *args: object) -> Done:
-    capsys.readouterr()
-    try:
-        code: object = main(["--device", "cpu", "--quiet", *map(str, args)])
-    except SystemExit as ended:
-        code = ended.code
-    written = capsys.readouterr()
-    return Done(code, written.out, written.err)
+    return ran(capsys, main, "--device", "cpu", "--quiet", *args)
 
 
 def write_as_asked(argv: list[str]) -> int:

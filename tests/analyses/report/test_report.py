@@ -19,7 +19,7 @@ from analyses.pictures.arcs_svg import arcs_svg
 from analyses.pictures.brackets_svg import brackets_svg
 from analyses.report.command import main
 from parsers import Bracketing
-from tests.command import Done, conllu
+from tests.command import Done, conllu, ran
 from tests.conftest import ModelFolder
 
 if TYPE_CHECKING:
@@ -47,13 +47,7 @@ PLAIN = ("--device", "cpu", "--dtype", "float32", "--quiet", "--sections", "tree
 
 def run_report(capsys: pytest.CaptureFixture[str], *args: object) -> Done:
     """Run the command on the CPU in float32."""
-    capsys.readouterr()
-    try:
-        code: object = main([*PLAIN, *map(str, args)])
-    except SystemExit as ended:
-        code = ended.code
-    written = capsys.readouterr()
-    return Done(code, written.out, written.err)
+    return ran(capsys, main, *PLAIN, *args)
 
 
 @pytest.fixture(scope="module")

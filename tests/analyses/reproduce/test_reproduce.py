@@ -26,7 +26,7 @@ from probe.command_line import INTERRUPTED
 from probe.commands import COMMANDS
 from tests.analyses.constituency.test_constituency import TREES
 from tests.analyses.discourse.test_discourse import EDUS, write
-from tests.command import GOLD, Done
+from tests.command import GOLD, Done, ran
 from tests.locks import held
 
 ROOT = Path(__file__).parents[3]
@@ -83,13 +83,7 @@ def run(model: Path, capsys: pytest.CaptureFixture[str], data: Path, tmp_path: P
     """Run the command with a tiny BERT on the data."""
 
     def command(*args: object, out: Path = tmp_path / "out") -> Done:
-        capsys.readouterr()
-        try:
-            code: object = reproduce.main([*options(model, data, out), *map(str, args)])
-        except SystemExit as ended:
-            code = ended.code
-        written = capsys.readouterr()
-        return Done(code, written.out, written.err)
+        return ran(capsys, reproduce.main, *options(model, data, out), *args)
 
     return command
 

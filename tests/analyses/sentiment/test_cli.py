@@ -24,7 +24,7 @@ from analyses.sentiment.tables import PUBLISHED, published_rows
 from analyses.sentiment.training import train
 from data.absa import AspectItem, read_aspects
 from data.vectors import WordVectors, write_vectors
-from tests.command import Done, names
+from tests.command import Done, names, ran
 from tests.conftest import ModelFolder
 from tests.data.test_absa import XML
 
@@ -73,13 +73,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     write_vectors(tmp_path / "vectors.txt", WordVectors(tuple(words), values))
 
     def command(*args: object, files: bool = True, vectors: bool = True) -> Done:
-        capsys.readouterr()
-        try:
-            code: object = main(options(tmp_path, *args, files=files, vectors=vectors))
-        except SystemExit as ended:
-            code = ended.code
-        written = capsys.readouterr()
-        return Done(code, written.out, written.err)
+        return ran(capsys, main, *options(tmp_path, *args, files=files, vectors=vectors))
 
     return command
 

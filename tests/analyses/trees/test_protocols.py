@@ -20,6 +20,7 @@ from analyses import (
     wu2020_eisner_scores,
 )
 from analyses.trees.decoders import BASELINES, DECODERS
+from analyses.trees.protocols import decode_sentences
 from data import Sentence
 
 VALUES = [[0.0, 2.0, 0.5], [1.5, 0.0, 1.0], [0.25, 3.0, 0.0]]
@@ -262,3 +263,15 @@ def test_fair_leaves_punctuation_out() -> None:
     for upos in (None, ("INTJ", "_", "PRON")):
         with pytest.raises(ValueError, match=r"toy.conllu:1: sentence 7: expected a UPOS tag for every word"):
             scored_words(replace(words, upos=upos), "fair")
+
+
+def test_sentences_are_decoded_with_their_gold_roots_where_the_protocol_gives_them() -> None:
+    sentences = [Sentence(id="7", words=("a", "b", "c"), heads=(2, 0, 2), where="f:1")]
+    matrix = Matrix(np.array(VALUES), np.array(ON_CLS))
+    for protocol, root, roots in (("wu2020", None, [2]), ("fair", None, None), ("fair", "gold", [2])):
+        (found,) = decode_sentences([matrix], sentences, protocol=protocol, decoder="eisner", root=root)  # type: ignore[arg-type]
+        (expected,) = decode([matrix], protocol=protocol, decoder="eisner", roots=roots)  # type: ignore[arg-type]
+        assert (found == expected).all()
+    broken = Matrix(np.full((3, 3), np.nan), np.array(ON_CLS))
+    with pytest.raises(ValueError, match="sentence 7: expected finite impacts"):
+        decode_sentences([broken], sentences, protocol="fair", decoder="cle")
