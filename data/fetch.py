@@ -15,7 +15,11 @@ from typing import NoReturn
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from data.registry import NEEDS_LICENCE, Dataset, RemoteFile, datasets
+from platformdirs import user_cache_path
+
+from data.errors import InputError
+from data.registry import Dataset, RemoteFile, datasets
+from data.sources import SOURCES, source
 
 __all__ = ["FetchError", "default_cache", "fetch", "main"]
 
@@ -34,14 +38,7 @@ def default_cache() -> Path:
     """Return the cache folder: that of ``PROBE_CACHE``, else ``perturbed-probe`` in the platform's."""
     if given := os.environ.get(CACHE_VARIABLE):
         return Path(given)
-    home = Path.home()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or home / ".cache"
-    return Path(base) / "perturbed-probe"
+    return user_cache_path("perturbed-probe", appauthor=False, opinion=False)
 
 
 def fetch(
@@ -170,9 +167,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _show(known: dict[str, Dataset]) -> None:
     for dataset in known.values():
-        print(f"{dataset.name:20} {dataset.size / 1e6:5.1f} MB  {dataset.title} ({dataset.licence})")
-    for name, how in NEEDS_LICENCE.items():
-        print(f"{name:20} {'-':>8}  {how}")
+        print(f"{dataset.name:24} {dataset.size / 1e6:5.1f} MB  {dataset.title} ({dataset.licence})")
+    for each in SOURCES.values():
+        if each.key not in known:
+            how = each.get.format(data="DIR")
+            print(f"{each.key:24} {each.size / 1e6:5.1f} MB  {each.title}: {how}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -185,15 +184,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if not options.names:
         parser.error("the name of a data set is expected; see --list")
-    for name in options.names:
-        if name not in known and name not in NEEDS_LICENCE:
-            parser.error(
-                f"a data set out of {', '.join([*known, *NEEDS_LICENCE])} is expected, found {name!r}"
-            )
     try:
+        lacking = [source(name) for name in options.names if name not in known]
+    except InputError as error:
+        parser.error(str(error))
+    try:
+        for each in lacking:
+            how = each.get.format(data=options.cache or default_cache())
+            raise FetchError(f"{each.key}: cannot be downloaded by itself; {how}")
         for name in options.names:
-            if name in NEEDS_LICENCE:
-                raise FetchError(f"{name}: {NEEDS_LICENCE[name]}")
             print(_fetch_with_progress(known[name], options.cache))
     except FetchError as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)

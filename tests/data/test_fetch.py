@@ -15,7 +15,8 @@ import pytest
 
 from data import fetch as command
 from data.fetch import FetchError, default_cache, fetch
-from data.registry import NEEDS_LICENCE, Dataset, RemoteFile, datasets
+from data.registry import Dataset, RemoteFile, datasets
+from data.sources import SOURCES, source
 
 needs_data = pytest.mark.skipif("PROBE_DATA" not in os.environ, reason="PROBE_DATA is not set")
 
@@ -188,20 +189,10 @@ def test_a_damaged_data_set(server: Server, tmp_path: Path, damage: Callable[[Pa
 
 def test_default_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("PROBE_CACHE", raising=False)
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    for platform, variable, expected in (
-        ("linux", None, tmp_path / ".cache"),
-        ("linux", "XDG_CACHE_HOME", tmp_path / "xdg"),
-        ("darwin", None, tmp_path / "Library" / "Caches"),
-        ("win32", None, tmp_path / "AppData" / "Local"),
-        ("win32", "LOCALAPPDATA", tmp_path / "xdg"),
-    ):
-        monkeypatch.setattr(sys, "platform", platform)
-        for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
-            monkeypatch.delenv(name, raising=False)
-        if variable:
-            monkeypatch.setenv(variable, str(tmp_path / "xdg"))
-        assert default_cache() == expected / "perturbed-probe"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_cache().name == "perturbed-probe"
+    if sys.platform == "linux":
+        assert default_cache() == tmp_path / "perturbed-probe"
     monkeypatch.setenv("PROBE_CACHE", str(tmp_path / "given"))
     assert default_cache() == tmp_path / "given"
 
@@ -234,13 +225,15 @@ def test_command_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 def test_command_names_what_needs_a_licence(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["ptb"]) == 1
     assert "needs a licence of the LDC" in capsys.readouterr().err
+    assert command.main(["scidtb-second-annotation"]) == 1
+    assert "probe fetch scidtb --cache" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "the name of a data set is expected"),
-        (["scidtb", "pud"], "a data set out of .*scidtb, ptb is expected, found 'pud'"),
+        (["scidtb", "pud"], "unknown data set 'pud': .*known are ud-english-pud, "),
     ],
 )
 def test_wrong_use(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -260,12 +253,18 @@ def test_the_list_in_a_fresh_interpreter() -> None:
         timeout=120,
     )
     names = [line.split()[0] for line in done.stdout.splitlines()]
-    assert names == [*datasets(), *NEEDS_LICENCE]
+    assert sorted(names) == sorted(SOURCES)
+    assert names[: len(datasets())] == [*datasets()]
 
 
 def test_registry() -> None:
     for name, dataset in datasets().items():
-        assert name == dataset.name
+        assert name == dataset.name == source(name).download
+        assert (dataset.title, dataset.licence, dataset.size) == (
+            source(name).title,
+            source(name).licence,
+            source(name).size,
+        )
         paths = [file.path for file in dataset.files]
         assert paths and len(set(paths)) == len(paths)
         for file in dataset.files:
