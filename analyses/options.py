@@ -135,5 +135,5 @@ def emit(tables: Sequence[tuple[str, Table]], args: argparse.Namespace) -> None:
 
 
 def _signatures(table: Table) -> str:
-    lines = [f"{row.name} | {signature}\n" for row in table.rows for signature in row.signatures]
+    lines = [f"{row.name} | {row.signature}\n" for row in table.rows if row.signature is not None]
     return "".join(["\n", *lines]) if lines else ""

@@ -185,7 +185,7 @@ def ablation_table(results: Sequence[tuple[str, dict[str, Any]]], judges: Judges
             f"{name} | {record['parameters']:,} parameters | step {record['steps']:,} | "
             f"{record['pieces'] / 1e6:.2f} M pieces | {record['seconds'] / 60:.0f} min | layers {layers}"
         )
-        rows.append(Row(name=name, kind="model", cells=tuple(cells), signatures=(signature,)))
+        rows.append(Row(name=name, kind="model", cells=tuple(cells), signature=signature))
     notes = (
         f"UUAS: {len(judges.sentences)} sentences of {judges.treebank}; Eisner, dist, pool mean, the layer "
         "that is best on them.",

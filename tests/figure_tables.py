@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from analyses.intervals import Interval
-from analyses.tables.signature import Settings
+from analyses.tables.signature import Settings, Signature
 from analyses.tables.table import Cell, Row, Table
 
 
@@ -16,14 +16,21 @@ def texts(figure: Figure) -> list[str]:
 
 
 def own_row(name: str, layer: int | None, value: float) -> Row:
-    part = "" if layer is None else f"layer:{layer} | "
     made = Settings(model="m", decoder="eisner", metric="dist", layer=layer, pool="mean", perturb="pair")
+    signature = Signature(
+        data="toy",
+        digest="1234",
+        n=3,
+        version="1",
+        settings=Settings(decoder=name) if layer is None else made,
+        resamples=1000,
+        seed=0,
+    )
     return Row(
         name=name,
         kind="baseline" if layer is None else "model",
         cells=(Cell(value, Interval(value - 1, value + 2)),),
-        signatures=(f"toy@12… | n:3 | v1 | {part}bs:1000 seed:0",),
-        settings=None if layer is None else made,
+        signature=signature,
     )
 
 
@@ -44,6 +51,7 @@ RECALL = Table(
         Row(name=f"{name} ({5 - at})", kind="model", cells=(Cell(10.0 * at), None, Cell(20.0 * at)))
         for at, name in enumerate(("root", "1", "2", "3"))
     ),
+    column_settings=(None, Settings(layer=0), Settings(layer=1)),
 )
 FACTS = Table(
     title="Facts",
@@ -54,5 +62,6 @@ FACTS = Table(
         Row(name="P2 border (5)", kind="model", cells=(Cell(30.0), Cell(40.0), None, Cell(1.0))),
         Row(name="P3 empty (0)", kind="model", cells=(None, None, None, None)),
     ),
-    notes=("Said.", "toy@1… | n:14"),
+    notes=("Said.",),
+    signature=Signature(data="toy", digest="1234", n=14, version="1"),
 )

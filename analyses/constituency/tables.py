@@ -66,8 +66,7 @@ class Scores:
             name=line.name,
             kind=line.kind,
             cells=self.columns.cells(line.runs, seed=self.seed),
-            signatures=(str(signature),),
-            settings=signature.row_settings(),
+            signature=signature,
         )
 
     def lines(self, system: System[Found]) -> list[Line[Hits]]:

@@ -14,6 +14,7 @@ from analyses.scores.attachment import count_arcs
 from analyses.scores.evaluation import Evaluation, baseline_rows, evaluate_runs
 from analyses.scores.paired import Counted, paired_note
 from analyses.scores.recall import GroupName, recall_table
+from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, RowKind, Table
 from analyses.trees.adjust import NONE
 from analyses.trees.decoders import Heads
@@ -139,8 +140,7 @@ def _row(row: Evaluation, kind: RowKind) -> Row:
         name=row.name,
         kind=kind,
         cells=tuple(Cell(score.value, score.interval) for score in row.scores),
-        signatures=(str(row.signature),),
-        settings=row.signature.row_settings(),
+        signature=row.signature,
     )
 
 
@@ -211,15 +211,18 @@ def _recall_table(scored: Scored, systems: Sequence[System[Heads]], chain: str, 
     given = gold_roots(scored.sentences) if root_of(scored.protocol) == "gold" else None
     lengths = [len(sentence.words) for sentence in scored.sentences]
     columns: dict[str, Sequence[ArrayLike]] = {}
+    made = [Settings(decoder=chain)]
     columns[chain] = baseline_trees(lengths, protocol=scored.protocol, name=chain, roots=given)
     for system in [system for system in systems if system.kind == "model"]:
         for way in system.ways(scored.protocol):
             (columns[f"{system.name} {way}"],) = system.trees(way, scored.places)
+            made.append(system.settings(way))
     return recall_table(
         scored.sentences,
         columns,
         title=f"Recall of gold arcs by {by} on {scored.corpus.name}, protocol {scored.protocol}",
         by=by,
         protocol=scored.protocol,
+        settings=made,
         seed=scored.seed,
     )

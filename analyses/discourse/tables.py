@@ -131,8 +131,7 @@ def _row(line: Line[DiscourseCounts], signature: Signature, seed: int) -> Row:
         name=line.name,
         kind=line.kind,
         cells=tuple(cells),
-        signatures=(str(signature),),
-        settings=signature.row_settings(),
+        signature=signature,
     )
 
 

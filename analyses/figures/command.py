@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from analyses.dependency import command as dependency
 from analyses.figures.sentence import Example, own_example, published_example, treebank_example
 from analyses.pictures.style import FORMATS, save, style
-from analyses.tables.table import of_layers, read_table, shared_signature
+from analyses.tables.forms import read_table
+from analyses.tables.table import of_layers, shared_signature
 from analyses.trees.decoders import CONSTITUENT_DECODERS, DECODERS
 from analyses.trees.protocols import PROTOCOLS
 from probe import __version__

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from data.geometry_curves import GeometryCurves
 
 
-_LAYER = re.compile(r"(.+) layer (\d+)")
-
-
 _MOST = 3
 """Panels in a line."""
 
@@ -34,7 +31,7 @@ def measures_by_layer(tables: Sequence[Table], columns: Sequence[str]) -> Figure
     Published rows are dotted and grey, and named so.
 
     Args:
-        tables: whose rows are named ``MODEL layer N``, as those of ``analyses.geometry``.
+        tables: whose rows say model and layer in their settings, as those of ``analyses.geometry``.
         columns: the measures; where a table lacks one, its models are not in that panel.
 
     Raises:
@@ -73,8 +70,8 @@ def _series(tables: Sequence[Table]) -> list[tuple[str, Table, list[tuple[int, R
     series: dict[tuple[str, int], list[tuple[int, Row]]] = {}
     for at, table in enumerate(tables):
         for row in table.rows:
-            if match := _LAYER.fullmatch(row.name):
-                series.setdefault((match[1], at), []).append((int(match[2]), row))
+            if row.made.model is not None and row.made.layer is not None:
+                series.setdefault((PurePath(row.made.model).name, at), []).append((row.made.layer, row))
     # The curves of one model are told apart by their data, if there are several; published ones have no data.
     about = {(name, data) for (name, _), rows in series.items() if (data := _data(rows[0][1]))}
     several = {name for name, _ in about if sum(other == name for other, _ in about) > 1}
@@ -87,7 +84,7 @@ def _series(tables: Sequence[Table]) -> list[tuple[str, Table, list[tuple[int, R
 
 def _data(row: Row) -> str:
     """The name of a row's data; empty for published rows."""
-    return (row.settings and row.settings.data) or ""
+    return row.made.data or ""
 
 
 def _curve(axes: Axes, name: str, rows: Sequence[tuple[int, Row]], column: int, index: int) -> None:
@@ -144,7 +141,7 @@ def plot_geometry(measured: Sequence[Measured], released: Iterable[GeometryCurve
     )
     for axes in panels[: len(PANELS)]:
         axes.xaxis.get_major_locator().set_params(integer=True)
-    sign(figure, "; ".join(model.signature for model in measured))
+    sign(figure, "; ".join(str(model.signature) for model in measured))
     return figure
 
 

@@ -13,12 +13,12 @@ import numpy as np
 from analyses.geometry.measures import Floats
 from analyses.geometry.summary import ISOTROPY, SIMILARITY, VARIANCE, Curve, Group, Summary, by_group
 from analyses.intervals import Interval
-from analyses.tables.table import Cell, Cosine, Row, Table
+from analyses.tables.signature import Settings, Signature
+from analyses.tables.table import Cell, Row, Table
 from probe.files import whole_file
 
 if TYPE_CHECKING:
     from analyses.geometry.stream import Geometry
-    from analyses.tables.signature import Signature
     from data.geometry_curves import GeometryCurves
 
 CITATION = "Ethayarajh, EMNLP 2019"
@@ -54,10 +54,10 @@ class Measured:
         return Path(self.geometry.model).name
 
     @property
-    def signature(self) -> str:
+    def signature(self) -> Signature:
         """Of all layers."""
         first = self.signatures[0]
-        return str(replace(first, settings=replace(first.settings, layer=None)))
+        return replace(first, settings=replace(first.settings, layer=None))
 
 
 def geometry_tables(measured: Measured, *, notes: Sequence[str], seed: int) -> list[tuple[str, Table]]:
@@ -94,8 +94,7 @@ def _layer_table(
             name=f"{measured.name} layer {layer}",
             kind="model",
             cells=tuple(_cell(curves[column], layer) for column in columns),
-            signatures=(str(signature),),
-            settings=signature.row_settings(),
+            signature=signature,
         )
         for layer, signature in enumerate(measured.signatures)
     ]
@@ -125,7 +124,8 @@ def _group_table(
         title=f"{measure} of {measured.name} by {group}",
         columns=columns,
         rows=tuple(rows),
-        notes=(measured.signature,),
+        signature=measured.signature,
+        column_settings=tuple(signature.settings for signature in measured.signatures),
     )
 
 
@@ -143,6 +143,7 @@ def released_table(curves: Iterable[GeometryCurves]) -> tuple[str, Table]:
                 name=f"{model.model} layer {layer}",
                 kind="published",
                 cells=tuple(_cell(curve, layer) for curve in shown),
+                settings=Settings(model=model.model, layer=layer),
             )
             for layer in range(len(model.anisotropy))
         ]
@@ -156,7 +157,8 @@ def _cell(curve: Curve, layer: int) -> Cell | None:
     value, low, high = (float(part[layer]) for part in (curve.value, curve.low, curve.high))
     if not np.isfinite(value):
         return None
-    return Cosine(value, Interval(low, high) if np.isfinite(low) and np.isfinite(high) else None)
+    bounded = np.isfinite(low) and np.isfinite(high)
+    return Cell(value, Interval(low, high) if bounded else None, decimals=3)
 
 
 def write_words(folder: Path, geometry: Geometry, *, name: str) -> list[Path]:

@@ -113,6 +113,6 @@ def contrast_table(
     return Table(
         title=f"Negated and misprimed prompts: {len(answers)}, in percent",
         columns=_COLUMNS,
-        rows=(Row(name=model.name, kind="model", cells=cells, signatures=(signature,)),),
+        rows=(Row(name=model.name, kind="model", cells=cells, signature=signature),),
         notes=tuple(notes),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from analyses.knowledge.results import COLUMNS, ask_relations, values_of
 from analyses.knowledge.scores import fact_values, mean_over_facts, mean_over_relations
 from analyses.knowledge.tables import Run, count, signature
 from analyses.knowledge.words import right_answers, word_impacts, word_table
+from analyses.tables.signature import Signature
 from analyses.tables.table import Cell, Row, RowKind, Table
 from data.errors import InputError
 from data.lama import FACT_CORPORA, FactCorpus, Relation, read_facts, read_patterns
@@ -71,9 +72,8 @@ class Extras:
         measured = [each for each in self.run.results if each.relation.name in names]
         texts = tuple(text for result in found for text in result.patterns)
         hashed = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:4]
-        line = (
-            f"{signature(self.run, measured[0].relation.corpus, measured)} | patterns:{len(texts)}@{hashed}…"
-        )
+        line = signature(self.run, measured[0].relation.corpus, measured)
+        line = replace(line, about=(*line.about, f"patterns:{len(texts)}@{hashed}…"))
         return paraphrase_tables(model.name, found, signature=line, seed=self.run.seed)
 
     def pieces(
@@ -180,5 +180,5 @@ class Extras:
         ]
 
 
-def _row(name: str, kind: RowKind, cells: Sequence[Cell | None], line: str) -> Row:
-    return Row(name=name, kind=kind, cells=tuple(cells), signatures=(line,))
+def _row(name: str, kind: RowKind, cells: Sequence[Cell | None], line: Signature) -> Row:
+    return Row(name=name, kind=kind, cells=tuple(cells), signature=line)

@@ -62,8 +62,7 @@ def facts_by_relation(table: Table, *, column: str = "P@1") -> Figure:
     axes.set_axisbelow(True)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2)
-    note = next((note for note in table.notes if " | " in note), "")
-    signature = " | ".join(filter(None, [table.title, note]))
+    signature = " | ".join([table.title, *([str(table.signature)] if table.signature else [])])
     sign(figure, signature)
     set_height(figure, 0.17 * len(own), legend=-(-len(labels) // 2), signature=signature)
     return figure

@@ -13,6 +13,7 @@ from analyses.knowledge.gaps import Cloze, GapReader, Prompt, encode
 from analyses.knowledge.ranks import Question, Ranks, fill, rank
 from analyses.knowledge.results import COLUMNS, values_of
 from analyses.knowledge.scores import mean_over_facts, mean_over_relations
+from analyses.tables.signature import Signature
 from analyses.tables.table import Cell, Row, Table
 from data.lama import Relation
 from probe.errors import SentenceError
@@ -101,7 +102,7 @@ def _is_cloze(found: Cloze | SentenceError) -> bool:
 
 
 def paraphrase_tables(
-    model: str, results: Sequence[ParaphraseResult], *, signature: str, seed: int = 0
+    model: str, results: Sequence[ParaphraseResult], *, signature: Signature, seed: int = 0
 ) -> list[tuple[str, Table]]:
     """By relation with the mean over relations, and by pattern; each with the stem of its file names."""
     rows, means, spreads = [], [], []
@@ -122,7 +123,7 @@ def paraphrase_tables(
     return [
         (
             "knowledge-paraphrases",
-            Table(title=title, columns=_COLUMNS, rows=tuple(rows), notes=(*notes, signature)),
+            Table(title=title, columns=_COLUMNS, rows=tuple(rows), notes=tuple(notes), signature=signature),
         ),
         ("knowledge-paraphrases-by-pattern", _by_pattern(model, results, signature, seed)),
     ]
@@ -132,7 +133,7 @@ def _row(name: str, cells: Sequence[Cell], spread: Sequence[float]) -> Row:
     return Row(name=name, kind="model", cells=(*cells, *(Cell(float(value)) for value in spread)))
 
 
-def _by_pattern(model: str, results: Sequence[ParaphraseResult], signature: str, seed: int) -> Table:
+def _by_pattern(model: str, results: Sequence[ParaphraseResult], signature: Signature, seed: int) -> Table:
     rows = tuple(
         Row(
             name=f"{result.relation.name} {pattern}",
@@ -143,7 +144,7 @@ def _by_pattern(model: str, results: Sequence[ParaphraseResult], signature: str,
         for pattern, ranks in zip(result.patterns, result.ranks, strict=True)
     )
     return Table(
-        title=f"Paraphrases: {model} by pattern, in percent", columns=COLUMNS, rows=rows, notes=(signature,)
+        title=f"Paraphrases: {model} by pattern, in percent", columns=COLUMNS, rows=rows, signature=signature
     )
 
 

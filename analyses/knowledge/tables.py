@@ -122,7 +122,7 @@ def _overall(
                 name=system.name,
                 kind=system.kind,
                 cells=(*_present(macro), *micro),
-                signatures=(signature(run, corpus, results, facts=len(pooled)),),
+                signature=signature(run, corpus, results, facts=len(pooled)),
             )
         )
     return Table(
@@ -153,7 +153,8 @@ def _by_type(
         title=f"{corpus}: P@1 by type of relation, mean over relations, in percent",
         columns=TYPES,
         rows=tuple(rows),
-        notes=(f"Relations: {listed}.", signature(run, corpus, results)),
+        notes=(f"Relations: {listed}.",),
+        signature=signature(run, corpus, results),
     )
 
 
@@ -178,7 +179,8 @@ def _by_relation(
         title=f"{corpus}: {run.model.name} by relation, in percent (in brackets: facts)",
         columns=columns,
         rows=tuple(rows),
-        notes=(*_notes(run, corpus), signature(run, corpus, results)),
+        notes=_notes(run, corpus),
+        signature=signature(run, corpus, results),
     )
 
 
@@ -205,7 +207,7 @@ def signature(
     *,
     facts: int | None = None,
     answers: str | None = None,
-) -> str:
+) -> Signature:
     """What a figure was measured on: facts, candidates, case, templates, model, bootstrap.
 
     Args:
@@ -218,7 +220,8 @@ def signature(
     digests = "".join(each.digest for each in results)
     asked = sum(each.asked for each in results) if facts is None else facts
     templates = "".join(f"{each.relation.name}\t{each.relation.template}\n" for each in results)
-    line = Signature(
+    hashed = hashlib.sha256(templates.encode()).hexdigest()[:4]
+    return Signature(
         data=data,
         digest=hashlib.sha256(digests.encode()).hexdigest(),
         n=asked,
@@ -227,9 +230,8 @@ def signature(
         settings=Settings(model=run.model.name, dtype=str(run.model.dtype).removeprefix("torch.")),
         resamples=RESAMPLES,
         seed=run.seed,
+        about=(answers or str(run.candidates), f"templates:{len(results)}@{hashed}…"),
     )
-    hashed = hashlib.sha256(templates.encode()).hexdigest()[:4]
-    return f"{line} | {answers or run.candidates} | templates:{len(results)}@{hashed}…"
 
 
 def _notes(run: Run, corpus: FactCorpus) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analyses.intervals import Interval
-from analyses.tables.signature import Settings, Signature
+from analyses.tables.signature import Signature
 from analyses.tables.table import Cell, Row, Table
 
 _CHANCE = 50.0
@@ -26,8 +26,7 @@ def pair_tables(document: Mapping[str, Any]) -> list[Table]:
                 name=evaluation["model"],
                 kind=_kind(evaluation),
                 cells=tuple(_accuracy(found.get(name)) for name in names),
-                signatures=(str(signature := _signature(evaluation["signature"])),),
-                settings=signature.row_settings(),
+                signature=Signature.from_dict(evaluation["signature"]),
             )
         )
     notes = [
@@ -66,7 +65,3 @@ def _kind(evaluation: Mapping[str, Any]) -> Any:
 
 def _accuracy(found: Mapping[str, Any] | None) -> Cell | None:
     return None if found is None else Cell(found["accuracy"], Interval(*found["interval"]))
-
-
-def _signature(fields: Mapping[str, Any]) -> Signature:
-    return Signature(**{**fields, "settings": Settings(**fields.get("settings", {}))})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analyses.tables.table import Cell, Row, Table
@@ -44,11 +45,10 @@ def chart_svg(table: Table) -> str | None:
     shown = _columns(table)
     rows = [row for row in table.rows if any(row.cells[column] for column in shown)]
     values = [cell.value for row in rows for column in shown if (cell := row.cells[column])]
-    # Cosines and the like are between -1 and 1.
-    if not values or min(values) < 0 or not 1 < max(values) <= 100:
+    if not values or min(values) < 0 or max(values) > 100 or not _percent(rows):
         return None
     step = _LINE + _APART * (len(shown) - 1)
-    left = max(text_width(_label(row)) for row in rows) * 0.9 + 2 * _MARGIN
+    left = max(text_width(row.label) for row in rows) * 0.9 + 2 * _MARGIN
     top = _TICKS * len(shown)
     bottom = top + step * len(rows)
     parts = [
@@ -57,7 +57,7 @@ def chart_svg(table: Table) -> str | None:
     for number, row in enumerate(rows):
         y = top + step * (number + 0.5)
         parts.append(
-            f'<text x="{left - _MARGIN:.0f}" y="{y + 5:.0f}" text-anchor="end">{escape(_label(row))}</text>'
+            f'<text x="{left - _MARGIN:.0f}" y="{y + 5:.0f}" text-anchor="end">{escape(row.label)}</text>'
         )
         for place, column in enumerate(shown):
             if cell := row.cells[column]:
@@ -72,6 +72,11 @@ def chart_svg(table: Table) -> str | None:
     )
 
 
+def _percent(rows: Sequence[Row]) -> bool:
+    """Whether the figures are percentages, which have one decimal; cosines and the like have more."""
+    return all(cell.decimals <= 1 for row in rows for cell in row.cells if cell is not None)
+
+
 def _columns(table: Table) -> list[int]:
     with_interval = [
         column
@@ -79,10 +84,6 @@ def _columns(table: Table) -> list[int]:
         if any((cell := row.cells[column]) and cell.interval for row in table.rows)
     ]
     return with_interval[:_MOST]
-
-
-def _label(row: Row) -> str:
-    return f"{row.name} (published)" if row.kind == "published" else row.name
 
 
 def _legend(series: _Series, name: str, place: int) -> str:
@@ -108,5 +109,5 @@ def _figure(cell: Cell, series: _Series, left: float, y: float, row: Row, column
     if cell.interval is not None:
         low, high = left + scale * cell.interval.low, left + scale * cell.interval.high
         line = f'<path d="M{low:.1f} {y:.0f}H{high:.1f}" stroke="{series.colour}" stroke-width="2"/>'
-    about = f"{_label(row)}: {column} {cell}"
+    about = f"{row.label}: {column} {cell}"
     return f"<g><title>{escape(about)}</title>{line}{series.mark(left + scale * cell.value, y)}</g>"

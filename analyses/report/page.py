@@ -9,16 +9,15 @@ from importlib import resources
 from analyses.report.charts import chart_svg
 from analyses.report.sentences import sentence_data, sentence_items, verdict
 from analyses.report.trees import Part
+from analyses.tables.forms import table_html
 from analyses.tables.results import Results, pictures_html
-from analyses.tables.signature import Settings
-from analyses.tables.table import Cell, Row, Table, table_html
+from analyses.tables.table import Cell, Row, Table
 from probe.svg import escape
 
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'"
 )
-"""Ends the name of a row that is no result of the model; see ``analyses.constituency.tables``."""
 
 _METHOD = (
     "<p>Trees are read off impact matrices: mask word i, mask word j as well, and measure how far the model's "
@@ -115,13 +114,9 @@ def _summary(report: Report) -> str:
     found, lines = [], []
     tables = [table for part in report.parts for table in part.tables]
     for table in [*tables, *(table for results in report.results for table in results.tables)]:
-        models = [row for row in table.rows if row.kind == "model" and row.signatures]
+        models = [row for row in table.rows if row.kind == "model" and row.signature]
         if models and not _compares_layers(models):
-            found += [
-                _finding(table, row)
-                for row in models
-                if any(row.cells) and not (row.settings or Settings()).biased
-            ]
+            found += [_finding(table, row) for row in models if any(row.cells) and not row.made.biased]
             lines += [_signature(table, row) for row in models]
     skipped = [reason for part in report.parts for reason in part.skipped]
     signatures = _items(f"<code>{escape(line)}</code>" for line in lines)
@@ -136,7 +131,7 @@ def _summary(report: Report) -> str:
 
 def _compares_layers(rows: Sequence[Row]) -> bool:
     """Whether the table is a search: the best layer on the same data would be no finding."""
-    return len({(row.settings or Settings()).layer for row in rows}) > 1
+    return len({row.made.layer for row in rows}) > 1
 
 
 def _finding(table: Table, row: Row) -> str:
@@ -161,9 +156,9 @@ def _first(row: Row) -> tuple[int, Cell]:
 
 def _signature(table: Table, row: Row) -> str:
     if not any(row.cells):
-        return f"no score | {' | '.join(row.signatures)}"
+        return f"no score | {row.signature}"
     at, cell = _first(row)
-    return f"{table.columns[at]} = {cell} | {' | '.join(row.signatures)}"
+    return f"{table.columns[at]} = {cell} | {row.signature}"
 
 
 # --- tables and figures
@@ -197,7 +192,7 @@ def _table(table: Table) -> str:
     picture = chart_svg(table)
     if picture is None:
         return table_html(table)
-    scores = any(row.signatures for row in table.rows)
+    scores = any(row.signature for row in table.rows)
     return table_html(table) + (
         f"<details{' open' if scores else ''}><summary>Figure: {escape(table.title)}</summary>"
         f"<figure>{_region(f'Figure: {table.title}', picture)}</figure></details>"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analyses.tables.forms import table_html
 from analyses.tables.results import Results, pictures_html, read_results
-from analyses.tables.signature import Settings
-from analyses.tables.table import Cell, Row, Table, table_html
+from analyses.tables.table import Cell, Row, Table
 from probe.svg import escape
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _SENTIMENT = {"pwcn+pos": "position", "pwcn+dep": "dist-spacy"}
 
 def _answers(own: Row, published: str) -> bool:
     """Whether a row of ours is what a paper calls by this name: ``Eisner+Dist``, ``MART``, ``PWCN+Eisner``."""
-    name, about = published.lower(), own.settings or Settings()
+    name, about = published.lower(), own.made
     if own.name.lower() in (name, _SENTIMENT.get(name, name.removeprefix("pwcn+"))):
         return True
     of_dist = (about.decoder, about.metric) == ("eisner", "dist")

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from analyses.intervals import Interval, bootstrap
 from analyses.scores.attachment import count_arcs
+from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table
 from analyses.trees.protocols import ProtocolName, scored_words
 from probe.registry import check_name
@@ -111,6 +112,7 @@ def recall_table(
     title: str,
     by: GroupName,
     protocol: ProtocolName,
+    settings: Sequence[Settings | None] = (),
     seed: int = 0,
     resamples: int = 1000,
 ) -> Table:
@@ -120,6 +122,7 @@ def recall_table(
         sentences: gold sentences.
         systems: heads of each sentence under the name of what predicted them; at least one system.
         title: of the table.
+        settings: how the trees of each system were made.
         by, protocol, seed, resamples: as :func:`arc_recall`.
 
     Raises:
@@ -138,7 +141,9 @@ def recall_table(
         for group, first in columns[0].items()
     )
     note = "In brackets behind a group: its number of gold arcs. Trees are those of the table of scores."
-    return Table(title=title, columns=tuple(systems), rows=rows, notes=(note,))
+    return Table(
+        title=title, columns=tuple(systems), rows=rows, notes=(note,), column_settings=tuple(settings)
+    )
 
 
 def _range(value: int, ranges: Sequence[tuple[int, int]]) -> str:

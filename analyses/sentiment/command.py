@@ -14,7 +14,7 @@ from analyses.sentiment.corpus import FILES, Corpus, read_corpus
 from analyses.sentiment.figure import SeedScore, plot, write_scores
 from analyses.sentiment.tables import DatasetName, Setting, System, score, table
 from analyses.sentiment.trees import Words, decoded_heads, sentences_of, tree_source, tree_sources
-from analyses.tables.table import Table
+from analyses.tables.table import Table, shared_signature
 from analyses.trees.decoders import DECODERS
 from analyses.trees.protocols import PROTOCOLS, ProtocolName
 from probe import __version__
@@ -354,9 +354,7 @@ def _write_seeds(stem: Path, trained: Sequence[System], setting: Setting, found:
         for at, run in enumerate(system.runs)
     ]
     write_scores(stem.with_name(f"{stem.name}-seeds.csv"), scores)
-    parts = found.rows[-1].signatures[0].split(" | ")  # only the decoder is not that of all rows
-    signature = " | ".join(part for part in parts if not part.startswith("decoder:"))
-    save(plot(scores, signature=signature), stem.with_name(f"{stem.name}-seeds"))
+    save(plot(scores, signature=shared_signature(found)), stem.with_name(f"{stem.name}-seeds"))
 
 
 def _predict(

@@ -194,21 +194,15 @@ def _row(system: System, found: Scored, setting: Setting) -> Row:
         settings=system.settings,
         resamples=_RESAMPLES,
         seed=setting.seed,
+        about=(f"seeds:{seeds[0]}-{seeds[-1]}", *setting.about),
     )
-    about = " | ".join([str(signature), f"seeds:{seeds[0]}-{seeds[-1]}", *setting.about])
     cells = (
         Cell(float(found.accuracy.mean()), Interval(100 * accuracy.low, 100 * accuracy.high)),
         _spread(found.accuracy),
         Cell(float(found.f1.mean()), f1),
         _spread(found.f1),
     )
-    return Row(
-        name=system.name,
-        kind=system.kind,
-        cells=cells,
-        signatures=(about,),
-        settings=signature.row_settings(),
-    )
+    return Row(name=system.name, kind=system.kind, cells=cells, signature=signature)
 
 
 def _spread(values: NDArray[np.float64]) -> Cell | None:

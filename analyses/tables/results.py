@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from analyses.constituency.bias_tables import bias_tables
 from analyses.minimal_pairs.tables import pair_tables
-from analyses.tables.table import Cosine, Table, read_table
+from analyses.tables.forms import read_table
+from analyses.tables.table import Table
 from data import InputError
 from probe.svg import escape
 
@@ -69,24 +70,12 @@ def _tables(path: Path) -> list[Table]:
     document = read_json(path) if path.suffix == ".json" else {}
     try:
         if document.keys() >= {"title", "columns", "rows", "notes"}:
-            return [_with_decimals(read_table(path))]
+            return [read_table(path)]
         if "evaluations" in document:
             return pair_tables(document)
         return bias_tables(path) if path.name == "bias.csv" else []
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise InputError(f"{path}: results as the analyses write them are expected: {error!r}") from error
-
-
-def _with_decimals(table: Table) -> Table:
-    """The figures of geometry, which are between -1 and 1, with three decimals, as the command prints them."""
-    cells = [cell for row in table.rows for cell in row.cells if cell is not None]
-    if "percent" in table.title or any(abs(cell.value) > 1 for cell in cells):
-        return table
-    rows = (
-        replace(row, cells=tuple(cell and Cosine(cell.value, cell.interval) for cell in row.cells))
-        for row in table.rows
-    )
-    return replace(table, rows=tuple(rows))
 
 
 def pictures_html(results: Results) -> str:

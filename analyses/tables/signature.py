@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import html
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +99,16 @@ class Settings:
         """JSON-able form; absent fields are left out."""
         return {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
 
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Settings:
+        """The settings of which :meth:`as_dict` gave these fields.
+
+        Raises:
+            TypeError, ValueError: they are not those of settings.
+        """
+        _check_types(cls, fields)
+        return cls(**fields)
+
 
 def impact_text(
     *, metric: str | None, layer: int | None, pool: str | None, perturb: str | None, adjust: str | None
@@ -128,6 +138,7 @@ class Signature:
         settings: how the trees were made.
         resamples: number of bootstrap resamples.
         seed: seed of the bootstrap and of random trees.
+        about: what else is to be said, as it is printed: ``embeddings:glove``.
     """
 
     data: str
@@ -140,19 +151,24 @@ class Signature:
     settings: Settings = Settings()
     resamples: int | None = None
     seed: int | None = None
+    about: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        """The parts in one line."""
+        return " | ".join(self.parts())
+
+    def parts(self) -> list[str]:
         """Fields in a fixed order, absent ones left out.
 
         Data with the first digits of the digest, root, punct, n and version; then protocol, decoder, model,
-        metric, layer, pool, perturb, adjust, dtype, and the bootstrap (bs) with its seed.
+        metric, layer, pool, perturb, adjust, dtype, the bootstrap (bs) with its seed, and the rest.
         """
         parts = [f"{self.data}@{self.digest[:_SHOWN_DIGITS]}…"]
         parts += _pairs({"root": self.root, "punct": self.punct, "n": self.n})
         parts.append(f"v{self.version}")
         parts += _pairs({"protocol": self.protocol, **self.settings.signed()})
         bootstrap = " ".join(_pairs({"bs": self.resamples, "seed": self.seed}))
-        return " | ".join([*parts, bootstrap] if bootstrap else parts)
+        return [*parts, *([bootstrap] if bootstrap else []), *self.about]
 
     def row_settings(self) -> Settings:
         """The settings with data and protocol, for a row of a table."""
@@ -162,7 +178,38 @@ class Signature:
         """JSON-able form with the full digest; absent fields are left out."""
         fields = dataclasses.asdict(self)
         fields["settings"] = self.settings.as_dict()
+        fields["about"] = list(self.about) or None
         return {key: value for key, value in fields.items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Signature:
+        """The signature of which :meth:`as_dict` gave these fields.
+
+        Raises:
+            TypeError, ValueError: they are not those of a signature.
+        """
+        settings = Settings.from_dict(fields.get("settings", {}))
+        about = tuple(map(str, fields.get("about", ())))
+        _check_types(
+            cls, {name: value for name, value in fields.items() if name not in ("settings", "about")}
+        )
+        return cls(**{**fields, "settings": settings, "about": about})
+
+
+def shared_parts(signatures: Iterable[Signature]) -> str:
+    """What signatures have in common: data, protocol, bootstrap, ..."""
+    lines = [signature.parts() for signature in signatures]
+    return " | ".join(part for part in lines[0] if all(part in line for line in lines)) if lines else ""
+
+
+def _check_types(kind: type, fields: Mapping[str, Any]) -> None:
+    """See that every value is of the type that the dataclass writes for its field: ``str``, ``int | None``."""
+    annotations = {field.name: str(field.type) for field in dataclasses.fields(kind)}
+    for name, value in fields.items():
+        if name not in annotations:
+            raise ValueError(f"{kind.__name__.lower()}: unknown field {name!r}")
+        if type(value).__name__ not in annotations[name].split(" | "):
+            raise TypeError(f"{name}: {annotations[name]} is expected, found {value!r}")
 
 
 def score_line(score: Score, signature: Signature) -> str:

@@ -128,5 +128,5 @@ def _make(
             resamples=RESAMPLES,
             seed=args.seed,
         )
-        found.append(Vectors(name=f"{name} {layer} {method}", vectors=vectors, signature=str(signature)))
+        found.append(Vectors(name=f"{name} {layer} {method}", vectors=vectors, signature=signature))
     return found

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyses.tables.table import Cosine, Row, Table
+from analyses.tables.signature import Signature
+from analyses.tables.table import Cell, Row, Table
 from analyses.vectors.scores import (
     SetScore,
     common_words,
@@ -32,7 +33,7 @@ class Vectors:
 
     name: str
     vectors: WordVectors
-    signature: str = ""
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,45 +87,55 @@ def evaluation_tables(
     columns = (*(each.name for each in (*own, *beside)), "random")
     note = f"All on the {len(words):,} words that all vectors have. In brackets: items whose words are among them."
     notes = (note, *(f"{each.name} | {each.signature}" for each in own))
-    found = []
-    if sets.similarity:
-        rows = [
-            _row(each.name, [score_similarity(v, each, seed=seed) for v in vectors])
-            for each in sets.similarity
-        ]
-        title = "Similarity: Spearman's correlation"
-        found.append(
-            ("vectors-similarity", Table(title=title, columns=columns, rows=tuple(rows), notes=notes))
+    signatures = [each.signature for each in (*own, *beside)]
+    made = (*(None if found is None else found.settings for found in signatures), None)
+    kinds = "restricted: answers among the words of the set's questions; full: among all words."
+    planned = [
+        (
+            "similarity",
+            "Similarity: Spearman's correlation",
+            [
+                _row(each.name, [score_similarity(v, each, seed=seed) for v in vectors])
+                for each in sets.similarity
+            ],
+            notes,
+        ),
+        (
+            "analogy",
+            "Analogy: accuracy of 3CosAdd",
+            [
+                _row(
+                    f"{each.name}, {'full' if full else 'restricted'}",
+                    [score_analogies(v, each, full=full, seed=seed) for v in vectors],
+                )
+                for each in sets.analogy
+                for full in (False, True)
+            ],
+            (kinds, *notes),
+        ),
+        (
+            "categorization",
+            "Categorization: purity of k-means",
+            [
+                _row(each.name, [score_categories(v, each, seed=seed) for v in vectors])
+                for each in sets.categorization
+            ],
+            notes,
+        ),
+    ]
+    return [
+        (
+            f"vectors-{kind}",
+            Table(title=title, columns=columns, rows=tuple(rows), notes=said, column_settings=made),
         )
-    if sets.analogy:
-        rows = [
-            _row(
-                f"{each.name}, {'full' if full else 'restricted'}",
-                [score_analogies(v, each, full=full, seed=seed) for v in vectors],
-            )
-            for each in sets.analogy
-            for full in (False, True)
-        ]
-        kinds = "restricted: answers among the words of the set's questions; full: among all words."
-        title = "Analogy: accuracy of 3CosAdd"
-        found.append(
-            ("vectors-analogy", Table(title=title, columns=columns, rows=tuple(rows), notes=(kinds, *notes)))
-        )
-    if sets.categorization:
-        rows = [
-            _row(each.name, [score_categories(v, each, seed=seed) for v in vectors])
-            for each in sets.categorization
-        ]
-        title = "Categorization: purity of k-means"
-        found.append(
-            ("vectors-categorization", Table(title=title, columns=columns, rows=tuple(rows), notes=notes))
-        )
-    return found
+        for kind, title, rows, said in planned
+        if rows
+    ]
 
 
 def _row(name: str, scores: Sequence[SetScore]) -> Row:
     return Row(
         name=f"{name} ({scores[0].covered:,} of {scores[0].items:,})",
         kind="model",
-        cells=tuple(Cosine(s.value, s.interval) if np.isfinite(s.value) else None for s in scores),
+        cells=tuple(Cell(s.value, s.interval, decimals=3) if np.isfinite(s.value) else None for s in scores),
     )

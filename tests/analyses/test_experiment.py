@@ -26,7 +26,7 @@ TABLE = Table(
     columns=("UAS",),
     rows=(
         Row(name="paper", kind="published", cells=(Cell(41.7),)),
-        Row(name="bert", kind="model", cells=(Cell(40.0, Interval(39.0, 41.0)),), signatures=("toy | n:3",)),
+        Row(name="bert", kind="model", cells=(Cell(40.0, Interval(39.0, 41.0)),), signature="toy | n:3"),
     ),
 )
 

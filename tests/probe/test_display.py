@@ -51,7 +51,7 @@ def table() -> Table:
         columns=("UAS & co", "n"),
         rows=(
             Row(name="chain", kind="published", cells=(Cell(35.0), None)),
-            Row(name="a<b", kind="model", cells=cells, signatures=("toy@1f3a… | v1",)),
+            Row(name="a<b", kind="model", cells=cells, signature="toy@1f3a… | v1"),
         ),
         notes=("A <note>.",),
     )

@@ -22,8 +22,9 @@ from analyses.pictures.arcs import arcs
 from analyses.pictures.constituents import trees
 from analyses.pictures.heatmap import heatmap
 from analyses.pictures.style import look, render, save, style, wrapped
+from analyses.tables.forms import read_table
 from analyses.tables.signature import Settings
-from analyses.tables.table import Cell, Row, Table, of_layers, read_table, shared_signature
+from analyses.tables.table import Cell, Row, Table, of_layers, shared_signature
 from data import DataError, InputError, check_tree, load_sample
 from tests.figure_tables import FACTS, LAYERS, RECALL, texts
 
@@ -260,7 +261,7 @@ def test_scores_by_layer() -> None:
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert set(labels) == {"left-chain", "m eisner+dist, mean", "published: Eisner+Dist 41.7"}
     assert "published: Eisner+Dist 41.7" in texts(figure)
-    assert any(text.startswith("Toy | toy@12… | n:3 | v1") for text in texts(figure))
+    assert any(text.startswith("Toy | toy@1234… | n:3 | v1") for text in texts(figure))
     with pytest.raises(ValueError, match="expected rows with a layer"):
         by_layer(Table(title="T", columns=("UAS",), rows=LAYERS.rows[:2]))
     with pytest.raises(ValueError, match="expected a column out of UAS, found 'NED'"):
@@ -293,7 +294,8 @@ def test_tables_come_back_from_their_files(tmp_path: Path) -> None:
     for stem, table in (("a", LAYERS), ("b", RECALL)):
         table.write(tmp_path, stem)
         assert read_table(tmp_path / f"{stem}.json") == table
-    assert shared_signature(LAYERS) == "toy@12… | n:3 | v1 | bs:1000 seed:0"
+    assert LAYERS.rows[2].made.layer == 10 and LAYERS.rows[0].made == Settings()
+    assert shared_signature(LAYERS) == "toy@1234… | n:3 | v1 | bs:1000 seed:0"
     (tmp_path / "c.json").write_text('{"columns": []}', encoding="utf-8")
     with pytest.raises(InputError, match=r"c\.json: a table as the analyses write it \(JSON\) is expected"):
         read_table(tmp_path / "c.json")
@@ -302,18 +304,19 @@ def test_tables_come_back_from_their_files(tmp_path: Path) -> None:
 
 
 def test_geometry_by_layer() -> None:
-    def row(name: str, kind: Any, *values: float | None) -> Row:
-        return Row(name=name, kind=kind, cells=tuple(None if v is None else Cell(v) for v in values))
+    def row(name: str, layer: int, kind: Any, *values: float | None) -> Row:
+        cells = tuple(None if v is None else Cell(v) for v in values)
+        return Row(name=name, kind=kind, cells=cells, settings=Settings(model=name, layer=layer))
 
     own = Table(
         title="G",
         columns=("anisotropy", "other"),
-        rows=tuple(row(f"{name} layer {at}", "model", 0.1 * at, 1.0) for name in "ab" for at in range(3)),
+        rows=tuple(row(name, at, "model", 0.1 * at, 1.0) for name in "ab" for at in range(3)),
     )
     released = Table(
         title="R",
         columns=("anisotropy",),
-        rows=(row("elmo layer 0", "published", None), row("elmo layer 1", "published", 0.5)),
+        rows=(row("elmo", 0, "published", None), row("elmo", 1, "published", 0.5)),
     )
     figure = measures_by_layer([released, own], ["anisotropy", "absent"])
     assert [axes.get_title() for axes in figure.axes] == ["anisotropy"]
@@ -322,7 +325,7 @@ def test_geometry_by_layer() -> None:
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["a", "b", "elmo (published)"]
     parted = [
-        Table(title="G", columns=own.columns, rows=(replace(own.rows[0], settings=Settings(data=data)),))
+        replace(own, rows=(replace(own.rows[0], settings=Settings(model="a", layer=0, data=data)),))
         for data in ("sts", "sample")
     ]
     labels = [text.get_text() for text in measures_by_layer(parted, ["anisotropy"]).legends[0].get_texts()]
@@ -343,7 +346,7 @@ def test_facts_by_relation() -> None:
     assert [(list(line.get_xdata()), list(line.get_ydata())) for line in published] == [([60.0], [0.0])]
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert set(labels) == {"model", "random weights", "BERT-base (published)"}
-    assert any("toy@1… | n:14" in text for text in texts(figure))
+    assert any("toy@1234… | n:14" in text for text in texts(figure))
     long = replace(FACTS.rows[1], name="P131 located in the administrative territorial entity (525)")
     figure = facts_by_relation(replace(FACTS, rows=(long,)))
     (label,) = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]

@@ -18,9 +18,10 @@ from analyses.report.command import main
 from analyses.report.inputs import recognise
 from analyses.report.results import read_path
 from analyses.report.sections import SECTIONS, sections
+from analyses.tables.forms import read_table
 from analyses.tables.results import read_results
 from analyses.tables.signature import Settings
-from analyses.tables.table import Cell, Row, Table, read_table
+from analyses.tables.table import Cell, Row, Table
 from data.sources import BLIMP, LAMA, SCIDTB, SCIDTB_HUMAN, STS
 from probe.command_line import INTERRUPTED, UsageError
 from tests.analyses.discourse.test_discourse import EDUS, write
@@ -56,7 +57,7 @@ def write_results(folder: Path, *, title: str = "T", value: float = 12.5) -> Tab
             name="m",
             kind="model",
             cells=(Cell(value, Interval(value, value)),),
-            signatures=("d@1… | layer:1",),
+            signature="d@1… | layer:1",
         ),
     )
     table = Table(title=title, columns=("UAS",), rows=rows, notes=("A note.",))
@@ -200,18 +201,10 @@ def test_the_summary_takes_the_first_score_and_no_annotator_for_a_baseline(
         Row(name="chain", kind="baseline", cells=(Cell(10.0), Cell(20.0))),
         Row(name="annotator", kind="human", cells=(Cell(90.0), Cell(95.0))),
         Row(
-            name="m",
-            kind="model",
-            cells=(None, Cell(30.0)),
-            signatures=("layer:1",),
-            settings=Settings(layer=1),
+            name="m", kind="model", cells=(None, Cell(30.0)), signature="layer:1", settings=Settings(layer=1)
         ),
         Row(
-            name="unscored",
-            kind="model",
-            cells=(None, None),
-            signatures=("layer:2",),
-            settings=Settings(layer=1),
+            name="unscored", kind="model", cells=(None, None), signature="layer:2", settings=Settings(layer=2)
         ),
     )
     Table(title="T", columns=("to 10", "all"), rows=rows).write(tmp_path, "own")
@@ -273,7 +266,7 @@ def test_minimal_pairs_and_bias_become_tables(tmp_path: Path, model_folder: Mode
         accuracy["overall"],
         accuracy["phenomenon"],
     ]
-    assert by_phenomenon.rows[-1].signatures[0].startswith("blimp@")
+    assert str(by_phenomenon.rows[-1].signature).startswith("blimp@")
     assert [row.name for row in by_paradigm.rows] == ["toy"] and len(by_paradigm.columns) == 2
     assert read_path(target)[0][0].tables == (by_phenomenon, by_paradigm)
 

@@ -3,12 +3,16 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from analyses.intervals import Interval
-from analyses.tables.table import FORMATS, Cell, Row, Table, aligned
+from analyses.tables.forms import aligned, read_table, table_html
+from analyses.tables.signature import Settings, Signature
+from analyses.tables.table import FORMATS, Cell, Row, Table
+from data import InputError
 
 TABLE = Table(
     title="Attachment on toy & co",
@@ -20,7 +24,7 @@ TABLE = Table(
             name="a|b 100%",
             kind="model",
             cells=(Cell(43.21, Interval(42.0, 44.49)), Cell(2 / 3)),
-            signatures=("UAS = 43.2 | toy@1",),
+            signature="UAS = 43.2 | toy@1",
         ),
     ),
     notes=("n = 3 sentences.",),
@@ -73,6 +77,76 @@ def test_csv_is_unrounded() -> None:
     ]
     assert float(records[4]["value"]) == 2 / 3
     assert (records[3]["low"], records[3]["high"]) == ("42.0", "44.49")
+
+
+def test_the_frame_is_tidy_and_typed() -> None:
+    signature = Signature(
+        data="toy",
+        digest="1234",
+        n=3,
+        version="1",
+        settings=Settings(model="bert", decoder="eisner", layer=2),
+    )
+    own = Row(name="m", kind="model", cells=(Cell(40.0, Interval(39.0, 41.0)), None), signature=signature)
+    frame = replace(TABLE, rows=(TABLE.rows[0], own)).frame
+    assert list(frame["row"]) == ["Eisner+Dist", "m"] and list(frame["kind"]) == ["published", "model"]
+    line = frame.iloc[1]
+    assert (line["model"], line["layer"], line["data"], line["n"]) == ("bert", 2, "toy", 3)
+    assert (line["column"], line["value"], line["low"], line["high"]) == ("UAS", 40.0, 39.0, 41.0)
+    assert frame["layer"].isna().tolist() == [True, False] and str(frame["layer"].dtype) == "Int64"
+    by_layer = replace(TABLE, rows=TABLE.rows[2:], column_settings=(Settings(layer=0), Settings(layer=1)))
+    assert by_layer.frame["layer"].tolist() == [0, 1]
+    assert len(Table(title="t", columns=("a",), rows=()).frame) == 0
+
+
+def test_a_spreadsheet_runs_no_cell_as_a_formula() -> None:
+    row = Row(name="=SUM(1,2)", kind="model", cells=(Cell(-1.5),))
+    records = list(csv.DictReader(io.StringIO(Table(title="t", columns=("@x",), rows=(row,)).render("csv"))))
+    assert records == [
+        {"row": "'=SUM(1,2)", "kind": "model", "column": "'@x", "value": "-1.5", "low": "", "high": ""}
+    ]
+
+
+def test_a_table_comes_back_from_its_file(tmp_path: Path) -> None:
+    signature = Signature(
+        data="toy", digest="1234", n=3, version="1", settings=Settings(layer=2, biased=True), about=("a:b",)
+    )
+    row = Row(name="m", kind="model", cells=(Cell(0.25, decimals=3), None), signature=signature)
+    table = replace(
+        TABLE, rows=(*TABLE.rows, row), signature=signature, column_settings=(None, Settings(layer=1))
+    )
+    table.write(tmp_path, "t")
+    found = read_table(tmp_path / "t.json")
+    assert found == table and str(found) == str(table) and "0.250" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"kind": "published"', '"kind": "own"'),
+        ('"layer": 2', '"layer": "2"'),
+        ('"layer": 2', '"sheet": 2'),
+        ('"decimals": 3', '"decimals": 3000'),
+        ('"value": 41.7', '"value": []'),
+    ],
+)
+def test_a_damaged_file_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    row = Row(name="m", kind="model", cells=(Cell(0.25, decimals=3), None), settings=Settings(layer=2))
+    (path,) = (
+        p for p in replace(TABLE, rows=(TABLE.rows[0], row)).write(tmp_path, "t") if p.suffix == ".json"
+    )
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(InputError, match=r"t\.json: a table as the analyses write it \(JSON\) is expected"):
+        read_table(path)
+
+
+def test_html_escapes_all_text() -> None:
+    row = Row(name="<a>", kind="published", cells=(Cell(1.0), None))
+    text = table_html(Table(title='"t"', columns=("<b>", "c"), rows=(row,), notes=("<i>\x00",)))
+    assert "<a>" not in text and "<b>" not in text and "&lt;i&gt;\ufffd" in text and "&#34;t&#34;" in text
+    assert '<tr class="published"><th scope="row">&lt;a&gt; <em>(published)</em></th>' in text
 
 
 def test_json() -> None:

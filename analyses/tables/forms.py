@@ -1,0 +1,211 @@
+"""The forms of a table: text for a terminal, Markdown, LaTeX, CSV, JSON, HTML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from analyses.intervals import Interval
+from analyses.tables.signature import Settings, Signature
+from analyses.tables.table import Cell, Row, RowKind, Table, TableFormat
+from analyses.tables.templates import render_template
+from data import InputError
+
+_ABSENT = "-"
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as text with aligned columns, the first to the left, the others to the right."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _cells(row: Row) -> list[str]:
+    return [_ABSENT if cell is None else str(cell) for cell in row.cells]
+
+
+def _to_text(table: Table) -> str:
+    lines = [["", *table.columns], *([row.label, *_cells(row)] for row in table.rows)]
+    below = [""] if table.remarks else []
+    return "\n".join([table.title, "", aligned(lines), *below, *table.remarks]) + "\n"
+
+
+def _to_markdown(table: Table) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    lines = [
+        line(["", *table.columns]),
+        line(["---", *["---:"] * len(table.columns)]),
+        *(line([row.label, *_cells(row)]) for row in table.rows),
+    ]
+    notes = [f"\n{note}" for note in table.remarks]
+    return "\n".join([f"**{table.title}**", "", *lines, *notes]) + "\n"
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+}
+
+
+def _escape(text: str) -> str:
+    return "".join(_LATEX.get(letter, letter) for letter in text)
+
+
+def _to_latex(table: Table) -> str:
+    """With the rules of package booktabs, one between the kinds of rows."""
+
+    def line(cells: Sequence[str]) -> str:
+        return " & ".join(map(_escape, cells)) + r" \\"
+
+    groups = [[row for row in table.rows if row.kind == kind] for kind in get_args(RowKind)]
+    body = "\n\\midrule\n".join(
+        "\n".join(line([row.label, *_cells(row)]) for row in group) for group in groups if group
+    )
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+        r"\toprule",
+        line(["", *table.columns]),
+        r"\midrule",
+        body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        rf"\caption{{{_escape(' '.join((table.title + '.', *table.remarks)))}}}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _to_csv(table: Table) -> str:
+    """The frame, one line a figure, unrounded, without the settings that no figure has.
+
+    Text that a spreadsheet would run as a formula has an apostrophe before it.
+    """
+    frame = table.frame.drop(columns=["n", "decimals"])
+    settings = [name for name in Settings.__dataclass_fields__ if frame[name].notna().any()]
+    found = frame[["row", "kind", "column", "value", "low", "high", *settings]].astype({"kind": "string"})
+    for name in map(str, found.select_dtypes("string").columns):
+        dangerous = found[name].str.startswith(_FORMULA, na=False)
+        found.loc[dangerous, name] = "'" + found.loc[dangerous, name]
+    return str(found.to_csv(index=False, lineterminator="\n"))
+
+
+def _to_json(table: Table) -> str:
+    rows = [
+        {
+            "name": row.name,
+            "kind": row.kind,
+            "cells": {column: cell_dict(cell) for column, cell in zip(table.columns, row.cells, strict=True)},
+            "signatures": [] if row.signature is None else [str(row.signature)],
+            **({"signature": row.signature.as_dict()} if isinstance(row.signature, Signature) else {}),
+            **({} if row.settings is None else {"settings": row.settings.as_dict()}),
+        }
+        for row in table.rows
+    ]
+    about: dict[str, Any] = {"title": table.title, "columns": list(table.columns), "rows": rows}
+    about["notes"] = list(table.notes)
+    if table.signature is not None:
+        about["signature"] = table.signature.as_dict()
+    if table.column_settings:
+        about["column_settings"] = [made and made.as_dict() for made in table.column_settings]
+    return json.dumps(about, indent=1, ensure_ascii=False) + "\n"
+
+
+def cell_dict(cell: Cell | None) -> dict[str, Any] | None:
+    """JSON-able form: value, interval and, where they are not one, the decimals that are shown."""
+    if cell is None:
+        return None
+    interval = [cell.interval.low, cell.interval.high] if cell.interval else None
+    shown = {} if cell.decimals == 1 else {"decimals": cell.decimals}
+    return {"value": cell.value, "interval": interval, **shown}
+
+
+def table_html(table: Table) -> str:
+    """The table with a caption, headers for rows and columns, its notes and its signatures; all text is escaped.
+
+    Published rows are marked as such, and every row has its kind as its class:
+    ``published``, ``baseline`` or ``model``.
+    """
+    return render_template("table.html", table=table)
+
+
+RENDERERS: Mapping[TableFormat, Callable[[Table], str]] = {
+    "table": _to_text,
+    "json": _to_json,
+    "csv": _to_csv,
+    "md": _to_markdown,
+    "latex": _to_latex,
+}
+
+
+def read_table(path: Path) -> Table:
+    """Read what ``Table.write`` wrote as JSON.
+
+    Raises:
+        data.InputError: the file cannot be read or is no such table.
+    """
+    try:
+        return table_of(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (KeyError, TypeError, ValueError, RecursionError, AttributeError) as error:
+        raise InputError(f"{path}: a table as the analyses write it (JSON) is expected: {error!r}") from error
+
+
+def table_of(found: Mapping[str, Any]) -> Table:
+    """The table whose JSON form this is.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: it is that of something else.
+    """
+    columns = tuple(map(str, found["columns"]))
+    return Table(
+        title=str(found["title"]),
+        columns=columns,
+        rows=tuple(_row(row, columns) for row in found["rows"]),
+        notes=tuple(map(str, found["notes"])),
+        signature=Signature.from_dict(found["signature"]) if "signature" in found else None,
+        column_settings=tuple(
+            None if made is None else Settings.from_dict(made) for made in found.get("column_settings", ())
+        ),
+    )
+
+
+def _row(found: Mapping[str, Any], columns: Sequence[str]) -> Row:
+    if found["kind"] not in get_args(RowKind):
+        raise ValueError(f"unknown kind of row {found['kind']!r}")
+    signature: Signature | str | None = next(iter(map(str, found["signatures"])), None)
+    return Row(
+        name=str(found["name"]),
+        kind=found["kind"],
+        cells=tuple(_cell(found["cells"][column]) for column in columns),
+        signature=Signature.from_dict(found["signature"]) if "signature" in found else signature,
+        settings=Settings.from_dict(found["settings"]) if "settings" in found else None,
+    )
+
+
+def _cell(found: Mapping[str, Any] | None) -> Cell | None:
+    if found is None:
+        return None
+    interval, decimals = found["interval"], found.get("decimals", 1)
+    if not isinstance(decimals, int) or not 0 <= decimals <= 9:
+        raise ValueError(f"decimals: a number from 0 to 9 is expected, found {decimals!r}")
+    return Cell(
+        float(found["value"]), None if interval is None else Interval(*map(float, interval)), decimals
+    )
