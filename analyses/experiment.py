@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from data.sources import Source
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from analyses.tables.table import Row, Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,3 +69,110 @@ class Step:
     needs: tuple[Source, ...] = ()
     uses: tuple[Source, ...] = ()
     after: tuple[str, ...] = ()
+
+
+class Job(Protocol):
+    """What a figure is drawn from: the options of ``probe figures``, and the tables of ``--results``."""
+
+    args: argparse.Namespace
+    """Options of the command."""
+
+    some_failed: bool
+    """To be set where some of the input could not be used."""
+
+    @property
+    def treebank(self) -> Path | None:
+        """The file of the treebank; None for the bundled sample."""
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The layers of ``--layers``."""
+
+    def once(self, name: str, make: Callable[[Job], dict[str, Table]]) -> dict[str, Table]:
+        """What several figures of a run are drawn from: made when the first of them asks."""
+
+    def found(self, pattern: str, *, step: str) -> list[Path]:
+        """Files of ``--results``, none where it is not given; in the folder of reproduce those of a step."""
+
+    def written(self, pattern: str, *, step: str, command: str) -> list[Path]:
+        """The same; refused where there is none, with the command that makes such files."""
+
+
+Drawn: TypeAlias = "Iterator[tuple[str, Figure]]"
+"""File names without suffix, and figures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """A figure of ``probe figures``: its name, and what draws it."""
+
+    name: str
+    draw: Callable[[Job], Drawn]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportSection:
+    """A section of the report that steps make.
+
+    Attributes:
+        kind: its name for ``--sections``.
+        title: behind the name of the data.
+        steps: of the experiment, by name.
+        data: the data set that it is made of; None where the report itself sees to that.
+    """
+
+    kind: str
+    title: str
+    steps: tuple[str, ...]
+    data: Source | None = None
+
+
+Answer: TypeAlias = "Callable[[Row, str], bool]"
+"""Whether a row of ours is what a paper calls by this name, in lower case."""
+
+
+def same_name(own: Row, published: str) -> bool:
+    """Baselines and the like have the name that the paper gives them."""
+    return own.name.lower() == published
+
+
+def same_trees(own: Row, published: str) -> bool:
+    """``eisner+dist``, ``cle+dist``, or ``random bert``, which is Eisner and dist over random weights."""
+    made = own.made
+    if published == "random bert":
+        return made.random_weights is not None and (made.decoder, made.metric) == ("eisner", "dist")
+    return own.kind == "model" and published == f"{made.decoder}+{made.metric}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """All that one experiment brings: reproduce, figures, report and docs are made of these.
+
+    Attributes:
+        name: what it is called by.
+        title: what it asks, with its source.
+        module: that has ``build_parser()`` and ``run(args)``, which returns an ``analyses.tables.results.Ran``.
+        command: that starts the module: ``probe COMMAND``.
+        steps: of ``probe reproduce``, in their order.
+        figures: of ``probe figures``.
+        sections: of the report.
+        answers: which row of ours stands beside a published one; by name if nothing is given.
+    """
+
+    name: str
+    title: str
+    module: str
+    command: str
+    steps: tuple[Step, ...] = ()
+    figures: tuple[Drawing, ...] = ()
+    sections: tuple[ReportSection, ...] = ()
+    answers: tuple[Answer, ...] = ()
+
+    @property
+    def needs(self) -> tuple[Source, ...]:
+        """The data sets of its steps."""
+        return tuple(dict.fromkeys(source for step in self.steps for source in (*step.needs, *step.uses)))
+
+    def answer(self, own: Row, published: str) -> bool:
+        """Whether a row of ours is what a paper calls by this name: ``Eisner+Dist``, ``MART``, ``PWCN+Eisner``."""
+        return any(answers(own, published.lower()) for answers in (same_name, *self.answers))

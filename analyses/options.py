@@ -10,9 +10,19 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS, Table, TableFormat
 from analyses.trees.protocols import PROTOCOLS
-from probe.command_line import UsageError, add_device_options, layer_name, option_type, positive, whole_number
+from probe.command_line import (
+    DONE,
+    SOME_FAILED,
+    UsageError,
+    add_device_options,
+    layer_name,
+    option_type,
+    positive,
+    whole_number,
+)
 from probe.metrics import METRICS
 from probe.options import POOLS
 from probe.perturbations import PERTURBATIONS
@@ -106,30 +116,36 @@ def load_sources(args: argparse.Namespace) -> list[ImpactSource]:
     return [store]
 
 
-def emit(tables: Sequence[tuple[str, Table]], args: argparse.Namespace) -> None:
-    """Print the tables in ``--format``, and write each as ``DIR/STEM.*`` where ``--out`` is given.
-
-    On a terminal the signatures of a table's rows stand below it. JSON is one list of tables.
-
-    Args:
-        tables: pairs of the stem of the file names and the table.
-        args: parsed options of ``add_options``.
+def finish(ran: Ran, args: argparse.Namespace) -> int:
+    """Print and write the tables of a command; returns its exit code.
 
     Raises:
         OSError: a file cannot be written.
     """
-    if args.out is not None:
-        for stem, table in tables:
-            table.write(args.out, stem)
+    keep(ran, args)
+    if ran.tables:
+        show([table for _, table in ran.tables], cast(TableFormat, args.format))
+    return SOME_FAILED if ran.failed else DONE
+
+
+def keep(ran: Ran, args: argparse.Namespace) -> None:
+    """Write each table as ``DIR/STEM.*``, where ``--out`` is given.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    for stem, table in ran.tables if getattr(args, "out", None) is not None else ():
+        table.write(args.out, stem)
+
+
+def show(tables: Sequence[Table], form: TableFormat) -> None:
+    """Print tables; on a terminal the signatures of a table's rows stand below it. JSON is one list of tables."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # as JSON must be, whatever the locale
-    form = cast(TableFormat, args.format)
     if form == "json":
-        print(
-            json.dumps([json.loads(table.render(form)) for _, table in tables], indent=1, ensure_ascii=False)
-        )
+        print(json.dumps([json.loads(table.render(form)) for table in tables], indent=1, ensure_ascii=False))
     else:
-        shown = [table.render(form) + (_signatures(table) if form == "table" else "") for _, table in tables]
+        shown = [table.render(form) + (_signatures(table) if form == "table" else "") for table in tables]
         print("\n".join(shown), end="")
     sys.stdout.flush()
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from analyses.constituency import bias_tables as bias_report
 from analyses.constituency.bias import measure_bias, measure_reach
+from analyses.options import keep
+from analyses.tables.results import Ran
 from analyses.trees.decoders import CONSTITUENT_DECODERS
 from probe.command_line import DONE, Parser, exit_code, option_type, positive, whole_number
 
@@ -49,10 +51,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _run(args))
+    return exit_code(parser.prog, lambda: _main(args))
 
 
-def _run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Ran:
+    """The tables, one a protocol; with ``--out`` the figure and the files of all numbers are written."""
+    return _measure(args)[1]
+
+
+def _main(args: argparse.Namespace) -> int:
+    text, ran = _measure(args)
+    keep(ran, args)
+    sys.stdout.write(text)
+    return DONE
+
+
+def _measure(args: argparse.Namespace) -> tuple[str, Ran]:
     if args.out is not None:
         bias_report.check_folder(args.out)
     settings = {"matrices": args.matrices, "scale": args.scale, "seed": args.seed}
@@ -64,10 +78,10 @@ def _run(args: argparse.Namespace) -> int:
         for n in range(3, args.reach + 1)
         for decoder in args.decoder
     ]
-    sys.stdout.write(bias_report.text(rows, reaches, form=args.format, settings=settings))
     if args.out is not None:
         bias_report.write(rows, reaches, args.out, settings=settings)
-    return DONE
+    text = bias_report.text(rows, reaches, form=args.format, settings=settings)
+    return text, Ran(tables=tuple(bias_report.bias_tables(rows, settings)))
 
 
 def _length(value: str) -> int:

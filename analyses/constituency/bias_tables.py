@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from analyses.intervals import Interval
 from analyses.pictures.style import TEXT_WIDTH, look, save, sign, style
+from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table
+from analyses.trees.decoders import CONSTITUENT_DECODERS
 from probe import __version__
 from probe.command_line import UsageError
 from probe.files import whole_file
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from analyses.constituency.bias import Bias, Estimate, Reach
+    from analyses.experiment import Drawn, Job
 
 FORMATS = ("table", "json", "csv")
 
@@ -37,6 +40,20 @@ def text(rows: Sequence[Bias], reaches: Sequence[Reach], *, form: str, settings:
         reached = [dataclasses.asdict(reach) for reach in reaches]
         return json.dumps({"settings": dict(settings), "bias": biases, "reach": reached}, indent=2) + "\n"
     return _tables(rows, reaches, settings)
+
+
+def draw_bias(job: Job) -> Drawn:
+    """The figure of ``probe figures``: its random matrices are drawn anew."""
+    from analyses.constituency.bias import measure_bias
+
+    settings: dict[str, Any] = {"matrices": job.args.matrices, "scale": 1.0, "seed": job.args.seed}
+    rows = [
+        row
+        for n in (5, 10, 20, 40)
+        for decoder in CONSTITUENT_DECODERS
+        for row in measure_bias(decoder, n, **settings)
+    ]
+    yield "bias", figure(rows, signature=signature(settings))
 
 
 def check_folder(folder: Path) -> None:
@@ -148,8 +165,7 @@ def _csv(rows: Sequence[Mapping[str, object]]) -> str:
 
 def _tables(rows: Sequence[Bias], reaches: Sequence[Reach], settings: Mapping[str, object]) -> str:
     """The report for a terminal."""
-    drawn = " ".join(f"{name}:{value}" for name, value in settings.items())
-    parts = [f"Random impact matrices | {drawn} | 95% bootstrap intervals, bs:1000"]
+    parts = [_drawn(settings)]
     for protocol, spans in _SPANS.items():
         header = ["n", "decoder", "right-branching F1", "left-branching F1", "right - left"]
         lines = [
@@ -182,26 +198,43 @@ def _aligned(lines: Sequence[Sequence[str]]) -> str:
     )
 
 
-def bias_tables(path: Path) -> list[Table]:
-    """Tables of the ``bias.csv`` that ``analyses.bias --out`` writes, one a protocol; F1 in percent."""
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
-    protocols = dict.fromkeys(line["protocol"] for line in lines)
+def bias_tables(rows: Sequence[Bias], settings: Mapping[str, object]) -> list[tuple[str, Table]]:
+    """A table a protocol, F1 in percent, each with the stem of its file names.
+
+    Args:
+        rows: as ``analyses.constituency.bias.measure_bias`` gives them.
+        settings: of the random matrices.
+    """
     return [
-        Table(
-            title=f"Decoders on random impact matrices: F1 in percent [95% interval], protocol {protocol}",
-            columns=("right-branching", "left-branching", "right - left"),
-            rows=tuple(_bias_row(line) for line in lines if line["protocol"] == protocol),
-            notes=("A decoder that has no preference finds both branchings equally often.",),
+        (
+            f"bias-{protocol}",
+            Table(
+                title=f"Decoders on random impact matrices: F1 in percent [95% interval], protocol {protocol}",
+                columns=("right-branching", "left-branching", "right - left"),
+                rows=tuple(_bias_row(row) for row in rows if row.protocol == protocol),
+                notes=(
+                    "A decoder that has no preference finds both branchings equally often.",
+                    _drawn(settings),
+                ),
+            ),
         )
-        for protocol in protocols
+        for protocol in dict.fromkeys(row.protocol for row in rows)
     ]
 
 
-def _bias_row(line: Mapping[str, str]) -> Row:
-    def cell(name: str) -> Cell:
-        value, low, high = (100 * float(line[key]) for key in (name, f"{name}_low", f"{name}_high"))
-        return Cell(value, Interval(low, high))
+def _bias_row(row: Bias) -> Row:
+    def cell(estimate: Estimate) -> Cell:
+        low, high = 100 * estimate.interval.low, 100 * estimate.interval.high
+        return Cell(100 * estimate.value, Interval(low, high))
 
-    names = ("right", "left", "difference")
-    return Row(name=f"{line['decoder']}, {line['n']} words", kind="baseline", cells=tuple(map(cell, names)))
+    return Row(
+        name=f"{row.decoder}, {row.n} words",
+        kind="baseline",
+        cells=tuple(map(cell, (row.right, row.left, row.difference))),
+        settings=Settings(decoder=row.decoder, protocol=row.protocol),
+    )
+
+
+def _drawn(settings: Mapping[str, object]) -> str:
+    drawn = " ".join(f"{name}:{value}" for name, value in settings.items())
+    return f"Random impact matrices | {drawn} | 95% bootstrap intervals, bs:1000"

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from analyses.constituency.scores import WSJ10_WORDS, Gold
 from analyses.constituency.tables import Scores, choice_table, score_table
 from analyses.constituency.trees import Found, induce
-from analyses.options import add_options, emit, load_sources
+from analyses.options import add_options, finish, load_sources
+from analyses.tables.results import Ran
 from analyses.tables.table import Table
 from analyses.trees.decoders import CONSTITUENT_DECODERS
 from analyses.trees.protocols import ProtocolName
 from analyses.trees.systems import Corpus, Skipped, System, Way, skip_lines
 from analyses.trees.variants import variants
-from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type, positive
+from probe.command_line import Parser, UsageError, exit_code, option_type, positive
 from probe.errors import ProbeError
 from probe.files import whole_file
 
@@ -84,10 +85,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _run(args))
+    return exit_code(parser.prog, lambda: _finish(run(args), args))
 
 
-def _run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Ran:
+    """What the options ask for, as values: main prints and writes them."""
     _check(args)
     corpus = _corpus(args)
     golds = [
@@ -121,9 +123,13 @@ def _run(args: argparse.Namespace) -> int:
         tables += _tables(corpus, gold, induced, args, skipped)
         if args.brackets is not None:
             _write_brackets(args.brackets, gold, induced[-1])
+    return Ran(tables=tuple(tables), failed=failed > 0)
+
+
+def _finish(ran: Ran, args: argparse.Namespace) -> int:
+    """Standard output may be that of the brackets."""
     with redirect_stdout(sys.stderr if args.brackets == "-" else sys.stdout):
-        emit(tables, args)
-    return SOME_FAILED if failed else DONE
+        return finish(ran, args)
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -11,16 +11,16 @@ from pathlib import Path
 from analyses import published
 from analyses.dependency.tables import tables
 from analyses.dependency.trees import Treebank, induce
-from analyses.options import add_options, emit, load_sources
+from analyses.options import add_options, finish, load_sources
 from analyses.scores.recall import GROUPS
-from analyses.tables.table import Table
+from analyses.tables.results import Ran
 from analyses.trees.adjust import ADJUSTMENTS, adjustment_name
 from analyses.trees.decoders import DECODERS
 from analyses.trees.protocols import scored_words
 from analyses.trees.systems import Skipped, dependency_ways, skip_lines
 from analyses.trees.variants import variants
 from data.dp import wsj10
-from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type
+from probe.command_line import Parser, UsageError, exit_code, option_type
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -60,21 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _run(args))
+    return exit_code(parser.prog, lambda: finish(run(args), args))
 
 
-def _run(args: argparse.Namespace) -> int:
-    found, failed = measure(args)
-    emit(found, args)
-    return SOME_FAILED if failed else DONE
-
-
-def measure(args: argparse.Namespace) -> tuple[list[tuple[str, Table]], int]:
-    """What the command prints: tables with the stems of their files, and how many sentences were left out.
-
-    Raises:
-        probe.ProbeError, probe.command_line.UsageError: as the command says in one line.
-    """
+def run(args: argparse.Namespace) -> Ran:
+    """What the options ask for, as values: main prints and writes them."""
     corpora = _corpora(args)
     models = load_sources(args)
     chosen = [
@@ -98,7 +88,7 @@ def measure(args: argparse.Namespace) -> tuple[list[tuple[str, Table]], int]:
             print(line, file=sys.stderr)
         for protocol in dict.fromkeys(args.protocol):
             found += tables(corpus, induced, protocol, skipped=skipped, by=args.by, seed=args.seed)
-    return found, failed
+    return Ran(tables=tuple(found), failed=failed > 0)
 
 
 # --- corpora

@@ -18,12 +18,13 @@ from analyses.discourse.protocols import (
     human_documents,
 )
 from analyses.discourse.tables import Documents, score_table
-from analyses.options import add_options, emit, load_models
+from analyses.options import add_options, finish, load_models
+from analyses.tables.results import Ran
 from analyses.trees.arc_scores import Floats
 from analyses.trees.decoders import DECODERS, Heads
 from analyses.trees.systems import System, Way, dependency_ways, systems
 from analyses.trees.variants import Variant, variants
-from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type
+from probe.command_line import Parser, UsageError, exit_code, option_type
 from probe.errors import ProbeError, SentenceError
 
 if TYPE_CHECKING:
@@ -61,10 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _run(args))
+    return exit_code(parser.prog, lambda: finish(run(args), args))
 
 
-def _run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Ran:
+    """What the options ask for, as values: main prints and writes them."""
     if args.matrices is not None:
         raise UsageError("--matrices are those of words: EDUs need --model")
     corpus = _corpus(args)
@@ -80,8 +82,7 @@ def _run(args: argparse.Namespace) -> int:
         (f"discourse-{corpus.name}-{protocol}", score_table(corpus, induced, protocol, args.seed))
         for protocol in dict.fromkeys(args.protocol)
     ]
-    emit(tables, args)
-    return SOME_FAILED if corpus.failures else DONE
+    return Ran(tables=tuple(tables), failed=bool(corpus.failures))
 
 
 # --- documents

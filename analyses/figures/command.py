@@ -11,17 +11,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from analyses.dependency import command as dependency
+from analyses.experiments import EXPERIMENTS
 from analyses.figures.sentence import Example, own_example, published_example, treebank_example
+from analyses.options import finish
 from analyses.pictures.style import FORMATS, save, style
-from analyses.tables.forms import read_table
-from analyses.tables.table import of_layers, shared_signature
+from analyses.tables.results import CONFIGURATION, Ran
 from analyses.trees.decoders import CONSTITUENT_DECODERS, DECODERS
 from analyses.trees.protocols import PROTOCOLS
+from data.sources import PUD
 from probe import __version__
 from probe.command_line import (
-    DONE,
-    SOME_FAILED,
     Parser,
     UsageError,
     add_device_options,
@@ -45,9 +44,6 @@ if TYPE_CHECKING:
 Drawn: TypeAlias = "Iterator[tuple[str, Figure]]"
 """File names without suffix, and figures."""
 
-TREEBANKS = ("ud/en_pud-wu2020.conllu", "ud/en_pud-ud-test.conllu")
-"""Where a treebank is looked for in the folder of ``--data``, the first that is there is read."""
-
 
 class NoResults(Exception):
     """A figure of result files that are not there; the message says which command makes them."""
@@ -61,7 +57,8 @@ def build_parser() -> argparse.ArgumentParser:
         failures="some sentences failed",
     )
     add = parser.add_argument
-    add("names", nargs="+", choices=("all", *FIGURES), metavar="NAME", help=f"all, {', '.join(FIGURES)}")
+    known = list(figures())
+    add("names", nargs="+", choices=("all", *known), metavar="NAME", help=f"all, {', '.join(known)}")
     add("--out", type=Path, metavar="DIR", required=True, help="where the files go")
     add("--formats", nargs="+", choices=FORMATS, default=FORMATS, help="default: all three")
     add("--results", type=Path, metavar="DIR", help="files that the analyses wrote with --out")
@@ -113,9 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    with warnings.catch_warnings():
-        warnings.showwarning = _say
-        return exit_code(parser.prog, lambda: _run(args))
+    return exit_code(parser.prog, lambda: finish(run(args), args))
 
 
 def _say(message: Warning | str, *about: object, **more: object) -> None:
@@ -123,17 +118,25 @@ def _say(message: Warning | str, *about: object, **more: object) -> None:
     print(f"figures: {message}", file=sys.stderr)
 
 
-def _run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Ran:
+    """Draw what the options ask for into ``--out``; there are no tables."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _say
+        return _draw(args)
+
+
+def _draw(args: argparse.Namespace) -> Ran:
     for option, path in (("--data", args.data), ("--results", args.results)):
         if path is not None and not path.exists():  # also where no figure that is named reads it
             raise UsageError(f"{option} {path}: no such file or folder")
     args.out.mkdir(parents=True, exist_ok=True)
-    named = [name for name in FIGURES if name in args.names]
+    known = figures()
+    named = [name for name in known if name in args.names]
     job = Job(args)
-    for name in FIGURES if "all" in args.names else named:
+    for name in known if "all" in args.names else named:
         try:
             with style():
-                drawn = list(FIGURES[name](job))
+                drawn = list(known[name](job))
         except NoResults as error:
             if name in named:
                 raise UsageError(f"{name}: {error}") from error
@@ -143,7 +146,7 @@ def _run(args: argparse.Namespace) -> int:
             for path in save(figure, args.out / stem, formats=args.formats):
                 if not args.quiet:
                     print(path)
-    return SOME_FAILED if job.some_failed else DONE
+    return Ran(failed=job.some_failed)
 
 
 class Job:
@@ -151,6 +154,7 @@ class Job:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args, self.some_failed = args, False
+        self._made: dict[str, dict[str, Table]] = {}
 
     @cached_property
     def model(self) -> Probe:
@@ -174,10 +178,9 @@ class Job:
         path: Path | None = self.args.data
         if path is None or not path.is_dir():
             return path
-        for place in TREEBANKS:
-            if (path / place).is_file():
-                return path / place
-        raise UsageError(f"--data: a folder with {' or '.join(TREEBANKS)} is expected, found {path}")
+        if (found := PUD.find(path)) is not None:
+            return found
+        raise UsageError(f"--data: a folder with {' or '.join(PUD.places)} is expected, found {path}")
 
     @cached_property
     def example(self) -> Example:
@@ -224,53 +227,26 @@ class Job:
         """The file name of a picture; with the layer where there are several."""
         return f"{name}-layer-{layer}" if len(self.layers) > 1 else name
 
-    @cached_property
-    def results(self) -> dict[str, Table]:
-        """The tables of dependency trees by the stems of their files: those of ``--results``, or made now."""
-        if self.args.results is not None:
-            return {
-                path.stem: read_table(path) for path in sorted(self.args.results.glob("dependency-*.json"))
-            }
-        given = [
-            *("--model", self.args.model, "--layers", "all", "--metrics", self.args.metric),
-            *("--pools", self.args.pool, "--perturb", self.args.perturb, "--decoders", self.args.decoder),
-            *("--protocol", self.args.protocol, "--by", "length", "relation", "--seeds", "0"),
-            *("--seed", self.args.seed, "--device", self.args.device, "--dtype", self.args.dtype),
-            *(["--data", self.treebank] if self.treebank is not None else []),
-            *(["--limit", self.args.limit] if self.args.limit is not None else []),
-            *(["--quiet"] if self.args.quiet else []),
-        ]
-        options = dependency.build_parser().parse_args([str(value) for value in given])
-        found, failed = dependency.measure(options)
-        self.some_failed = failed > 0
-        return dict(found)
+    def once(self, name: str, make: Callable[[Job], dict[str, Table]]) -> dict[str, Table]:
+        """What several figures of a run are drawn from: made when the first of them asks."""
+        if name not in self._made:
+            self._made[name] = make(self)
+        return self._made[name]
 
-    def tables(self, suffix: str) -> list[tuple[str, Table]]:
-        """The tables ``dependency-CORPUS-PROTOCOL SUFFIX`` of the results, with the name of their corpus."""
-        ending = f"-{self.args.protocol}{suffix}"
-        found = {stem: table for stem, table in self.results.items() if stem.endswith(ending)}
-        if not found:
-            command = "probe dependency --layers all --by length relation --out DIR"
-            raise NoResults(f"{self.args.results}: no dependency-*{ending}.json there, which {command} makes")
-        return [
-            (stem.removeprefix("dependency-").removesuffix(ending), table) for stem, table in found.items()
-        ]
+    def found(self, pattern: str, *, step: str) -> list[Path]:
+        """Files of ``--results``, none where it is not given; in the folder of reproduce those of a step."""
+        folder: Path | None = self.args.results
+        if folder is None:
+            return []
+        return sorted((folder / step if (folder / CONFIGURATION).is_file() else folder).glob(pattern))
 
-    def written(self, pattern: str, command: str) -> list[Path]:
-        """Files of ``--results`` that another command writes there."""
+    def written(self, pattern: str, *, step: str, command: str) -> list[Path]:
+        """The same; refused where there is none, with the command that makes such files."""
+        if paths := self.found(pattern, step=step):
+            return paths
         folder = self.args.results
-        paths = [] if folder is None else sorted(folder.glob(pattern))
-        if not paths:
-            where = "--results is not given" if folder is None else f"{folder}: no {pattern} there"
-            raise NoResults(f"{where}; probe {command} --out DIR makes such files")
-        return paths
-
-    def recall(self, group: str) -> Iterator[tuple[str, Table, str]]:
-        """Corpus, recall table and signature; of the model's columns those of the layers asked for."""
-        scores = dict(self.tables(""))
-        for corpus, table in self.tables(f"-by-{group}"):
-            signature = shared_signature(scores[corpus]) if corpus in scores else ""
-            yield corpus, of_layers(table, self.layers), signature
+        where = "--results is not given" if folder is None else f"{folder}: no {pattern} there"
+        raise NoResults(f"{where}; probe {command} --out DIR makes such files")
 
 
 # --- the figures
@@ -319,82 +295,11 @@ def _tree(job: Job) -> Drawn:
         yield job.stem("tree", matrix.layer), figure
 
 
-def _by_layer(job: Job) -> Drawn:
-    from analyses.dependency.figures import by_layer
-
-    for corpus, table in job.tables(""):
-        yield f"uas-by-layer-{corpus}", by_layer(table)
+SENTENCE: dict[str, Callable[[Job], Drawn]] = {"heatmap": _heatmap, "tree": _tree, "arcs": _arcs}
+"""The figures of one sentence, by name."""
 
 
-def _by_distance(job: Job) -> Drawn:
-    from analyses.dependency.figures import by_distance
-
-    for corpus, table, signature in job.recall("length"):
-        yield f"accuracy-by-distance-{corpus}", by_distance(table, signature=signature)
-
-
-def _by_relation(job: Job) -> Drawn:
-    from analyses.dependency.figures import by_relation
-
-    for corpus, table, signature in job.recall("relation"):
-        yield f"recall-by-relation-{corpus}", by_relation(table, signature=signature)
-
-
-def _bias(job: Job) -> Drawn:
-    from analyses.constituency.bias import measure_bias
-    from analyses.constituency.bias_tables import figure, signature
-
-    settings: dict[str, Any] = {"matrices": job.args.matrices, "scale": 1.0, "seed": job.args.seed}
-    rows = [
-        row
-        for n in (5, 10, 20, 40)
-        for decoder in CONSTITUENT_DECODERS
-        for row in measure_bias(decoder, n, **settings)
-    ]
-    yield "bias", figure(rows, signature=signature(settings))
-
-
-def _geometry(job: Job) -> Drawn:
-    from analyses.geometry.figures import measures_by_layer
-
-    measures = (
-        "anisotropy", "self-similarity adjusted", "intra-sentence adjusted", "MEV matched", "MEV adjusted",
-        "explained as released",
-    )  # fmt: skip
-    paths = [*job.written("geometry-*.json", "geometry"), *job.written("mev-*.json", "geometry")]
-    tables = [read_table(path) for path in paths if "-by-" not in path.name]
-    yield "geometry", measures_by_layer(tables, measures)
-
-
-def _lama(job: Job) -> Drawn:
-    from analyses.knowledge.figures import facts_by_relation
-
-    for path in job.written("knowledge-*-by-relation*.json", "knowledge"):
-        yield path.stem.replace("knowledge-", "lama-"), facts_by_relation(read_table(path))
-
-
-def _sentiment(job: Job) -> Drawn:
-    from analyses.sentiment.figure import plot, read_scores
-
-    for path in job.written("sentiment-*-seeds.csv", "sentiment"):
-        try:
-            scores = read_scores(path)
-        except ValueError as error:
-            raise UsageError(str(error)) from error
-        table = read_table(path.with_name(path.name.replace("-seeds.csv", ".json")))
-        yield path.stem, plot(scores, signature=shared_signature(table))
-
-
-FIGURES: dict[str, Callable[[Job], Drawn]] = {
-    "heatmap": _heatmap,
-    "tree": _tree,
-    "arcs": _arcs,
-    "uas-by-layer": _by_layer,
-    "accuracy-by-distance": _by_distance,
-    "recall-by-relation": _by_relation,
-    "geometry": _geometry,
-    "lama": _lama,
-    "sentiment": _sentiment,
-    "bias": _bias,
-}
-"""The figures by name, in the order of ``all``."""
+def figures() -> dict[str, Callable[[Job], Drawn]]:
+    """All figures by name, in the order of ``all``: those of a sentence, then those of the experiments."""
+    drawings = [drawing for experiment in EXPERIMENTS.values() for drawing in experiment.figures]
+    return SENTENCE | {drawing.name: drawing.draw for drawing in drawings}

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 from analyses.geometry.summary import GROUPS, RESAMPLES, Group, frequency_bands, summarize, tags_of
 from analyses.geometry.tables import Measured, geometry_tables, released_table, write_words
-from analyses.options import emit
+from analyses.options import finish
 from analyses.states.options import Corpus, add_model_options, read_corpus
+from analyses.tables.results import Ran
 from analyses.tables.signature import Settings, Signature, digest
 from probe import __version__
 from probe.command_line import (
-    DONE,
-    SOME_FAILED,
     Parser,
     UsageError,
     exit_code,
@@ -65,10 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _run(args))
+    return exit_code(parser.prog, lambda: finish(run(args), args))
 
 
-def _run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Ran:
+    """What the options ask for, as values: main prints and writes them."""
     from analyses.states.occurrences import find_occurrences
     from data.geometry_curves import read_geometry_curves
     from probe.word_states import load_encoder
@@ -160,7 +160,7 @@ def _signatures(found: Geometry, corpus: Corpus, args: argparse.Namespace) -> tu
 
 def _write(
     measured: Sequence[Measured], corpus: Corpus, curves: Sequence[GeometryCurves], args: argparse.Namespace
-) -> int:
+) -> Ran:
     found = []
     for model in measured:
         notes = [
@@ -177,8 +177,7 @@ def _write(
             write_words(args.out, model.geometry, name=model.name)
     if args.figures:
         _draw(measured, curves, args.out)
-    emit(found, args)
-    return SOME_FAILED if any(model.geometry.skipped for model in measured) else DONE
+    return Ran(tables=tuple(found), failed=any(model.geometry.skipped for model in measured))
 
 
 def _draw(measured: Sequence[Measured], curves: Sequence[GeometryCurves], folder: Path) -> None:

@@ -10,12 +10,14 @@ import numpy as np
 
 from analyses.pictures.curves import bars
 from analyses.pictures.style import GREY, TEXT_WIDTH, look, sign
+from analyses.tables.forms import read_table
 from analyses.tables.table import Row, Table, shared_signature
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from analyses.experiment import Drawn, Job
     from analyses.geometry.measures import Floats
     from analyses.geometry.tables import Measured
     from data.geometry_curves import GeometryCurves
@@ -23,6 +25,26 @@ if TYPE_CHECKING:
 
 _MOST = 3
 """Panels in a line."""
+
+
+_MEASURES = (
+    "anisotropy",
+    "self-similarity adjusted",
+    "intra-sentence adjusted",
+    "MEV matched",
+    "MEV adjusted",
+    "explained as released",
+)
+
+
+def draw_measures(job: Job) -> Drawn:
+    """The figure of ``probe figures``: all models of ``--results``, and the released curves."""
+    paths = [
+        *job.written("geometry-*.json", step="geometry", command="geometry"),
+        *job.written("mev-*.json", step="geometry", command="geometry"),
+    ]
+    tables = [read_table(path) for path in paths if "-by-" not in path.name]
+    yield "geometry", measures_by_layer(tables, _MEASURES)
 
 
 def measures_by_layer(tables: Sequence[Table], columns: Sequence[str]) -> Figure:

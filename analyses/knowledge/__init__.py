@@ -1,1 +1,59 @@
 """Facts that a model can fill in (LAMA, Petroni et al. 2019)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from analyses.experiment import Drawing, Drawn, Experiment, Job, ReportSection, Step
+from data.sources import LAMA
+
+if TYPE_CHECKING:
+    from analyses.tables.table import Row
+
+
+def _draw(job: Job) -> Drawn:
+    from analyses.knowledge.figures import draw_relations
+
+    return draw_relations(job)
+
+
+def _single_mask(own: Row, published: str) -> bool:
+    """The paper's rows are models: ours stands beside those of its kind."""
+    return own.kind == "model" and published.startswith(("bert-base", "bert-large"))
+
+
+EXPERIMENT = Experiment(
+    name="knowledge",
+    title="Facts that a model can fill in (LAMA, Petroni et al. 2019)",
+    module="analyses.knowledge.command",
+    command="knowledge",
+    steps=(
+        Step(
+            name="knowledge",
+            title="Knowledge (LAMA, Petroni et al. 2019)",
+            command="knowledge",
+            needs=(LAMA,),
+            options=lambda run, found, out: [
+                *("--data", found[LAMA.name], *run.options(), "--seeds", min(run.seeds, 1)),
+                *("--out", out / "knowledge"),
+            ],
+        ),
+        Step(
+            name="knowledge-figures",
+            title="Knowledge by relation",
+            command="figures",
+            after=("knowledge",),
+            options=lambda run, found, out: [
+                *("lama", "--results", out / "knowledge", *run.options(limit=False)),
+                *("--out", out / "knowledge-figures"),
+            ],
+        ),
+    ),
+    figures=(Drawing(name="lama", draw=_draw),),
+    sections=(
+        ReportSection(
+            kind="knowledge", title="knowledge", steps=("knowledge", "knowledge-figures"), data=LAMA
+        ),
+    ),
+    answers=(_single_mask,),
+)

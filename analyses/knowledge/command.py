@@ -13,11 +13,10 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analyses.options import emit, load_models
+from analyses.options import finish, load_models
+from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS, Table
 from probe.command_line import (
-    DONE,
-    SOME_FAILED,
     Parser,
     UsageError,
     add_device_options,
@@ -87,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _run(args))
+    return exit_code(parser.prog, lambda: finish(run(args), args))
 
 
 @contextmanager
@@ -100,12 +99,13 @@ def _data(args: argparse.Namespace) -> Iterator[Path]:
             yield folder
 
 
-def _run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Ran:
+    """What the options ask for, as values: main prints and writes them."""
     with _data(args) as folder:
         return _run_on(folder, args)
 
 
-def _run_on(folder: Path, args: argparse.Namespace) -> int:
+def _run_on(folder: Path, args: argparse.Namespace) -> Ran:
     from data.lama import list_relations
 
     relations, absent = list_relations(folder, names=args.relations)
@@ -129,11 +129,10 @@ def _run_on(folder: Path, args: argparse.Namespace) -> int:
         excluded += [(model, "several pieces", each) for each in left_out]
     if args.out is not None:
         _write_excluded(excluded, args.out)
-    emit(tables, args)
     failed = [each for _, _, each in excluded if each.failed]
     for each in failed:
         print(f"{each.fact.where}: fact {each.fact.id} skipped: {each.reason}", file=sys.stderr)
-    return SOME_FAILED if failed else DONE
+    return Ran(tables=tuple(tables), failed=bool(failed))
 
 
 def _word_list(folder: Path, args: argparse.Namespace) -> tuple[str, ...] | None:

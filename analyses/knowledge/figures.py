@@ -10,15 +10,24 @@ import numpy as np
 from analyses.knowledge.results import COLUMNS
 from analyses.pictures.curves import bars
 from analyses.pictures.style import BLACK, COLUMN_WIDTH, look, set_height, sign
+from analyses.tables.forms import read_table
 from analyses.tables.table import Row, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from analyses.experiment import Drawn, Job
+
 
 _LETTERS = 24
 """Longer names of relations are cut, or they would leave no room."""
+
+
+def draw_relations(job: Job) -> Drawn:
+    """The figures of ``probe figures``: a corpus each."""
+    for path in job.written("knowledge-*-by-relation*.json", step="knowledge", command="knowledge"):
+        yield path.stem.replace("knowledge-", "lama-"), facts_by_relation(read_table(path))
 
 
 def facts_by_relation(table: Table, *, column: str = "P@1") -> Figure:

@@ -81,7 +81,7 @@ class Accuracy:
 
 @dataclass(frozen=True, kw_only=True)
 class PairEvaluation:
-    """A model's accuracies, and what they were measured on."""
+    """A model's accuracies, and what they were measured on; ``random_weights``: it is a baseline's."""
 
     model: str
     overall: Accuracy
@@ -89,6 +89,7 @@ class PairEvaluation:
     paradigms: tuple[Accuracy, ...]
     skipped: int
     signature: Signature
+    random_weights: bool = False
 
     @property
     def rows(self) -> tuple[Accuracy, ...]:
@@ -163,6 +164,7 @@ def evaluate_pairs(
     version: str,
     score: ScoreName,
     dtype: str | None = None,
+    random_weights: bool = False,
     seed: int = 0,
     resamples: int = 1000,
 ) -> PairEvaluation:
@@ -179,6 +181,7 @@ def evaluate_pairs(
         version: of this project, for the signature.
         score: how the sentences were scored, for the signature.
         dtype: that the model computed in, for the signature.
+        random_weights: whether they stood in the place of the model's own.
         seed: of the bootstrap.
         resamples: of the bootstrap.
 
@@ -219,6 +222,7 @@ def evaluate_pairs(
             resamples=resamples,
             seed=seed,
         ),
+        random_weights=random_weights,
     )
 
 

@@ -22,6 +22,9 @@ from analyses.minimal_pairs.accuracy import (
     score_pairs,
 )
 from analyses.minimal_pairs.pseudo_likelihood import SCORES
+from analyses.minimal_pairs.tables import pair_tables
+from analyses.tables.forms import table_dict
+from analyses.tables.results import Ran
 from probe.command_line import (
     DONE,
     SOME_FAILED,
@@ -33,6 +36,7 @@ from probe.command_line import (
 )
 
 if TYPE_CHECKING:
+    from analyses.tables.table import Table
     from data import MinimalPair
     from probe import Probe
 
@@ -69,10 +73,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _run(args))
+    return exit_code(parser.prog, lambda: _main(args))
 
 
-def _run(args: argparse.Namespace) -> int:
+def _main(args: argparse.Namespace) -> int:
+    ran = run(args)
+    sys.stdout.flush()
+    return SOME_FAILED if ran.failed else DONE
+
+
+def run(args: argparse.Namespace) -> Ran:
+    """Score the pairs, write what ``--output`` and ``--format`` ask for; the tables as values."""
     import data
     import probe
 
@@ -80,15 +91,18 @@ def _run(args: argparse.Namespace) -> int:
     with _output(args.output) as out:
         model = probe.load(args.model, device=args.device, dtype=args.dtype)
         blank = [model.with_random_weights(seed=args.seed)] if args.random_model else []
-        evaluations = [_evaluate(args, each, _score(args, each, pairs, "random weights")) for each in blank]
+        evaluations = [
+            _evaluate(args, each, _score(args, each, pairs, "random weights"), random_weights=True)
+            for each in blank
+        ]
         outcomes = _score(args, model, pairs, "scoring")
         evaluations.append(_evaluate(args, model, outcomes))
         skipped = [outcome for outcome in outcomes if isinstance(outcome, SkippedPair)]
         for outcome in skipped:
             print(f"{outcome.pair.where}: pair skipped: {outcome.reason}", file=sys.stderr)
-        _write(_format(args), evaluations, skipped, out)
-    sys.stdout.flush()
-    return SOME_FAILED if args.strict and skipped else DONE
+        tables = pair_tables(evaluations, skipped=len(skipped))
+        _write(_format(args), evaluations, skipped, tables, out)
+    return Ran(tables=tuple(tables), failed=bool(args.strict and skipped))
 
 
 def _score(
@@ -106,7 +120,9 @@ def _score(
     return outcomes
 
 
-def _evaluate(args: argparse.Namespace, model: Probe, outcomes: Sequence[PairOutcome]) -> PairEvaluation:
+def _evaluate(
+    args: argparse.Namespace, model: Probe, outcomes: Sequence[PairOutcome], *, random_weights: bool = False
+) -> PairEvaluation:
     from probe import ProbeError, __version__
 
     try:
@@ -117,6 +133,7 @@ def _evaluate(args: argparse.Namespace, model: Probe, outcomes: Sequence[PairOut
             version=__version__,
             score=args.score,
             dtype=str(model.dtype).removeprefix("torch."),
+            random_weights=random_weights,
             seed=args.seed,
         )
     except ValueError as error:
@@ -144,11 +161,19 @@ def _format(args: argparse.Namespace) -> str:
 
 
 def _write(
-    form: str, evaluations: Sequence[PairEvaluation], skipped: Sequence[SkippedPair], out: TextIO
+    form: str,
+    evaluations: Sequence[PairEvaluation],
+    skipped: Sequence[SkippedPair],
+    tables: Sequence[tuple[str, Table]],
+    out: TextIO,
 ) -> None:
     if form == "json":
         left_out = [{"where": outcome.pair.where, "reason": outcome.reason} for outcome in skipped]
-        document = {"evaluations": [each.as_dict() for each in evaluations], "skipped": left_out}
+        document = {
+            "evaluations": [each.as_dict() for each in evaluations],
+            "skipped": left_out,
+            "tables": [table_dict(table) for _, table in tables],
+        }
         json.dump(document, out, ensure_ascii=False, indent=1)
         out.write("\n")
     elif form == "csv":

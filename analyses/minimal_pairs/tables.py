@@ -1,67 +1,67 @@
-"""The tables of minimal pairs."""
+"""The tables of minimal pairs: by phenomenon, and by paradigm."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
-from analyses.intervals import Interval
-from analyses.tables.signature import Signature
+from analyses.minimal_pairs.accuracy import Accuracy, PairEvaluation
 from analyses.tables.table import Cell, Row, Table
 
 _CHANCE = 50.0
 
 
-def pair_tables(document: Mapping[str, Any]) -> list[Table]:
-    """Tables of what ``analyses.minimal_pairs --format json`` writes: by phenomenon, and by paradigm."""
-    evaluations = document["evaluations"]
-    data = evaluations[-1]["signature"]["data"]
-    broad = [each for each in evaluations[-1]["accuracies"] if each["level"] != "paradigm"]
-    names = [each["name"] for each in sorted(broad, key=lambda each: each["level"] != "overall")]
+def pair_tables(evaluations: Sequence[PairEvaluation], *, skipped: int = 0) -> list[tuple[str, Table]]:
+    """Accuracy by phenomenon and by paradigm, each with the stem of its file names.
+
+    Args:
+        evaluations: of the same pairs, that of the model last.
+        skipped: how many pairs could not be scored.
+    """
+    own = evaluations[-1]
+    names = [own.overall.name, *(each.name for each in own.phenomena)]
     rows = [Row(name="chance", kind="baseline", cells=(Cell(_CHANCE),) * len(names))]
     for evaluation in evaluations:
-        found = {each["name"]: each for each in evaluation["accuracies"] if each["level"] != "paradigm"}
+        found = {each.name: each for each in (evaluation.overall, *evaluation.phenomena)}
+        settings = evaluation.signature.row_settings()
         rows.append(
             Row(
-                name=evaluation["model"],
-                kind=_kind(evaluation),
-                cells=tuple(_accuracy(found.get(name)) for name in names),
-                signature=Signature.from_dict(evaluation["signature"]),
+                name=evaluation.model,
+                kind="baseline" if evaluation.random_weights else "model",
+                cells=tuple(_cell(found.get(name)) for name in names),
+                signature=evaluation.signature,
+                settings=replace(settings, random_weights=1) if evaluation.random_weights else settings,
             )
         )
-    notes = [
-        f"{evaluations[-1]['accuracies'][-1]['pairs']:,} pairs; overall and phenomena: mean over paradigms."
-    ]
-    if document.get("skipped"):
-        notes.append(f"{len(document['skipped']):,} pairs could not be scored.")
+    notes = [f"{own.overall.score.n:,} pairs; overall and phenomena: mean over paradigms."]
+    if skipped:
+        notes.append(f"{skipped:,} pairs could not be scored.")
+    data = own.signature.data
     by_phenomenon = Table(
         title=f"Minimal pairs of {data}: accuracy in percent [95% interval]",
         columns=tuple(name.replace("_", " ") for name in names),
         rows=tuple(rows),
         notes=tuple(notes),
     )
-    return [by_phenomenon, _by_paradigm(evaluations, data)]
-
-
-def _by_paradigm(evaluations: Sequence[Mapping[str, Any]], data: str) -> Table:
-    found = [
-        {each["name"]: each for each in evaluation["accuracies"] if each["level"] == "paradigm"}
-        for evaluation in evaluations
+    return [
+        ("minimal-pairs-by-phenomenon", by_phenomenon),
+        ("minimal-pairs-by-paradigm", _by_paradigm(evaluations, data)),
     ]
+
+
+def _by_paradigm(evaluations: Sequence[PairEvaluation], data: str) -> Table:
+    found = [{each.name: each for each in evaluation.paradigms} for evaluation in evaluations]
     rows = [
-        Row(name=name, kind="model", cells=tuple(_accuracy(each.get(name)) for each in found))
+        Row(name=name, kind="model", cells=tuple(_cell(each.get(name)) for each in found))
         for name in found[-1]
     ]
     return Table(
         title=f"Minimal pairs of {data} by paradigm: accuracy in percent [95% interval]",
-        columns=tuple(evaluation["model"] for evaluation in evaluations),
+        columns=tuple(evaluation.model for evaluation in evaluations),
         rows=tuple(rows),
+        column_settings=tuple(evaluation.signature.settings for evaluation in evaluations),
     )
 
 
-def _kind(evaluation: Mapping[str, Any]) -> Any:
-    return "baseline" if "random weights" in evaluation["model"] else "model"
-
-
-def _accuracy(found: Mapping[str, Any] | None) -> Cell | None:
-    return None if found is None else Cell(found["accuracy"], Interval(*found["interval"]))
+def _cell(found: Accuracy | None) -> Cell | None:
+    return None if found is None else Cell(found.score.value, found.score.interval)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analyses.reproduce.steps import steps
+from analyses.experiments import steps
 from analyses.tables.results import CONFIGURATION, MARKERS, Results, _tables, read_json, read_results
 
 

@@ -8,45 +8,23 @@ from itertools import islice
 from pathlib import Path
 
 from analyses.experiment import Found, Settings
+from analyses.experiments import report_sections, steps
 from analyses.report.inputs import Inputs
-from analyses.reproduce.steps import call, is_empty, steps
-from analyses.tables.results import Results, read_results
+from analyses.reproduce.steps import is_empty, perform
+from analyses.tables.results import Results, read_pictures
 from analyses.tables.table import Table
-from data.sources import BLIMP, LAMA, PUD, SCIDTB, STS
+from data.sources import PUD, STS
 from probe.command_line import DONE, INTERRUPTED, SOME_FAILED
 
-TREES, LAYERS, BIAS = "trees", "layers", "bias"
+TREES, LAYERS, BIAS, GEOMETRY = "trees", "layers", "bias", "geometry"
 
-_STEPS: dict[str, tuple[str, ...]] = {
-    LAYERS: ("matrices", "layers", "curves"),
-    BIAS: ("bias",),
-    "geometry": ("geometry",),
-    "discourse": ("discourse",),
-    "knowledge": ("knowledge", "knowledge-figures"),
-    "minimal-pairs": ("minimal-pairs",),
-}
-"""The steps of ``analyses.reproduce`` that make a section."""
+_KNOWN = {section.kind: section for section in report_sections()}
 
-SECTIONS = (TREES, *_STEPS)
-"""All sections; the trees of the sentences are made by the report itself."""
+SECTIONS = (TREES, *_KNOWN)
+"""All sections; the trees of the sentences are made by the report itself, the others by steps of experiments."""
 
-_TITLES = {
-    LAYERS: "trees by layer, distance and relation",
-    BIAS: "what the trees of a decoder owe to it",
-    "geometry": "geometry of the states",
-    "discourse": "discourse trees",
-    "knowledge": "knowledge",
-    "minimal-pairs": "minimal pairs",
-}
 _OCCURRENCES = 5
 """Of a word, that ``analyses.geometry`` asks for."""
-
-_OF_SOURCE = {
-    SCIDTB.name: "discourse",
-    LAMA.name: "knowledge",
-    STS.name: "geometry",
-    BLIMP.name: "minimal-pairs",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,14 +48,15 @@ def sections(inputs: Inputs, *, limit: int | None) -> list[Section]:
     """
 
     def titled(kind: str, path: Path, found: Found) -> Section:
-        return Section(kind=kind, title=f"{path.resolve().stem}: {_TITLES[kind]}", found=found)
+        return Section(kind=kind, title=f"{path.resolve().stem}: {_KNOWN[kind].title}", found=found)
 
     planned = [titled(LAYERS, path, {PUD.name: path}) for path in inputs.conllu]
     if inputs.brackets:
-        planned.append(Section(kind=BIAS, title=f"Decoders: {_TITLES[BIAS]}", found={}))
-    planned += [titled(_OF_SOURCE[name], found[name], found) for name, found in inputs.work]
+        planned.append(Section(kind=BIAS, title=f"Decoders: {_KNOWN[BIAS].title}", found={}))
+    kinds = {section.data.name: section.kind for section in _KNOWN.values() if section.data is not None}
+    planned += [titled(kinds[name], found[name], found) for name, found in inputs.work]
     frequent = [path for path in inputs.conllu if _has_frequent_words(path, limit)]
-    return planned + [titled("geometry", path, {STS.name: path}) for path in frequent]
+    return planned + [titled(GEOMETRY, path, {STS.name: path}) for path in frequent]
 
 
 def _has_frequent_words(path: Path, limit: int | None) -> bool:
@@ -112,8 +91,8 @@ def make(section: Section, settings: Settings, scratch: Path) -> Made:
     tables: list[Table] = []
     pictures: dict[str, bytes] = {}
     note = ""
-    for name in _STEPS[section.kind]:
-        code = call(known[name], known[name].options(settings, section.found, scratch), scratch)
+    for name in _KNOWN[section.kind].steps:
+        code, ran = perform(known[name], known[name].options(settings, section.found, scratch), scratch)
         if code == INTERRUPTED:
             raise KeyboardInterrupt(f"in {section.title}")
         if code not in (DONE, SOME_FAILED) or is_empty(scratch / name):
@@ -121,7 +100,7 @@ def make(section: Section, settings: Settings, scratch: Path) -> Made:
             break
         if code == SOME_FAILED:
             note = f"{section.title}: some of the input could not be probed."
-        if found := read_results(scratch / name, title=section.title):
-            tables += found.tables
-            pictures |= found.pictures
+        # In the order of their files, as a folder of results is shown.
+        tables += [table for _, table in sorted(ran.tables, key=lambda each: each[0])]
+        pictures |= read_pictures(scratch / name)
     return Made(results=Results(title=section.title, tables=tuple(tables), pictures=pictures), note=note)

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from analyses.experiment import Found, Settings, Step
+from analyses.experiments import steps
 from analyses.options import add_seeds
 from analyses.reproduce.outcome import Outcome
-from analyses.reproduce.steps import call, command_line, is_empty, path_sha256, steps
+from analyses.reproduce.steps import command_line, is_empty, path_sha256, perform
 from analyses.tables.results import CONFIGURATION, MARKERS, read_json
 from probe import __version__
 from probe.command_line import (
@@ -200,7 +201,7 @@ def _outcome(step: Step, settings: Settings, data: Path, out: Path) -> Outcome:
     elif marker and marker.get("files") == _files(out / step.name):
         return Outcome(step=step, state="kept", complete=marker.get("code") == DONE, command=command)
     started = time.monotonic()
-    code = call(step, options, out)
+    code, _ = perform(step, options, out)
     if code == INTERRUPTED:
         raise KeyboardInterrupt(f"in step {step.name}; the same command goes on from there")
     seconds = time.monotonic() - started

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analyses.experiments import EXPERIMENTS
 from analyses.tables.forms import table_html
 from analyses.tables.results import Results, pictures_html, read_results
-from analyses.tables.table import Cell, Row, Table
+from analyses.tables.table import Cell, Table
 from probe.svg import escape
 
 if TYPE_CHECKING:
+    from analyses.experiment import Answer, Step
     from analyses.reproduce.outcome import Outcome
 
 
@@ -27,39 +29,31 @@ class Comparison:
     ours: Cell
 
 
-def compare(table: Table) -> list[Comparison]:
-    """Every published figure of a table that one of its own rows answers, in the order of the table."""
+def compare(table: Table, answer: Answer | None = None) -> list[Comparison]:
+    """Every published figure of a table that one of its own rows answers, in the order of the table.
+
+    Args:
+        table: with published rows and own ones.
+        answer: whether an own row is what the paper calls by a name; by default, whether any experiment says so.
+    """
+    answers = [experiment.answer for experiment in EXPERIMENTS.values()] if answer is None else [answer]
     own = [row for row in table.rows if row.kind != "published"]
     found = []
     for row in table.rows:
-        answer = next((each for each in own if row.kind == "published" and _answers(each, row.name)), None)
-        if answer is None:
+        if row.kind != "published":
             continue
-        for column, theirs, ours in zip(table.columns, row.cells, answer.cells, strict=True):
-            if theirs is not None and ours is not None:
-                found.append(Comparison(row.name, answer.name, column, theirs, ours))
+        ours = next((each for each in own if any(says(each, row.name) for says in answers)), None)
+        if ours is None:
+            continue
+        for column, theirs, cell in zip(table.columns, row.cells, ours.cells, strict=True):
+            if theirs is not None and cell is not None:
+                found.append(Comparison(row.name, ours.name, column, theirs, cell))
     return found
 
 
-_SENTIMENT = {"pwcn+pos": "position", "pwcn+dep": "dist-spacy"}
-"""What the rows of Table 5 are called here, where that is not ``PWCN+`` and the name."""
-
-
-def _answers(own: Row, published: str) -> bool:
-    """Whether a row of ours is what a paper calls by this name: ``Eisner+Dist``, ``MART``, ``PWCN+Eisner``."""
-    name, about = published.lower(), own.made
-    if own.name.lower() in (name, _SENTIMENT.get(name, name.removeprefix("pwcn+"))):
-        return True
-    of_dist = (about.decoder, about.metric) == ("eisner", "dist")
-    if name == "random bert":
-        return about.random_weights is not None and of_dist
-    if own.kind != "model":
-        return False
-    if name == "mart":
-        return about.decoder == "mart-released"
-    if name.startswith(("bert-base", "bert-large")):  # Petroni et al.
-        return about.decoder is None
-    return name == f"{about.decoder}+{about.metric}"
+def _answer(step: Step) -> Answer | None:
+    """That of the experiment of a step."""
+    return next((each.answer for each in EXPERIMENTS.values() if step in each.steps), None)
 
 
 def page(outcomes: Sequence[Outcome], configuration: Mapping[str, Any], *, out: Path, data: Path) -> str:
@@ -97,9 +91,9 @@ def _results(outcome: Outcome, out: Path) -> Results:
 def _overview(found: Sequence[tuple[Outcome, Results]]) -> str:
     groups = [
         (f"{results.title.partition(':')[0]}: {table.title}", pairs)
-        for _, results in found
+        for outcome, results in found
         for table in results.tables
-        if (pairs := compare(table))
+        if (pairs := compare(table, _answer(outcome.step)))
     ]
     if not groups:
         return "<p>No published figure has a measured one beside it.</p>"

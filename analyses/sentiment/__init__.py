@@ -1,1 +1,47 @@
 """Aspect sentiment with induced trees, Table 5 of Wu et al. (ACL 2020)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from analyses.experiment import Drawing, Drawn, Experiment, Job, Step
+from data.sources import ABSA
+
+if TYPE_CHECKING:
+    from analyses.tables.table import Row
+
+
+def _draw(job: Job) -> Drawn:
+    from analyses.sentiment.figure import draw_seeds
+
+    return draw_seeds(job)
+
+
+_NAMES = {"pwcn+pos": "position", "pwcn+dep": "dist-spacy"}
+"""What the rows of Table 5 are called here, where that is not ``PWCN+`` and the name."""
+
+
+def _source_of_trees(own: Row, published: str) -> bool:
+    return own.name.lower() == _NAMES.get(published, published.removeprefix("pwcn+"))
+
+
+EXPERIMENT = Experiment(
+    name="sentiment",
+    title="Aspect sentiment with induced trees (Wu et al. 2020, Table 5)",
+    module="analyses.sentiment.command",
+    command="sentiment",
+    steps=(
+        Step(
+            name="sentiment",
+            title="Table 5: aspect sentiment",
+            command="sentiment",
+            needs=(ABSA,),
+            options=lambda run, found, out: [
+                *("--table", "--data", found[ABSA.name], *run.options(), "--seeds", run.networks),
+                *("--run", out / "sentiment" / "run", "--out", out / "sentiment"),
+            ],
+        ),
+    ),
+    figures=(Drawing(name="sentiment", draw=_draw),),
+    answers=(_source_of_trees,),
+)

@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from analyses.options import emit
+from analyses.options import finish
 from analyses.sentiment.corpus import FILES, Corpus, read_corpus
 from analyses.sentiment.figure import SeedScore, plot, write_scores
 from analyses.sentiment.tables import DatasetName, Setting, System, score, table
 from analyses.sentiment.trees import Words, decoded_heads, sentences_of, tree_source, tree_sources
+from analyses.tables.results import Ran
 from analyses.tables.table import Table, shared_signature
 from analyses.trees.decoders import DECODERS
 from analyses.trees.protocols import PROTOCOLS, ProtocolName
 from probe import __version__
 from probe.command_line import (
     DONE,
-    SOME_FAILED,
     Parser,
     UsageError,
     _layer,
@@ -126,10 +126,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _run(args))
+    return exit_code(parser.prog, lambda: _finish(args))
 
 
-def _run(args: argparse.Namespace) -> int:
+def _finish(args: argparse.Namespace) -> int:
+    """Of ``--predict`` there is no table."""
+    found = _run(args)
+    return finish(found, args) if isinstance(found, Ran) else found
+
+
+def run(args: argparse.Namespace) -> Ran:
+    """What the options ask for, as values: main prints and writes them; not for ``--predict``."""
+    if isinstance(found := _run(args), Ran):
+        return found
+    raise UsageError("--predict makes no table")
+
+
+def _run(args: argparse.Namespace) -> Ran | int:
     protocols: Sequence[ProtocolName] = args.protocol or (PROTOCOLS if args.table else ("fair",))
     trees: Sequence[str] = args.trees or _default_trees(args)
     corpora = _corpora(args)
@@ -147,8 +160,7 @@ def _run(args: argparse.Namespace) -> int:
         sources = [*trees, *corpus.training.distances]
         for protocol in dict.fromkeys(protocols):
             tables.append(_measure(prepared, sources, protocol, left_out, args))
-    emit(tables, args)
-    return SOME_FAILED if failed else DONE
+    return Ran(tables=tuple(tables), failed=failed > 0)
 
 
 # --- input

@@ -8,11 +8,16 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analyses.tables.forms import read_table
+from analyses.tables.table import shared_signature
+from data.errors import InputError
 from probe.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from analyses.experiment import Drawn, Job
 
 SCORES = {"accuracy": "Accuracy", "macro_f1": "Macro-F1"}
 _ROW_INCHES = 0.22
@@ -68,6 +73,21 @@ def read_scores(path: Path) -> list[SeedScore]:
                 expected = ", ".join(field.name for field in fields(SeedScore))
                 raise ValueError(f"{path}:{reader.line_num}: columns {expected} are expected") from None
     return found
+
+
+def draw_seeds(job: Job) -> Drawn:
+    """The figures of ``probe figures``: a data set and protocol each.
+
+    Raises:
+        data.InputError: scores or their table are damaged.
+    """
+    for path in job.written("sentiment-*-seeds.csv", step="sentiment", command="sentiment"):
+        try:
+            scores = read_scores(path)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        table = read_table(path.with_name(path.name.replace("-seeds.csv", ".json")))
+        yield path.stem, plot(scores, signature=shared_signature(table))
 
 
 def plot(scores: Sequence[SeedScore], *, signature: str = "") -> Figure:

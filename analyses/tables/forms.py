@@ -107,11 +107,18 @@ def _to_csv(table: Table) -> str:
 
 
 def _to_json(table: Table) -> str:
+    return json.dumps(table_dict(table), indent=1, ensure_ascii=False) + "\n"
+
+
+def table_dict(table: Table) -> dict[str, Any]:
+    """JSON-able form, of which :func:`table_of` makes the table again."""
     rows = [
         {
             "name": row.name,
             "kind": row.kind,
-            "cells": {column: cell_dict(cell) for column, cell in zip(table.columns, row.cells, strict=True)},
+            "cells": {
+                column: _cell_dict(cell) for column, cell in zip(table.columns, row.cells, strict=True)
+            },
             "signatures": [] if row.signature is None else [str(row.signature)],
             **({"signature": row.signature.as_dict()} if isinstance(row.signature, Signature) else {}),
             **({} if row.settings is None else {"settings": row.settings.as_dict()}),
@@ -124,10 +131,10 @@ def _to_json(table: Table) -> str:
         about["signature"] = table.signature.as_dict()
     if table.column_settings:
         about["column_settings"] = [made and made.as_dict() for made in table.column_settings]
-    return json.dumps(about, indent=1, ensure_ascii=False) + "\n"
+    return about
 
 
-def cell_dict(cell: Cell | None) -> dict[str, Any] | None:
+def _cell_dict(cell: Cell | None) -> dict[str, Any] | None:
     """JSON-able form: value, interval and, where they are not one, the decimals that are shown."""
     if cell is None:
         return None

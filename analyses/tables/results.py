@@ -9,15 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analyses.constituency.bias_tables import bias_tables
-from analyses.minimal_pairs.tables import pair_tables
-from analyses.tables.forms import read_table
+from analyses.tables.forms import table_of
 from analyses.tables.table import Table
 from data import InputError
 from probe.svg import escape
 
 CONFIGURATION, MARKERS = "reproduce.json", "done"
 """Of a folder of ``analyses.reproduce``: what the run depends on, and the folder of its finished steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What a command gave.
+
+    Attributes:
+        tables: with the stems of their file names.
+        failed: whether some of the input could not be used; what and why was said on stderr.
+    """
+
+    tables: tuple[tuple[str, Table], ...] = ()
+    failed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +55,17 @@ def read_results(folder: Path, *, title: str, command: str | None = None) -> Res
         OSError: the folder or a picture cannot be read.
     """
     found = tuple(table for path in sorted(folder.iterdir(), key=_order) for table in _tables(path))
-    drawn = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.svg"))}
+    drawn = read_pictures(folder)
     return Results(title=title, tables=found, pictures=drawn, command=command) if found or drawn else None
+
+
+def read_pictures(folder: Path) -> dict[str, bytes]:
+    """The SVG files of a folder, not of those in it, by their names without suffix.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    return {path.stem: path.read_bytes() for path in sorted(folder.glob("*.svg"))}
 
 
 def _order(path: Path) -> tuple[str, str]:
@@ -70,11 +90,9 @@ def _tables(path: Path) -> list[Table]:
     document = read_json(path) if path.suffix == ".json" else {}
     try:
         if document.keys() >= {"title", "columns", "rows", "notes"}:
-            return [read_table(path)]
-        if "evaluations" in document:
-            return pair_tables(document)
-        return bias_tables(path) if path.name == "bias.csv" else []
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+            return [table_of(document)]
+        return [table_of(each) for each in document.get("tables", ()) if isinstance(document["tables"], list)]
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise InputError(f"{path}: results as the analyses write them are expected: {error!r}") from error
 
 

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analyses.options import emit
+from analyses.options import finish
 from analyses.states.options import Corpus, add_model_options, read_corpus
 from analyses.states.static_vectors import METHODS, Method, static_vector_sets
+from analyses.tables.results import Ran
 from analyses.tables.signature import Settings, Signature, digest
 from analyses.vectors.scores import RESAMPLES
 from probe import __version__
-from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive
+from probe.command_line import Parser, UsageError, exit_code, positive
 from probe.errors import SentenceError
 
 if TYPE_CHECKING:
@@ -56,10 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _run(args))
+    return exit_code(parser.prog, lambda: finish(run(args), args))
 
 
-def _run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> Ran:
+    """What the options ask for, as values: main prints and writes them."""
     from analyses.vectors.tables import Vectors, evaluation_tables, read_sets
     from data.vectors import read_vectors, write_vectors
     from probe.word_states import load_encoder
@@ -82,9 +84,8 @@ def _run(args: argparse.Namespace) -> int:
         print(f"{sentence.where}: sentence {sentence.id} skipped: {reason}", file=sys.stderr)
     if args.vectors is not None:
         write_vectors(args.vectors, own[0].vectors)
-    if sets is not None:
-        emit(evaluation_tables(own, beside, sets, seed=args.seed), args)
-    return SOME_FAILED if skipped else DONE
+    found = evaluation_tables(own, beside, sets, seed=args.seed) if sets is not None else []
+    return Ran(tables=tuple(found), failed=bool(skipped))
 
 
 def _make(

@@ -9,8 +9,9 @@ import pytest
 
 import probe
 from analyses import Interval, paired_bootstrap, published
-from analyses.options import add_options, emit, load_models, load_sources
+from analyses.options import add_options, finish, load_models, load_sources
 from analyses.scores.paired import Counted, paired_note
+from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS, SUFFIXES, Cell, Row, Table
 from analyses.trees.variants import Variant, matrices, random_weights, variants
 from probe import OptionError, Probe, SentenceError
@@ -168,8 +169,8 @@ def test_paired_note_takes_the_strongest_baseline() -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_emit_prints_every_format(form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    emit([("one", TABLE), ("two", TABLE)], options("--format", form))
+def test_finish_prints_every_format(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    finish(Ran(tables=(("one", TABLE), ("two", TABLE))), options("--format", form))
     printed = capsys.readouterr().out
     assert printed.count("41.7") == 2
     assert printed.count("bert | toy | n:3\n") == (2 if form == "table" else 0)
@@ -177,8 +178,8 @@ def test_emit_prints_every_format(form: str, capsys: pytest.CaptureFixture[str])
         assert [each["title"] for each in json.loads(printed)] == ["Scores", "Scores"]
 
 
-def test_emit_writes_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    emit([("one", TABLE), ("two", TABLE)], options("--out", tmp_path))
+def test_finish_writes_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finish(Ran(tables=(("one", TABLE), ("two", TABLE))), options("--out", tmp_path))
     names = {f"{stem}.{suffix}" for stem in ("one", "two") for suffix in SUFFIXES.values()}
     assert {path.name for path in tmp_path.iterdir()} == names
     assert capsys.readouterr().out.startswith("Scores\n")

@@ -7,6 +7,7 @@ import pytest
 
 from analyses.figures import command as figures
 from analyses.sentiment.figure import SeedScore, write_scores
+from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table
 from tests.command import GOLD, Done, conllu, ran
 from tests.conftest import ModelFolder
@@ -92,7 +93,11 @@ def test_figures_of_result_files(run: Run, tmp_path: Path) -> None:
     score = SeedScore(data="laptop", protocol="fair", row="lstm", seed=0, accuracy=70.0, macro_f1=60.0)
     write_scores(results / "sentiment-laptop-fair-seeds.csv", [score])
     Table(
-        title="G", columns=("anisotropy",), rows=(Row(name="m layer 0", kind="model", cells=(Cell(0.5),)),)
+        title="G",
+        columns=("anisotropy",),
+        rows=(
+            Row(name="m layer 0", kind="model", cells=(Cell(0.5),), settings=Settings(model="m", layer=0)),
+        ),
     ).write(results, "geometry-m")
     LAYERS.write(results, "mev-m")
     done = run("geometry", "lama", "sentiment", "--results", results, "--formats", "svg")
@@ -108,11 +113,22 @@ def test_figures_of_result_files(run: Run, tmp_path: Path) -> None:
     assert "no dependency-*-fair-by-relation.json there, which probe dependency" in done.err
 
 
+def test_figures_of_the_folder_of_reproduce(run: Run, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    LAYERS.write(whole / "layers", "dependency-toy-fair")
+    LAYERS.write(whole / "dependency-pud", "dependency-other-fair")
+    FACTS.write(whole / "knowledge", "knowledge-t-rex-by-relation")
+    (whole / "reproduce.json").write_text("{}", encoding="utf-8")
+    done = run("uas-by-layer", "lama", "--results", whole, "--formats", "svg")
+    names = ["uas-by-layer-toy.svg", "lama-t-rex-by-relation.svg"]
+    assert (done.code, [Path(line).name for line in done.out.split()]) == (0, names)
+
+
 def test_all_leaves_out_what_has_no_results(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = {name: figures.FIGURES[name] for name in ("heatmap", "uas-by-layer")}
-    monkeypatch.setattr(figures, "FIGURES", kept)
+    kept = {name: draw for name, draw in figures.figures().items() if name in ("heatmap", "uas-by-layer")}
+    monkeypatch.setattr(figures, "figures", lambda: kept)
     done = run("all", "--results", tmp_path, "--text", "Owls see", "--formats", "svg")
     assert done.code == 0 and len(done.out.split()) == 1
     assert done.err.startswith("figures: uas-by-layer left out: ") and done.err.count("\n") == 1
@@ -152,6 +168,6 @@ def test_bias(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     from probe.registry import Registry
 
     one = Registry("constituent decoder", [CONSTITUENT_DECODERS["chart-row"]])
-    monkeypatch.setattr(figures, "CONSTITUENT_DECODERS", one)
+    monkeypatch.setattr("analyses.constituency.bias_tables.CONSTITUENT_DECODERS", one)
     assert run("bias", "--matrices", "4", "--formats", "svg", "--quiet").code == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["bias.svg"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -10,16 +11,15 @@ from pathlib import Path
 import pytest
 
 from analyses import intervals
-from analyses.constituency.bias_tables import bias_tables
+from analyses.constituency.bias_command import main as bias
 from analyses.intervals import Interval
-from analyses.minimal_pairs.tables import pair_tables
 from analyses.report.charts import chart_svg
 from analyses.report.command import main
 from analyses.report.inputs import recognise
 from analyses.report.results import read_path
 from analyses.report.sections import SECTIONS, sections
-from analyses.tables.forms import read_table
-from analyses.tables.results import read_results
+from analyses.tables.forms import read_table, table_of
+from analyses.tables.results import Ran, read_results
 from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table
 from data.sources import BLIMP, LAMA, SCIDTB, SCIDTB_HUMAN, STS
@@ -71,10 +71,10 @@ def report(capsys: pytest.CaptureFixture[str], *args: object) -> Done:
     return ran(capsys, main, "--device", "cpu", "--quiet", *args)
 
 
-def write_as_asked(argv: list[str]) -> int:
-    """In place of a command: a table and a picture in its ``--out``."""
-    write_results(Path(argv[argv.index("--out") + 1]), title=" ".join(argv[:2]))
-    return 0
+def write_as_asked(args: argparse.Namespace) -> Ran:
+    """In place of a command: a table, and a picture in its ``--out``."""
+    table = write_results(args.out, title=" ".join(getattr(args, "names", ["geometry"])))
+    return Ran(tables=(("own", table),))
 
 
 @pytest.fixture
@@ -143,8 +143,8 @@ def test_every_section(
     )
     monkeypatch.setattr("analyses.constituency.tables.is_biased", lambda decoder: False)
     # What takes its time and is tested elsewhere.
-    monkeypatch.setattr("analyses.figures.command.main", write_as_asked)
-    monkeypatch.setattr("analyses.geometry.command.main", write_as_asked)
+    monkeypatch.setattr("analyses.figures.command.run", write_as_asked)
+    monkeypatch.setattr("analyses.geometry.command.run", write_as_asked)
     paths = [data / name for name in ("ud", "scidtb", "lama", "blimp", "sts")]
     target = tmp_path / "r.html"
     given = ["--model", model_folder("bert"), "--data", *paths, "--seeds", 0, "--limit", 4, "--out", target]
@@ -171,7 +171,7 @@ def test_every_section(
         assert any(each.startswith(caption) for each in captions), caption
     assert text.count("data:image/svg+xml;base64,") == 4
     assert any(each.startswith("uas-by-layer") for each in captions)
-    assert any(each.startswith("lama --results") for each in captions)
+    assert any(each.startswith("lama") for each in captions)
     assert set(SECTIONS) >= {"layers", "discourse", "knowledge", "minimal-pairs", "geometry", "bias"}
 
 
@@ -204,7 +204,7 @@ def test_the_summary_takes_the_first_score_and_no_annotator_for_a_baseline(
             name="m", kind="model", cells=(None, Cell(30.0)), signature="layer:1", settings=Settings(layer=1)
         ),
         Row(
-            name="unscored", kind="model", cells=(None, None), signature="layer:2", settings=Settings(layer=2)
+            name="unscored", kind="model", cells=(None, None), signature="layer:2", settings=Settings(layer=1)
         ),
     )
     Table(title="T", columns=("to 10", "all"), rows=rows).write(tmp_path, "own")
@@ -241,8 +241,7 @@ def test_damaged_results_are_named(tmp_path: Path, capsys: pytest.CaptureFixture
     broken = {"title": "T", "columns": ["UAS"], "rows": [{"name": "m"}], "notes": []}
     for name, content in {
         "a.json": json.dumps(broken),
-        "b.json": '{"evaluations": []}',
-        "bias.csv": "decoder,protocol\nx,fair\n",
+        "b.json": '{"tables": [{}]}',
     }.items():
         (tmp_path / name).write_text(content, encoding="utf-8")
         done = report(capsys, "--data", tmp_path, "--out", tmp_path / "r.html")
@@ -257,7 +256,7 @@ def test_minimal_pairs_and_bias_become_tables(tmp_path: Path, model_folder: Mode
     given = ["--data", str(folder), "--model", str(model_folder("bert")), "--device", "cpu", "--quiet"]
     assert pairs([*given, "--output", str(target)]) == 0
     document = json.loads(target.read_text(encoding="utf-8"))
-    by_phenomenon, by_paradigm = pair_tables(document)
+    by_phenomenon, by_paradigm = map(table_of, document["tables"])
     assert by_phenomenon.columns == ("overall", "binding")
     assert [row.kind for row in by_phenomenon.rows] == ["baseline", "baseline", "model"]
     own = document["evaluations"][-1]
@@ -270,24 +269,22 @@ def test_minimal_pairs_and_bias_become_tables(tmp_path: Path, model_folder: Mode
     assert [row.name for row in by_paradigm.rows] == ["toy"] and len(by_paradigm.columns) == 2
     assert read_path(target)[0][0].tables == (by_phenomenon, by_paradigm)
 
-    header = "decoder,n,protocol,right,right_low,right_high,left,left_low,left_high"
-    line = "mart-paper,5,fair,0.5,0.4,0.6,0.75,0.7,0.8"
-    text = f"{header},difference,difference_low,difference_high\n{line},-0.25,-0.3,-0.2\n"
-    (tmp_path / "bias.csv").write_text(text, encoding="utf-8")
-    (table,) = bias_tables(tmp_path / "bias.csv")
-    (row,) = table.rows
-    assert row.name == "mart-paper, 5 words"
-    assert [str(cell) for cell in row.cells] == [
-        "50.0 [40.0, 60.0]",
-        "75.0 [70.0, 80.0]",
-        "-25.0 [-30.0, -20.0]",
-    ]
-    assert chart_svg(table) is None  # negative, so no percentages of a whole
+
+def test_bias_becomes_tables(tmp_path: Path) -> None:
+    given = ["--decoder", "mart-paper", "--lengths", "5", "--matrices", "20", "--reach", "0"]
+    assert bias(["--out", str(tmp_path), *given]) == 0
+    found, _ = read_path(tmp_path)
+    fair, wu2020 = found[0].tables
+    assert fair.title.endswith("protocol fair") and wu2020.title.endswith("protocol wu2020")
+    (row,) = fair.rows
+    assert row.name == "mart-paper, 5 words" and row.made.decoder == "mart-paper"
+    right, left, difference = (cell.value for cell in row.cells if cell is not None)
+    assert difference == pytest.approx(right - left)
 
 
 def test_cosines_keep_their_decimals(tmp_path: Path) -> None:
     rows = tuple(
-        Row(name=n, kind="model", cells=(Cell(v, Interval(v, v)),)) for n, v in (("a", 0.4), ("b", -0.02))
+        Row(name=n, kind="model", cells=(Cell(v, Interval(v, v), 3),)) for n, v in (("a", 0.4), ("b", -0.02))
     )
     Table(title="Geometry of m", columns=("anisotropy",), rows=rows).write(tmp_path, "own")
     (made,) = read_path(tmp_path)[0][0].tables
@@ -306,15 +303,18 @@ def test_a_section_that_fails_is_a_note(
     given = ["--model", model_folder("bert"), "--data", data / "ud", data / "blimp", "--seeds", 0]
     given += ["--sections", "trees", "minimal-pairs", "--out", target]
 
-    def fail(argv: list[str]) -> int:
+    def fail(args: argparse.Namespace) -> Ran:
         raise MemoryError("out of memory")
 
-    monkeypatch.setattr("analyses.minimal_pairs.command.main", fail)
+    def interrupt(args: argparse.Namespace) -> Ran:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("analyses.minimal_pairs.command.run", fail)
     done = report(capsys, *given)
     assert done.code == 1 and "out of memory" in done.err
     assert "blimp: minimal pairs: failed; the command said why" in target.read_text(encoding="utf-8")
     before = target.read_bytes()
-    monkeypatch.setattr("analyses.minimal_pairs.command.main", lambda argv: INTERRUPTED)
+    monkeypatch.setattr("analyses.minimal_pairs.command.run", interrupt)
     done = report(capsys, *given)
     assert done.code == INTERRUPTED
     assert done.err == "probe report: error: interrupted: in blimp: minimal pairs\n"

@@ -1,5 +1,6 @@
 """``probe reproduce``: every table and figure that the data allow, killed and started again."""
 
+import argparse
 import json
 import os
 import re
@@ -15,13 +16,15 @@ import pytest
 
 from analyses import intervals
 from analyses.experiment import Settings
+from analyses.experiments import steps
 from analyses.published import TABLE3, dependency_rows
 from analyses.reproduce import command as reproduce
-from analyses.reproduce import steps as reproduce_steps
 from analyses.reproduce.page import compare
-from analyses.reproduce.steps import path_sha256, steps
+from analyses.reproduce.steps import path_sha256
+from analyses.tables.results import Ran
 from analyses.tables.signature import Settings as Made
 from analyses.tables.table import Cell, Row, Table
+from data.sources import PUD
 from probe.command_line import INTERRUPTED
 from probe.commands import COMMANDS
 from tests.analyses.constituency.test_constituency import TREES
@@ -100,18 +103,15 @@ def files(out: Path) -> dict[str, bytes]:
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
 
 
-def take_no_time(argv: list[str]) -> int:
+def take_no_time(args: argparse.Namespace) -> Ran:
     """In place of ``analyses.bias``."""
-    header = "decoder,n,protocol,right,right_low,right_high,left,left_low,left_high"
-    line = "mart-paper,5,fair,0.5,0.4,0.6,0.25,0.2,0.3"
-    text = f"{header},difference,difference_low,difference_high\n{line},0.25,0.2,0.3\n"
-    (Path(argv[-1]) / "bias.csv").write_text(text, encoding="utf-8")
-    return 0
+    row = Row(name="mart-paper, 5 words", kind="baseline", cells=(Cell(25.0),))
+    return Ran(tables=(("bias-fair", Table(title="Bias", columns=("difference",), rows=(row,))),))
 
 
 def test_everything_that_the_data_allow(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # What takes its time and is tested elsewhere: random matrices, and pictures at full size.
-    monkeypatch.setattr("analyses.constituency.bias_command.main", take_no_time)
+    monkeypatch.setattr("analyses.constituency.bias_command.run", take_no_time)
     monkeypatch.setattr("analyses.constituency.tables.is_biased", lambda decoder: False)
     monkeypatch.setattr("analyses.pictures.style.DPI", 40)
     done = run()
@@ -120,7 +120,7 @@ def test_everything_that_the_data_allow(run: Run, tmp_path: Path, monkeypatch: p
     assert states(done) == {step.name: "missing" if step.name in absent else "done" for step in steps()}
     out = tmp_path / "out"
     assert done.out.splitlines()[-1] == str(out / "index.html")
-    assert "mart-paper, 5 words</th><td>50.0 [40.0, 60.0]</td>" in (out / "index.html").read_text("utf-8")
+    assert "mart-paper, 5 words</th><td>25.0</td>" in (out / "index.html").read_text("utf-8")
     assert "LAMA: https://github.com/facebookresearch/LAMA" in done.out
     page = (out / "index.html").read_text(encoding="utf-8")
     for title in ("Tables 1 and 2: dependency trees, PUD", "Table 3", "Table 4", "Published and measured"):
@@ -145,21 +145,21 @@ def test_killed_and_started_again(
     assert run(*given, out=whole).code == 0
     # The process dies in the middle of the last step, which has written a file by then.
     code = (
-        "import os, signal, sys\nfrom pathlib import Path\nimport analyses.discourse.command\n"
+        "import os, signal, sys\nimport analyses.discourse.command\n"
         "from analyses import intervals\nfrom analyses.reproduce import command as reproduce\n"
         "from tests.analyses.reproduce.test_reproduce import take_few_resamples\n"
         "intervals.resampled_sums = take_few_resamples\n"
-        "def die(argv):\n"
-        "    folder = Path(argv[-1])\n    (folder / 'x.part').write_text('')\n"
+        "def die(args):\n"
+        "    (args.out / 'x.part').write_text('')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "analyses.discourse.command.main = die\nsys.exit(reproduce.main(sys.argv[1:]))\n"
+        "analyses.discourse.command.run = die\nsys.exit(reproduce.main(sys.argv[1:]))\n"
     )
     command = [sys.executable, "-c", code, *options(model, data, killed), *given]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert sorted(os.listdir(killed / "done")) == ["dependency-wsj10.json", "matrices.json"]
     assert not (killed / "index.html").exists()
-    monkeypatch.setattr("analyses.dependency.command.main", None)  # is not called again
+    monkeypatch.setattr("analyses.dependency.command.run", None)  # is not called again
     again = run(*given, out=killed)
     assert (again.code, again.err) == (0, "")
     assert states(again) == {"dependency-wsj10": "kept", "matrices": "kept", "discourse": "done"}
@@ -216,24 +216,25 @@ def test_two_processes_do_not_share_a_folder(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", [3, 2, 1, 0, INTERRUPTED])
 def test_a_step_that_fails(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    def fail(argv: list[str]) -> int:
+    def fail(args: argparse.Namespace) -> Ran:
         if code == 2:
             raise SystemExit(2)
         if code == 3:
             raise MemoryError("out of memory")
         if code == 0:
-            return 1  # and nothing was written: all of its input failed
-        (Path(argv[-1]) / "x.json").write_text("{}", encoding="utf-8")
-        return code
+            return Ran(failed=True)  # and nothing was written: all of its input failed
+        (args.out / "x.json").write_text("{}", encoding="utf-8")
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        return Ran(failed=True)
 
-    monkeypatch.setattr("analyses.discourse.command.main", fail)
+    monkeypatch.setattr("analyses.discourse.command.run", fail)
     done = run("--steps", "discourse", "dependency-wsj10")
     page = tmp_path / "out" / "index.html"
     if code == INTERRUPTED:
         assert done.code == INTERRUPTED and not page.exists()
-        assert (
-            done.err
-            == "probe reproduce: error: interrupted: in step discourse; the same command goes on from there\n"
+        assert done.err == (
+            "probe reproduce: error: interrupted: in step discourse; the same command goes on from there\n"
         )
         return
     assert done.code == 1
@@ -257,7 +258,7 @@ def test_options_are_those_of_the_commands(data: Path, tmp_path: Path) -> None:
 
 
 def test_places_of_data(tmp_path: Path) -> None:
-    source = reproduce_steps.PUD
+    source = PUD
     assert source.find(tmp_path) is None
     for place in reversed(source.places):
         path = tmp_path / place

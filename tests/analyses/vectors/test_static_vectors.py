@@ -9,6 +9,7 @@ import pytest
 
 import probe
 from analyses.states.static_vectors import static_vector_sets, static_vectors
+from analyses.tables.signature import Signature
 from analyses.vectors import command
 from analyses.vectors.scores import (
     common_words,
@@ -175,7 +176,8 @@ def test_vocabularies() -> None:
 
 
 def test_all_vectors_are_scored_on_their_common_words() -> None:
-    own = Vectors(name="own", vectors=vectors_of(a=[1, 0], b=[0, 1], c=[1, 1]), signature="made so")
+    made = Signature(data="toy", digest="1234", n=3, version="1")
+    own = Vectors(name="own", vectors=vectors_of(a=[1, 0], b=[0, 1], c=[1, 1]), signature=made)
     other = Vectors(name="other", vectors=vectors_of(a=[1], b=[2], d=[3]))
     asked = SimilaritySet(name="s", pairs=(("a", "b"), ("a", "c"), ("b", "a")), scores=(1.0, 2.0, 3.0))
     [(stem, table)] = evaluation_tables(
@@ -184,7 +186,7 @@ def test_all_vectors_are_scored_on_their_common_words() -> None:
     assert stem == "vectors-similarity"
     assert table.columns == ("own", "other", "random")
     assert table.rows[0].name == "s (2 of 3)"
-    assert "own | made so" in table.notes
+    assert f"own | {made}" in table.notes
 
 
 # --- command
