@@ -101,7 +101,7 @@ def test_figures_of_result_files(run: Run, tmp_path: Path) -> None:
     ).write(results, "geometry-m")
     LAYERS.write(results, "mev-m")
     done = run("geometry", "lama", "sentiment", "--results", results, "--formats", "svg")
-    names = ["geometry.svg", "lama-t-rex-by-relation.svg", "sentiment-laptop-fair-seeds.svg"]
+    names = ["sentiment-laptop-fair-seeds.svg", "geometry.svg", "lama-t-rex-by-relation.svg"]
     assert (done.code, [Path(line).name for line in done.out.split()]) == (0, names)
     (results / "sentiment-laptop-fair-seeds.csv").write_text("data,row\nlaptop,lstm\n", encoding="utf-8")
     done = run("sentiment", "--results", results)
