@@ -10,9 +10,17 @@ from numpy.typing import ArrayLike
 
 import parsers
 from analyses import decode
+from analyses.constituency import bias_command
+from analyses.constituency import command as constituency
 from analyses.constituency.bias import measure_bias
 from analyses.constituency.scores import is_biased
 from analyses.dependency import command as dependency
+from analyses.discourse import command as discourse
+from analyses.explorer.view import choices
+from analyses.figures import command as figures
+from analyses.report import command as report
+from analyses.sentiment import command as sentiment
+from analyses.sentiment.trees import tree_sources
 from analyses.trees.arc_scores import Floats
 from analyses.trees.decoders import (
     CONSTITUENT_DECODERS,
@@ -73,6 +81,37 @@ def test_own_decoder_in_commands(
     done = parse(capsys, "--decoder", own, "--input", data, *options)
     assert json.loads(done.out)["sentences"][0]["heads"][-1] == 0
     refused(parse(capsys, "--decoder", own, "--protocol", "wu2020", "--input", data, *options), 2, "use fair")
+
+
+def test_own_decoders_are_choices_of_the_other_commands(own: str) -> None:
+    assert own in choices()["decoder"] and own in choices()["brackets"]
+    assert own in tree_sources()
+    for command, option in (
+        (discourse, ["--data", "d", "--decoders"]),
+        (constituency, ["--decoders"]),
+        (bias_command, ["--decoder"]),
+        (sentiment, ["--trees"]),
+        (figures, ["heatmap", "--out", "o", "--decoder"]),
+        (figures, ["heatmap", "--out", "o", "--tree-decoder"]),
+        (report, ["--out", "r.html", "--decoder"]),
+    ):
+        parser = command.build_parser()
+        assert own in str(vars(parser.parse_args([*option, own])).values())
+        assert own in parser.format_help()
+
+
+def test_own_constituent_decoder_in_a_table(
+    own: str, model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--decoders", own, "--limit", "3", "--seeds", "0", "--protocol", "fair", "--format", "json"]
+    capsys.readouterr()
+    assert (
+        constituency.main(["--model", str(model_folder("bert")), "--quiet", "--device", "cpu", *given]) == 1
+    )  # one sentence is too long
+    (table,) = json.loads(capsys.readouterr().out)
+    rows = {row["name"]: row["cells"] for row in table["rows"]}
+    (name,) = (name for name in rows if own in name)
+    assert name.endswith("(biased)") and rows[name] == rows["right-branching"]
 
 
 def test_own_constituent_decoder_is_measured(own: str) -> None:
