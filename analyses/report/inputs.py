@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import TypeAlias
 from analyses.experiment import Found
 from analyses.report.results import read_path
 from analyses.tables.results import Results
+from data.json_text import parse_json
 from data.sources import BLIMP, CURVES, LAMA, SCIDTB, SCIDTB_HUMAN, STS
 from probe.command_line import UsageError
 
@@ -136,6 +136,7 @@ def _prompts(files: Sequence[Path], *, alone: bool) -> list[Work]:
 def _holds_pairs(path: Path) -> bool:
     with path.open("rb") as file:
         try:
-            return "sentence_good" in json.loads(file.readline(1_000_000))
-        except (ValueError, TypeError):
+            first = parse_json(file.readline(1_000_000).decode(), where=str(path))
+        except ValueError:
             return False
+    return isinstance(first, dict) and "sentence_good" in first

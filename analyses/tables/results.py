@@ -76,7 +76,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object; empty where there is none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         found = None
     return found if isinstance(found, dict) else {}
 

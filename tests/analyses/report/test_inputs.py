@@ -22,6 +22,7 @@ from analyses.tables.forms import read_table, table_of
 from analyses.tables.results import Ran, read_results
 from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table
+from data import InputError
 from data.sources import BLIMP, LAMA, SCIDTB, SCIDTB_HUMAN, STS
 from probe.command_line import INTERRUPTED, UsageError
 from tests.analyses.discourse.test_discourse import EDUS, write
@@ -235,6 +236,16 @@ def test_a_folder_of_reproduce(tmp_path: Path) -> None:
     }
     assert found.configuration == {"model": "m", "weights": "f00", "limit": "3", "dtype": "float32"}
     assert found.notes == [f"{out}: a run with a limit (3): its figures are no results."]
+
+
+@pytest.mark.parametrize("name", ["deep.json", "deep.jsonl"])
+def test_deep_json_is_no_data(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(UsageError, match=f"--data .*{name}"):
+        recognise([path])
+    with pytest.raises(InputError, match="a table as the analyses write it"):
+        read_table(path)
 
 
 def test_damaged_results_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
