@@ -86,7 +86,7 @@ class Job(Protocol):
 
     @property
     def layers(self) -> tuple[int, ...]:
-        """The layers of ``--layers``."""
+        """The layers of ``--layer``."""
 
     def once(self, name: str, make: Callable[[Job], dict[str, Table]]) -> dict[str, Table]:
         """What several figures of a run are drawn from: made when the first of them asks."""

@@ -5,73 +5,73 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS, Table, TableFormat
 from analyses.trees.protocols import PROTOCOLS
-from probe.command_line import (
-    DONE,
-    SOME_FAILED,
-    UsageError,
-    add_device_options,
-    layer_name,
-    option_type,
-    positive,
-    whole_number,
+from probe.command_line import DONE, SOME_FAILED, Parser, UsageError
+from probe.option_groups import (
+    ImpactOptions,
+    InputOptions,
+    ModelOptions,
+    OutputOptions,
+    RandomOptions,
+    known,
+    one_of,
 )
-from probe.metrics import METRICS
-from probe.options import POOLS
-from probe.perturbations import PERTURBATIONS
 
 if TYPE_CHECKING:
     from probe import Probe
     from probe.source import ImpactSource
 
 
-def add_options(parser: argparse.ArgumentParser, *, metrics: Sequence[str] = ("dist",)) -> None:
-    """Options of models, impact settings and output; ``metrics`` are those of the command's default."""
-    add = parser.add_argument
-    parser.set_defaults(default_metrics=tuple(metrics))
-    add("--model", nargs="+", help="bert (the embedded model, default), directories or hub ids")
-    add("--matrices", type=Path, metavar="DIR", help="in place of a model: a directory of probe.run")
-    add("--protocol", nargs="+", choices=PROTOCOLS, default=PROTOCOLS, help="default: both, a table each")
-    add("--layers", nargs="+", type=layer_name, default=["best"], help="indices, all or best (default)")
-    add(
-        "--metrics",
-        nargs="+",
-        type=option_type(METRICS.resolve),
-        help=f"{', '.join(METRICS)}; default: {' '.join(metrics)}; of --matrices: all",
-    )
-    add("--pools", nargs="+", choices=(*POOLS, "best"), default=["best"], help="default: best")
-    add(
-        "--perturb",
-        nargs="+",
-        type=option_type(PERTURBATIONS.resolve),
-        default=["pair"],
-        help=f"{', '.join(PERTURBATIONS)}; default: pair",
-    )
-    add_seeds(parser)
-    add("--seed", type=whole_number, default=0, help="of bootstrap and random trees (default: 0)")
-    add("--limit", type=positive, metavar="N", help="only the first N sentences or documents of each corpus")
-    add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
-    add("--out", type=Path, metavar="DIR", help="write each table there, too, in every format")
-    add_device_options(parser)
-    add("--quiet", action="store_true", help="no progress bar")
+def add_options(
+    parser: Parser,
+    *,
+    metrics: Sequence[str] = ("dist",),
+    pool: str = "best",
+    limit: str = "sentences of each corpus",
+) -> None:
+    """Options of models, impact settings and output.
+
+    Args:
+        parser: of the command.
+        metrics: the default of ``--metric``.
+        pool: the default of ``--pool``.
+        limit: what ``--limit`` limits.
+    """
+    InputOptions.add(parser, limit=limit)
+    ModelOptions.add(parser, several=True)
+    settings = ("metric", "layer", "pool", "perturb")
+    ImpactOptions.add(parser, several=settings, metrics=metrics, pool=pool, matrices=True)
+    RandomOptions.add(parser, seeds=3)
+    OutputOptions.add(parser, formats=FORMATS)
+    add_protocol(parser)
 
 
-def add_seeds(parser: argparse.ArgumentParser) -> None:
-    """``--seeds``: how many times the architecture is run with random weights."""
-    parser.add_argument(
-        "--seeds",
-        type=whole_number,
-        default=3,
-        metavar="N",
-        help="random-weight models a model; 0: none (default: 3)",
+def add_protocol(parser: Parser, *, several: bool = True) -> None:
+    """``--protocol``: both by default where it takes several, else ``fair``."""
+    group = parser.group("trees")
+    if several:
+        text = f"{', '.join(PROTOCOLS)} (default: all, a table each)"
+        group.add_argument(
+            "--protocol", nargs="+", default=PROTOCOLS, help=text, **known("protocol", PROTOCOLS)
+        )
+    else:
+        text = f"{', '.join(PROTOCOLS)} (default: fair)"
+        group.add_argument("--protocol", default="fair", help=text, **known("protocol", PROTOCOLS))
+
+
+def add_decoders(parser: Parser, decoders: Mapping[str, object]) -> None:
+    """``--decoder`` of a command that takes several, as ``decoders``; all by default."""
+    text = f"{', '.join(decoders)} (default: all)"
+    parser.group("trees").add_argument(
+        "--decoder", dest="decoders", nargs="+", default=list(decoders), help=text, **one_of(decoders)
     )
+    parser.rename(decoders="--decoder")
 
 
 def load_models(args: argparse.Namespace) -> list[Probe]:
@@ -85,14 +85,14 @@ def load_models(args: argparse.Namespace) -> list[Probe]:
         probe.ModelError: a model cannot be loaded.
         OSError: ``--out`` cannot be made.
     """
-    from probe.loading import EMBEDDED, load
+    from probe.loading import load
 
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)
-    names = args.model or [EMBEDDED]
-    if len(set(names)) < len(names):
-        raise UsageError(f"--model: each model once, found {' '.join(names)}")
-    return [load(name, device=args.device, dtype=args.dtype) for name in names]
+    chosen = ModelOptions.of(args)
+    if len(set(chosen.models)) < len(chosen.models):
+        raise UsageError(f"--model: each model once, found {' '.join(chosen.models)}")
+    return [load(name, device=chosen.device, dtype=chosen.dtype) for name in chosen.models]
 
 
 def load_sources(args: argparse.Namespace) -> list[ImpactSource]:

@@ -9,24 +9,22 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from analyses.options import add_protocol
 from analyses.trees.adjust import ADJUSTMENTS, adjustment_name
 from analyses.trees.decoders import BASELINES, DECODERS, tree_maker
 from probe import __version__
-from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type, whole_number
-from probe.errors import OptionError, ProbeError
+from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type
+from probe.errors import ProbeError
 from probe.files import whole_file
-from probe.inputs import add_common_options, load_model, read_input
-from probe.metrics import METRICS
-from probe.options import POOLS
-from probe.perturbations import PERTURBATIONS
-from probe.registry import check_name
+from probe.inputs import add_input_options, load_model, read_input
+from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions, RandomOptions, known
 
 if TYPE_CHECKING:
     from analyses import Evaluation, Method, Outcome, Skipped
@@ -63,66 +61,39 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="probe parse",
         description="Induce dependency trees from a masked language model by perturbed masking (Wu et al. 2020).",
-        epilog="Without TEXT and --input it parses the bundled sample treebank.",
+        epilog="Without TEXT and --data it parses the bundled sample treebank.",
         failures="some input failed (under --strict also where it was skipped)",
     )
     add = parser.add_argument
     add("text", nargs="*", metavar="TEXT", help="a sentence: words separated by spaces, or text")
-    add_common_options(parser)
-    add("--matrices", type=Path, metavar="DIR", help="read impact matrices from a directory of probe.run")
-    add(
+    add_input_options(parser)
+    ModelOptions.add(parser)
+    ImpactOptions.add(parser, matrices=True)
+    trees = parser.group("trees")
+    trees.add_argument(
         "--decoder",
         type=option_type(tree_maker),
+        choices=(*DECODERS, *BASELINES),
         default="eisner",
-        help=f"{', '.join(DECODERS)}, or a baseline: {', '.join(BASELINES)}",
+        metavar="NAME",
+        help=f"{', '.join(DECODERS)}, or a baseline: {', '.join(BASELINES)} (default: eisner)",
     )
-    add("--metric", type=_name("metric"), default="dist", help=", ".join(METRICS))
-    add("--layer", type=_name("layer"), default="best", help="0 = embeddings, -1 = last; best (default)")
-    add("--pool", type=_name("pool"), default="best", help=f"{', '.join(POOLS)}; best (default)")
-    add("--perturb", type=_name("perturb"), default="pair", help=", ".join(PERTURBATIONS))
-    add(
-        "--adjust",
-        type=option_type(adjustment_name),
-        default="none",
-        help=f"{', '.join(ADJUSTMENTS)}, or several joined by + (default: none)",
+    text = f"{', '.join(ADJUSTMENTS)}, or several joined by + (default: none)"
+    trees.add_argument(
+        "--adjust", type=option_type(adjustment_name), default="none", metavar="NAME", help=text
     )
-    add("--protocol", type=_name("protocol"), default="fair", help="fair (default) or wu2020, as published")
-    add("--root", type=_name("root"), help="infer, or gold: from the input's heads (always under wu2020)")
-    add("--evaluate", action="store_true", help="score against the heads of the input, beside the baselines")
+    add_protocol(parser, several=False)
+    text = "infer, or gold: from the heads of the data (always under wu2020)"
+    trees.add_argument("--root", help=text, **known("root", ("infer", "gold")))
+    add("--evaluate", action="store_true", help="score against the heads of the data, beside the baselines")
     switch = argparse.BooleanOptionalAction
     add("--random-model", action=switch, default=True, help="score random weights, too; not with --matrices")
-    add("--seed", type=whole_number, default=0, help="of bootstrap, random trees and random weights")
-    add(
-        "--format",
-        type=_name("format"),
-        help="conllu, tree (drawn arcs), json (default: by suffix, else tree)",
-    )
-    add("--output", type=Path, metavar="FILE", help="write here, not to standard output")
     add("--save-matrices", type=Path, metavar="DIR", help="keep impact matrices as DIR/NUMBER.safetensors")
+    RandomOptions.add(parser, of="bootstrap, random trees and random weights")
+    where = "write here, not to standard output"
+    OutputOptions.add(parser, formats=FORMATS, default=None, out=where, metavar="FILE", strict="a sentence")
+    parser.rename(output="--out")
     return parser
-
-
-def _name(option: str) -> Any:
-    def check(value: str) -> str | int:
-        from analyses.trees.protocols import PROTOCOLS
-
-        if option == "layer" and value.lstrip("-").isdecimal():
-            return int(value)
-        known: dict[str, Iterable[str]] = {
-            "layer": ("best", "or an index"),
-            "metric": METRICS,
-            "pool": (*POOLS, "best"),
-            "perturb": PERTURBATIONS,
-            "protocol": PROTOCOLS,
-            "root": ("infer", "gold"),
-            "format": FORMATS,
-        }
-        try:
-            return check_name(option, value, known[option])
-        except OptionError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
-    return check
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -135,10 +106,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(args: argparse.Namespace) -> int:
     from analyses import table
 
-    sentences, name = read_input(args.text, args.input, args.limit, tokenize=args.tokenize)
+    sentences, name = read_input(args.text, args.data, args.limit, tokenize=args.tokenize)
     method = _method(args)
     _check_input(args, sentences, method)
-    with _output(args.output) as out:
+    with _output(args.out) as out:
         started = time.monotonic()
         model = _source(args) if method.needs_model else None
         run = Run()
@@ -149,7 +120,7 @@ def _parse(args: argparse.Namespace) -> int:
             _write_json(run, model, method, rows, out)
     if rows and _format(args) != "json":
         # CoNLL-U on standard output stays CoNLL-U: then the scores go to stderr.
-        scores = sys.stderr if _format(args) == "conllu" and args.output is None else sys.stdout
+        scores = sys.stderr if _format(args) == "conllu" and args.out is None else sys.stdout
         print(f"{table(rows)}\n\n{rows[-1]}", file=scores)
     sys.stdout.flush()
     if not args.quiet:
@@ -299,8 +270,8 @@ def _format(args: argparse.Namespace) -> str | None:
     """How trees are written; None where only scores are asked for."""
     if args.format:
         return str(args.format)
-    if args.output:
-        return {".json": "json", ".txt": "tree"}.get(args.output.suffix, "conllu")
+    if args.out:
+        return {".json": "json", ".txt": "tree"}.get(args.out.suffix, "conllu")
     return None if args.evaluate else "tree"
 
 

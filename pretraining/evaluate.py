@@ -24,7 +24,8 @@ from data.dp import wsj10
 from pretraining.card_discourse import discourse_scores
 from pretraining.card_heldout import position_rows, ratio_rows, read_shard
 from pretraining.card_treebank import best_setting, scores_on_test, treebank_scores
-from probe.command_line import add_device_options, positive, whole_number
+from probe.command_line import positive, whole_number
+from probe.option_groups import add_device_options
 from probe.options import POOLS
 
 _PLAIN_RATIO = 0.15

@@ -6,12 +6,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from probe import __version__
 from probe.errors import OptionError
 from probe.interrupt import INTERRUPTED
-from probe.options import LayerChoice
+
+if TYPE_CHECKING:
+    from probe.options import LayerChoice
 
 __all__ = [
     "DONE",
@@ -20,11 +22,12 @@ __all__ = [
     "WRONG_USE",
     "Parser",
     "UsageError",
-    "add_device_options",
     "exit_code",
     "layer_name",
+    "one_layer",
     "option_type",
     "positive",
+    "utf8",
     "whole_number",
 ]
 
@@ -55,6 +58,7 @@ class Parser(argparse.ArgumentParser):
         codes = f"Exit codes: 0 done, 1 {failures}, 2 wrong use, 130 interrupted."
         super().__init__(prog=prog, description=description, epilog=f"{epilog} {codes}".strip())
         self._new_names: dict[str, str] = {}
+        self._titled: dict[str, argparse._ArgumentGroup] = {}
         self.add_argument(
             "--version",
             action="version",
@@ -65,6 +69,12 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with the message."""
         self.exit(WRONG_USE, f"{self.prog}: error: {message} (see --help)\n")
+
+    def group(self, title: str) -> argparse._ArgumentGroup:
+        """The group of options with this title; made when it is first asked for."""
+        if title not in self._titled:
+            self._titled[title] = self.add_argument_group(title)
+        return self._titled[title]
 
     def rename(self, **names: str) -> None:
         """Accept old spellings of options, with a note on stderr: ``rename(layers="--layer")``."""
@@ -87,23 +97,6 @@ class Parser(argparse.ArgumentParser):
                 )
             renewed.append("=".join([new or old, *rest]))
         return renewed
-
-
-def add_device_options(
-    parser: argparse.ArgumentParser, *, dtype: str = "auto", batch_tokens: bool = True
-) -> None:
-    """Options of where and how a model computes: ``--device``, ``--dtype`` and ``--batch-tokens``.
-
-    Args:
-        parser: of the command.
-        dtype: the default.
-        batch_tokens: whether the command has that option.
-    """
-    add = parser.add_argument
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
-    add("--dtype", default=dtype, help="auto, float32, bfloat16, float16, float64 (default: %(default)s)")
-    if batch_tokens:
-        add("--batch-tokens", type=positive, default=4_096, metavar="N", help="pieces in one forward pass")
 
 
 def option_type(check: Callable[[str], T]) -> Callable[[str], T]:
@@ -167,13 +160,15 @@ def _fail(prog: str, error: object, code: int) -> int:
     return code
 
 
-def _utf8(value: str) -> str:
+def utf8(value: str) -> str:
+    """Text as the type of an option."""
     if any("\ud800" <= letter <= "\udfff" for letter in value):
         raise argparse.ArgumentTypeError("text in UTF-8 is expected, found other bytes")
     return value
 
 
-def _layer(value: str) -> LayerChoice:
+def one_layer(value: str) -> LayerChoice:
+    """A layer as the type of an option that takes one: an index or "best"."""
     if value == "best":
         return "best"
     try:

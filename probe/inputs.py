@@ -9,34 +9,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probe.command_line import UsageError, add_device_options, positive
+from probe.command_line import Parser, UsageError
+from probe.option_groups import InputOptions, ModelOptions
 
 if TYPE_CHECKING:
     from data import Sentence
     from probe.model import Probe
 
 
-def add_common_options(parser: argparse.ArgumentParser) -> None:
-    """Options of input, model and messages."""
-    add = parser.add_argument
-    add("--input", metavar="FILE", help=".conllu, .txt (a tokenised sentence a line) or - for standard input")
-    add(
-        "--tokenize",
-        action="store_true",
-        help="the text is running text: find its sentences and words (NLTK)",
-    )
-    add("--limit", type=positive, metavar="N", help="only the first N sentences")
-    add("--model", help="bert (the embedded model, default), a directory or a hub id")
-    add_device_options(parser)
-    add("--strict", action="store_true", help="exit with 1 if a sentence cannot be probed")
-    add("--quiet", action="store_true", help="no progress bar and no summary")
+def add_input_options(parser: Parser) -> None:
+    """``--data``, for sentences of any kind, ``--tokenize`` and ``--limit``."""
+    text = ".conllu, .txt (a tokenised sentence a line) or - for standard input"
+    InputOptions.add(parser, help=text, metavar="FILE", type=str)
+    text = "the text is running text: find its sentences and words (NLTK)"
+    parser.group("input").add_argument("--tokenize", action="store_true", help=text)
+    parser.rename(input="--data")
 
 
 def load_model(args: argparse.Namespace) -> Probe:
-    """The model of the common options."""
-    from probe.loading import EMBEDDED, load
+    """The model of the options."""
+    from probe.loading import load
 
-    return load(EMBEDDED if args.model is None else args.model, device=args.device, dtype=args.dtype)
+    chosen = ModelOptions.of(args)
+    return load(chosen.models[0], device=chosen.device, dtype=chosen.dtype)
 
 
 def read_input(
@@ -48,7 +43,7 @@ def read_input(
 
     Args:
         texts: tokenised sentences, or running text.
-        source: the value of ``--input``. Without it and texts, the bundled sample treebank is read.
+        source: the value of ``--data``. Without it and texts, the bundled sample treebank is read.
         limit: only so many sentences are returned.
         tokenize: texts and source are running text.
 
@@ -59,7 +54,7 @@ def read_input(
     import data
 
     if texts and source is not None:
-        raise UsageError("sentences are given both as text and with --input: choose one")
+        raise UsageError("sentences are given both as text and with --data: choose one")
     parse = data.parse_raw_text if tokenize else data.parse_text
     if texts:
         lines = [line for text in texts for line in text.split("\n")]
@@ -75,7 +70,7 @@ def read_input(
             raise UsageError("--tokenize is for text; CoNLL-U has its words")
         found, name = data.read_raw_text(path) if tokenize else data.read_sentences(path), path.stem
     elif tokenize:
-        raise UsageError("--tokenize: text is expected, as an argument or with --input")
+        raise UsageError("--tokenize: text is expected, as an argument or with --data")
     else:
         found, name = iter(data.load_sample()), "sample"
     # All of it is read before anything runs: a fault in the last line should not cost a night.

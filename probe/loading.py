@@ -14,13 +14,11 @@ from probe.errors import ModelError, OptionError
 from probe.model import Probe, placed
 from probe.options import POOLS, Best
 from probe.registry import check_name
+from probe.source import EMBEDDED
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-EMBEDDED = "bert"
-"""The name of the BERT that comes with this package."""
 
 _DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
 _BEST_FILE = "probe.json"

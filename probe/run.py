@@ -1,4 +1,4 @@
-"""Fill a run directory with impact matrices: ``probe run --input FILE --out DIR``.
+"""Fill a run directory with impact matrices: ``probe run --data FILE --out DIR``.
 
 What a run directory is says ``probe.store``.
 """
@@ -9,18 +9,15 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from probe.command_line import DONE, SOME_FAILED, Parser, exit_code, layer_name, positive
-from probe.errors import OptionError
-from probe.inputs import add_common_options, load_model, read_input
-from probe.metrics import METRICS
-from probe.options import POOLS, Layers
-from probe.perturbations import PERTURBATIONS
-from probe.registry import check_name
+from probe.command_line import DONE, SOME_FAILED, Parser, exit_code, positive
+from probe.inputs import add_input_options, load_model, read_input
+from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions
+from probe.options import Layers
 from probe.store import SHARD_SENTENCES, Store
 
 if TYPE_CHECKING:
@@ -33,46 +30,21 @@ def build_parser() -> argparse.ArgumentParser:
         prog="probe run",
         description="Compute impact matrices into a run directory, once for all experiments that read them. "
         "A run that was interrupted goes on when it is started again.",
-        epilog="Without --input it reads the bundled sample treebank.",
+        epilog="Without --data it reads the bundled sample treebank.",
         failures="some input failed (under --strict also where it was skipped)",
     )
-    add = parser.add_argument
-    add("--out", type=Path, metavar="DIR", required=True, help="the run directory")
-    add("--metric", nargs="+", type=_name("metric", METRICS), default=["dist"], help=", ".join(METRICS))
-    add("--layer", nargs="+", type=layer_name, default=["best"], help="indices, all or best (default)")
-    add(
-        "--pool",
-        nargs="+",
-        type=_name("pool", (*POOLS, "best")),
-        default=["best"],
-        help=f"{', '.join(POOLS)}; best (default)",
-    )
-    add(
-        "--perturb",
-        nargs="+",
-        type=_name("perturb", PERTURBATIONS),
-        default=["pair"],
-        help=", ".join(PERTURBATIONS),
-    )
-    add(
+    add_input_options(parser)
+    ModelOptions.add(parser)
+    ImpactOptions.add(parser, several=("metric", "layer", "pool", "perturb"))
+    OutputOptions.add(parser, out="the run directory", required=True, strict="a sentence")
+    parser.add_argument(
         "--shard-sentences",
         type=positive,
         default=SHARD_SENTENCES,
         metavar="N",
         help="sentences in a file: what an interrupted run repeats at most (default: %(default)s)",
     )
-    add_common_options(parser)
     return parser
-
-
-def _name(option: str, known: Iterable[str]) -> Any:
-    def check(value: str) -> str:
-        try:
-            return check_name(option, value, known)
-        except OptionError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
-    return check
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,8 +66,8 @@ def _terminable() -> Iterator[None]:
 
 
 def _run(args: argparse.Namespace) -> int:
-    layer = _layers(args.layer)
-    sentences, _ = read_input([], args.input, args.limit, tokenize=args.tokenize)
+    layer = ImpactOptions.of(args).chosen_layers
+    sentences, _ = read_input([], args.data, args.limit, tokenize=args.tokenize)
     started = time.monotonic()
     model = load_model(args)
     made: list[bool] = []
@@ -111,16 +83,6 @@ def _run(args: argparse.Namespace) -> int:
     if not args.quiet:
         _summarise(args.out, len(sentences), len(failures), made, time.monotonic() - started)
     return SOME_FAILED if args.strict and failures else DONE
-
-
-def _layers(values: Sequence[int | str]) -> Layers:
-    """The layers of the command line, where all and best stand alone."""
-    indices = [value for value in values if isinstance(value, int)]
-    if len(indices) == len(values):
-        return indices
-    if len(values) > 1:
-        raise OptionError("--layer: all and best stand alone")
-    return "all" if values[0] == "all" else "best"
 
 
 def _fill(
@@ -146,9 +108,9 @@ def _fill(
             args.out,
             model,
             sentences,
-            metric=args.metric,
+            metric=ImpactOptions.of(args).chosen_metrics,
             layer=layer,
-            pool=args.pool,
+            pool=args.pools,
             perturb=args.perturb,
             batch_tokens=args.batch_tokens,
             shard_sentences=args.shard_sentences,

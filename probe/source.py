@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from probe.model import Errors, Words
     from probe.options import Layers, PoolChoice, Settings
 
+EMBEDDED = "bert"
+"""The name of the BERT that comes with this package."""
+
 
 class ImpactSource(Protocol):
     """What ``probe.Probe`` and ``probe.Store`` have in common; the methods are described there."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from analyses.constituency import bias_tables as bias_report
 from analyses.constituency.bias import measure_bias, measure_reach
-from analyses.options import keep
+from analyses.options import add_decoders, keep
 from analyses.tables.results import Ran
 from analyses.trees.decoders import CONSTITUENT_DECODERS
-from probe.command_line import DONE, Parser, exit_code, option_type, positive, whole_number
+from probe.command_line import DONE, Parser, exit_code, positive
+from probe.option_groups import OutputOptions, RandomOptions
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -24,26 +24,15 @@ def build_parser() -> argparse.ArgumentParser:
         failures="failed",
     )
     add = parser.add_argument
-    add(
-        "--decoder",
-        nargs="+",
-        type=option_type(CONSTITUENT_DECODERS.resolve),
-        default=list(CONSTITUENT_DECODERS),
-        metavar="NAME",
-        help=f"default: all, {', '.join(CONSTITUENT_DECODERS)}",
-    )
+    add_decoders(parser, CONSTITUENT_DECODERS)
     add("--lengths", nargs="+", type=_length, default=[5, 10, 20, 40], metavar="N", help="numbers of words")
-    add("--matrices", type=positive, default=1000, metavar="N", help="random matrices a length")
+    add("--random-matrices", type=positive, default=1000, metavar="N", help="random matrices a length")
     add("--scale", type=_scale, default=1.0, help="impacts are uniform between 0 and this (default: 1)")
     add("--reach", type=int, default=6, metavar="N", help="count trees up to N words (below 3: do not)")
-    add("--seed", type=whole_number, default=0, metavar="N", help="of matrices and bootstrap")
-    add("--format", choices=bias_report.FORMATS, default="table", help=", ".join(bias_report.FORMATS))
-    add(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="also write bias.csv, reach.csv and bias.pdf, .png, .svg there",
-    )
+    RandomOptions.add(parser, of="matrices and bootstrap")
+    where = "also write bias.csv, reach.csv and bias.pdf, .png, .svg there"
+    OutputOptions.add(parser, formats=bias_report.FORMATS, out=where, quiet=False)
+    parser.rename(matrices="--random-matrices")
     return parser
 
 
@@ -69,14 +58,14 @@ def _main(args: argparse.Namespace) -> int:
 def _measure(args: argparse.Namespace) -> tuple[str, Ran]:
     if args.out is not None:
         bias_report.check_folder(args.out)
-    settings = {"matrices": args.matrices, "scale": args.scale, "seed": args.seed}
+    settings = {"matrices": args.random_matrices, "scale": args.scale, "seed": args.seed}
     rows = [
-        row for n in args.lengths for decoder in args.decoder for row in measure_bias(decoder, n, **settings)
+        row for n in args.lengths for decoder in args.decoders for row in measure_bias(decoder, n, **settings)
     ]
     reaches = [
-        measure_reach(decoder, n, matrices=args.matrices, seed=args.seed)
+        measure_reach(decoder, n, matrices=args.random_matrices, seed=args.seed)
         for n in range(3, args.reach + 1)
-        for decoder in args.decoder
+        for decoder in args.decoders
     ]
     if args.out is not None:
         bias_report.write(rows, reaches, args.out, settings=settings)

@@ -46,7 +46,7 @@ def draw_bias(job: Job) -> Drawn:
     """The figure of ``probe figures``: its random matrices are drawn anew."""
     from analyses.constituency.bias import measure_bias
 
-    settings: dict[str, Any] = {"matrices": job.args.matrices, "scale": 1.0, "seed": job.args.seed}
+    settings: dict[str, Any] = {"matrices": job.args.random_matrices, "scale": 1.0, "seed": job.args.seed}
     rows = [
         row
         for n in (5, 10, 20, 40)

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 from analyses.constituency.scores import WSJ10_WORDS, Gold
 from analyses.constituency.tables import Scores, choice_table, score_table
 from analyses.constituency.trees import Found, induce
-from analyses.options import add_options, finish, load_sources
+from analyses.options import add_decoders, add_options, finish, load_sources
 from analyses.tables.results import Ran
 from analyses.tables.table import Table
 from analyses.trees.decoders import CONSTITUENT_DECODERS
 from analyses.trees.protocols import ProtocolName
 from analyses.trees.systems import Corpus, Skipped, System, Way, skip_lines
 from analyses.trees.variants import variants
-from probe.command_line import Parser, UsageError, exit_code, option_type, positive
+from probe.command_line import Parser, UsageError, exit_code, positive
 from probe.errors import ProbeError
 from probe.files import whole_file
+from probe.option_groups import InputOptions
 
 if TYPE_CHECKING:
     from data import ConstituencySentence, PtbTree
@@ -38,7 +39,8 @@ def build_parser() -> argparse.ArgumentParser:
         failures="some sentences failed",
     )
     add = parser.add_argument
-    add("--data", type=Path, metavar="PATH", help="Penn Treebank: a .mrg file, or a folder of them")
+    text = "Penn Treebank: a .mrg file, or a folder of them"
+    InputOptions.add(parser, help=text, limit=None)
     part = parser.add_mutually_exclusive_group()
     part.add_argument(
         "--sections", nargs="+", type=_section, metavar="N", help="only these sections of --data"
@@ -56,14 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="sentences of up to N words; 10 for WSJ10 (default: all)",
     )
-    add(
-        "--decoders",
-        nargs="+",
-        type=option_type(CONSTITUENT_DECODERS.resolve),
-        default=list(CONSTITUENT_DECODERS),
-        help=f"default: all, {', '.join(CONSTITUENT_DECODERS)}",
-        metavar="NAME",
-    )
+    add_decoders(parser, CONSTITUENT_DECODERS)
     add("--brackets", metavar="FILE", help="write the induced trees there, one a line; - for standard output")
     add_options(parser)
     return parser
@@ -145,7 +140,7 @@ def _check(args: argparse.Namespace) -> None:
         ]
         args.layers = ["all"] if args.layers == ["best"] else args.layers
         if not args.decoders:
-            raise UsageError("--dev chooses the span score of a decoder: none of those in --decoders has one")
+            raise UsageError("--dev chooses the span score of a decoder: none of those in --decoder has one")
     if args.matrices is not None and len(set(args.protocol)) > 1:
         raise UsageError("--matrices are of the words of one protocol: give --protocol")
 

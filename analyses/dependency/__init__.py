@@ -64,7 +64,7 @@ EXPERIMENT = Experiment(
             command="run",
             needs=(PUD,),
             options=lambda run, found, out: [
-                *("--input", found[PUD.name], "--layer", "all", "--metric", "dist", *run.options()),
+                *("--data", found[PUD.name], "--layer", "all", "--metric", "dist", *run.options()),
                 *("--out", out / "matrices"),
             ],
         ),
@@ -75,8 +75,8 @@ EXPERIMENT = Experiment(
             needs=(PUD,),
             after=("matrices",),
             options=lambda run, found, out: [
-                *("--data", found[PUD.name], "--matrices", out / "matrices", "--layers", "all"),
-                *("--protocol", "fair", "--decoders", "eisner", "--by", "length", "relation"),
+                *("--data", found[PUD.name], "--matrices", out / "matrices", "--layer", "all"),
+                *("--protocol", "fair", "--decoder", "eisner", "--by", "length", "relation"),
                 *([] if run.limit is None else ["--limit", run.limit]),
                 *(["--quiet"] if run.quiet else []),
                 *("--out", out / "layers"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from analyses import published
 from analyses.dependency.tables import tables
 from analyses.dependency.trees import Treebank, induce
-from analyses.options import add_options, finish, load_sources
+from analyses.options import add_decoders, add_options, finish, load_sources
 from analyses.scores.recall import GROUPS
 from analyses.tables.results import Ran
 from analyses.trees.adjust import ADJUSTMENTS, adjustment_name
@@ -21,6 +21,7 @@ from analyses.trees.systems import Skipped, dependency_ways, skip_lines
 from analyses.trees.variants import variants
 from data.dp import wsj10
 from probe.command_line import Parser, UsageError, exit_code, option_type
+from probe.option_groups import InputOptions
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -33,16 +34,10 @@ def build_parser() -> argparse.ArgumentParser:
         failures="some sentences failed",
     )
     add = parser.add_argument
-    add("--data", type=Path, metavar="FILE", help="treebank in CoNLL-U; of PUD if its name has en_pud in it")
+    text = "treebank in CoNLL-U; of PUD if its name has en_pud in it"
+    InputOptions.add(parser, help=text, metavar="FILE", limit=None)
     add("--wsj", type=Path, metavar="DIR", help="dependencies/*.dp of NLTK's Penn Treebank sample, for WSJ10")
-    add(
-        "--decoders",
-        nargs="+",
-        type=option_type(DECODERS.resolve),
-        default=list(DECODERS),
-        metavar="NAME",
-        help=f"default: all, {', '.join(DECODERS)}",
-    )
+    add_decoders(parser, DECODERS)
     add(
         "--adjust",
         nargs="+",

@@ -12,7 +12,7 @@ from analyses.tables.table import Table, of_layers, shared_signature
 if TYPE_CHECKING:
     from analyses.experiment import Drawn, Job
 
-_STEP, _COMMAND = "layers", "dependency --layers all --by length relation"
+_STEP, _COMMAND = "layers", "dependency --layer all --by length relation"
 
 
 def draw_by_layer(job: Job) -> Drawn:
@@ -61,8 +61,8 @@ def _run(job: Job) -> dict[str, Table]:
 
     args = job.args
     given: list[object] = [
-        *("--model", args.model, "--layers", "all", "--metrics", args.metric),
-        *("--pools", args.pool, "--perturb", args.perturb, "--decoders", args.decoder),
+        *("--model", args.model, "--layer", "all", "--metric", args.metric),
+        *("--pool", args.pool, "--perturb", args.perturb, "--decoder", args.decoder),
         *("--protocol", args.protocol, "--by", "length", "relation", "--seeds", "0"),
         *("--seed", args.seed, "--device", args.device, "--dtype", args.dtype),
         *(["--data", job.treebank] if job.treebank is not None else []),

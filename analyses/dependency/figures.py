@@ -37,7 +37,7 @@ def by_layer(table: Table, *, column: str = "UAS") -> Figure:
     Rows without a layer (chains, random trees, published figures) are level lines.
 
     Args:
-        table: as ``analyses.dependency --layers all`` and its like make it.
+        table: as ``analyses.dependency --layer all`` and its like make it.
         column: the score.
 
     Raises:

@@ -18,14 +18,15 @@ from analyses.discourse.protocols import (
     human_documents,
 )
 from analyses.discourse.tables import Documents, score_table
-from analyses.options import add_options, finish, load_models
+from analyses.options import add_decoders, add_options, finish, load_models
 from analyses.tables.results import Ran
 from analyses.trees.arc_scores import Floats
 from analyses.trees.decoders import DECODERS, Heads
 from analyses.trees.systems import System, Way, dependency_ways, systems
 from analyses.trees.variants import Variant, variants
-from probe.command_line import Parser, UsageError, exit_code, option_type
+from probe.command_line import Parser, UsageError, exit_code
 from probe.errors import ProbeError, SentenceError
+from probe.option_groups import InputOptions
 
 if TYPE_CHECKING:
     from data import Document
@@ -43,18 +44,11 @@ def build_parser() -> argparse.ArgumentParser:
         failures="some documents failed",
     )
     add = parser.add_argument
-    add("--data", type=Path, metavar="PATH", required=True, help="SciDTB: a .edu.txt.dep file or a folder")
+    text = "SciDTB: a .edu.txt.dep file or a folder"
+    InputOptions.add(parser, help=text, required=True, limit=None)
     add("--human", type=Path, metavar="PATH", help="a second annotation of the same documents, for a row")
-    add(
-        "--decoders",
-        nargs="+",
-        type=option_type(DECODERS.resolve),
-        default=list(DECODERS),
-        metavar="NAME",
-        help=f"default: all, {', '.join(DECODERS)}",
-    )
-    add_options(parser)
-    parser.set_defaults(pools=["state"])
+    add_decoders(parser, DECODERS)
+    add_options(parser, pool="state", limit="documents")
     return parser
 
 

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from probe.command_line import DONE, Parser, UsageError, add_device_options, exit_code, positive
+from probe.command_line import DONE, Parser, UsageError, exit_code, positive
+from probe.option_groups import ModelOptions, OutputOptions
 
 if TYPE_CHECKING:
     from probe.source import ImpactSource
@@ -30,18 +31,12 @@ def build_parser() -> argparse.ArgumentParser:
         failures="failed",
     )
     add = parser.add_argument
-    add(
-        "--model",
-        action="append",
-        metavar="NAME",
-        help="bert (the embedded model, default), a directory or a hub id; several: repeat the option",
-    )
-    add_device_options(parser)
+    ModelOptions.add(parser, several=True)
     add("--host", default="127.0.0.1", help="address to answer on (default: 127.0.0.1, this machine only)")
     add("--port", type=_port, default=7860, help="0: any that is free (default: 7860)")
     add("--max-words", type=positive, default=60, metavar="N", help="longest sentence (default: 60)")
     add("--queue", type=positive, default=8, metavar="N", help="requests that may wait (default: 8)")
-    add("--quiet", action="store_true", help="print nothing but errors")
+    OutputOptions.add(parser, out=None)
     return parser
 
 
@@ -84,10 +79,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _models(args: argparse.Namespace) -> Mapping[str, ImpactSource]:
     """The models, by name, in the order given."""
-    from probe.loading import EMBEDDED, load
+    from probe.loading import load
 
-    names = dict.fromkeys(args.model or [EMBEDDED])
-    return {name: load(name, device=args.device, dtype=args.dtype) for name in names}
+    chosen = ModelOptions.of(args)
+    return {name: load(name, device=chosen.device, dtype=chosen.dtype) for name in chosen.models}
 
 
 def _url(host: str, listener: socket.socket) -> str:

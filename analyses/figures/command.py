@@ -13,26 +13,28 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from analyses.experiments import EXPERIMENTS
 from analyses.figures.sentence import Example, own_example, published_example, treebank_example
-from analyses.options import finish
+from analyses.options import add_protocol, finish
 from analyses.pictures.style import FORMATS, save, style
 from analyses.tables.results import CONFIGURATION, Ran
 from analyses.trees.decoders import CONSTITUENT_DECODERS, DECODERS
-from analyses.trees.protocols import PROTOCOLS
 from data.sources import PUD
 from probe import __version__
 from probe.command_line import (
     Parser,
     UsageError,
-    add_device_options,
     exit_code,
-    layer_name,
-    option_type,
     positive,
-    whole_number,
 )
-from probe.metrics import METRICS
-from probe.options import POOLS
-from probe.perturbations import PERTURBATIONS
+from probe.option_groups import (
+    ImpactOptions,
+    InputOptions,
+    ModelOptions,
+    OutputOptions,
+    RandomOptions,
+    known,
+    one_of,
+)
+from probe.source import EMBEDDED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,52 +59,33 @@ def build_parser() -> argparse.ArgumentParser:
         failures="some sentences failed",
     )
     add = parser.add_argument
-    known = list(figures())
-    add("names", nargs="+", choices=("all", *known), metavar="NAME", help=f"all, {', '.join(known)}")
-    add("--out", type=Path, metavar="DIR", required=True, help="where the files go")
-    add("--formats", nargs="+", choices=FORMATS, default=FORMATS, help="default: all three")
-    add("--results", type=Path, metavar="DIR", help="files that the analyses wrote with --out")
+    drawn = list(figures())
+    add("names", nargs="+", choices=("all", *drawn), metavar="NAME", help=f"all, {', '.join(drawn)}")
     add(
-        "--data", type=Path, metavar="PATH", help="a treebank in CoNLL-U, or a folder with ud/en_pud-*.conllu"
+        "--formats",
+        nargs="+",
+        default=FORMATS,
+        help=f"{', '.join(FORMATS)} (default: all)",
+        **known("format", FORMATS),
     )
-    add("--limit", type=positive, metavar="N", help="only the first N sentences of the treebank")
+    add("--results", type=Path, metavar="DIR", help="files that the analyses wrote with --out")
+    text = "a treebank in CoNLL-U, or a folder with ud/en_pud-*.conllu"
+    InputOptions.add(parser, help=text, limit="sentences of the treebank")
     sentence = parser.add_mutually_exclusive_group()
     sentence.add_argument("--text", help="sentence of heatmap, arcs, tree: words and spaces")
     sentence.add_argument("--sentence", metavar="ID", help="or the one of the treebank with this sent_id")
-    add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")
-    add("--layers", nargs="+", type=layer_name, default=["best"], help="indices, all or best (default)")
-    add(
-        "--metric",
-        type=option_type(METRICS.resolve),
-        default="dist",
-        help=f"{', '.join(METRICS)}; default: dist",
-    )
-    add("--pool", choices=(*POOLS, "best"), default="best", help="default: best")
-    add(
-        "--perturb",
-        type=option_type(PERTURBATIONS.resolve),
-        default="pair",
-        help=f"{', '.join(PERTURBATIONS)}; default: pair",
-    )
-    add("--protocol", choices=PROTOCOLS, default="fair", help="of the scores (default: fair)")
-    add(
-        "--decoder",
-        type=option_type(DECODERS.resolve),
-        default="eisner",
-        metavar="NAME",
-        help=f"of dependency trees: {', '.join(DECODERS)} (default: eisner)",
-    )
-    add(
-        "--tree-decoder",
-        type=option_type(CONSTITUENT_DECODERS.resolve),
-        default="chart-row",
-        metavar="NAME",
-        help=f"of constituents: {', '.join(CONSTITUENT_DECODERS)} (default: chart-row)",
-    )
-    add("--matrices", type=positive, default=1000, metavar="N", help="random matrices for bias")
-    add("--seed", type=whole_number, default=0, help="of the bootstrap (default: 0)")
-    add_device_options(parser, batch_tokens=False)
-    add("--quiet", action="store_true", help="no progress bar, no list of the files")
+    ModelOptions.add(parser, default=EMBEDDED, batch_tokens=False)
+    ImpactOptions.add(parser, several=("layer",))
+    add_protocol(parser, several=False)
+    trees = parser.group("trees")
+    text = f"of dependency trees: {', '.join(DECODERS)} (default: eisner)"
+    trees.add_argument("--decoder", default="eisner", help=text, **one_of(DECODERS))
+    text = f"of constituents: {', '.join(CONSTITUENT_DECODERS)} (default: chart-row)"
+    trees.add_argument("--tree-decoder", default="chart-row", help=text, **one_of(CONSTITUENT_DECODERS))
+    add("--random-matrices", type=positive, default=1000, metavar="N", help="random matrices for bias")
+    RandomOptions.add(parser, of="the bootstrap")
+    OutputOptions.add(parser, out="where the files go", required=True)
+    parser.rename(matrices="--random-matrices")
     return parser
 
 
@@ -165,11 +148,8 @@ class Job:
 
     @cached_property
     def layers(self) -> tuple[int, ...]:
-        """The layers of ``--layers``, resolved."""
-        given = self.args.layers
-        if len(given) > 1 and not all(isinstance(layer, int) for layer in given):
-            raise UsageError("--layers: all and best stand alone")
-        layer: Any = given if isinstance(given[0], int) else given[0]
+        """The layers of ``--layer``, resolved."""
+        layer = ImpactOptions.of(self.args).chosen_layers
         return self.model.resolve(metric=self.args.metric, layer=layer).layers
 
     @cached_property

@@ -25,7 +25,7 @@ EXPERIMENT = Experiment(
             needs=(STS,),
             uses=(CURVES,),
             options=lambda run, found, out: [
-                *("--corpus", found[STS.name], *run.options(), "--figures"),
+                *("--data", found[STS.name], *run.options(), "--figures"),
                 *(["--curves", found[CURVES.name]] if CURVES.name in found else []),
                 *("--out", out / "geometry"),
             ],

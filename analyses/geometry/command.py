@@ -1,4 +1,4 @@
-"""Geometry of word states by layer (Ethayarajh, EMNLP 2019): ``probe geometry --corpus PATH``."""
+"""Geometry of word states by layer (Ethayarajh, EMNLP 2019): ``probe geometry --data PATH``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from analyses.geometry.summary import GROUPS, RESAMPLES, Group, frequency_bands, summarize, tags_of
 from analyses.geometry.tables import Measured, geometry_tables, released_table, write_words
 from analyses.options import finish
-from analyses.states.options import Corpus, add_model_options, read_corpus
+from analyses.states.options import Corpus, add_state_options, read_corpus
 from analyses.tables.results import Ran
 from analyses.tables.signature import Settings, Signature, digest
 from probe import __version__
@@ -21,6 +21,7 @@ from probe.command_line import (
     exit_code,
     positive,
 )
+from probe.option_groups import ModelOptions
 
 if TYPE_CHECKING:
     from analyses.geometry.stream import Geometry
@@ -38,19 +39,12 @@ def build_parser() -> argparse.ArgumentParser:
         failures="some sentences failed",
     )
     add = parser.add_argument
-    add(
-        "--model",
-        nargs="+",
-        default=["bert"],
-        help="bert (the embedded model, default), directories, hub ids",
-    )
-    add_model_options(parser)
+    add_state_options(parser, several=True, out="write tables and values of each word there")
     add("--min-count", type=_two_or_more, default=5, metavar="N", help="occurrences of a word (default: 5)")
     add("--most", type=_two_or_more, default=32, metavar="N", help="occurrences drawn for MEV (default: 32)")
     add("--by", nargs="+", choices=GROUPS, default=[], help="groups of words, too, in two tables each")
     add("--curves", type=Path, metavar="DIR", help="released curves, shown beside as published")
     add("--figures", action="store_true", help="draw them into --out")
-    add("--out", type=Path, metavar="DIR", help="write tables and values of each word there")
     return parser
 
 
@@ -75,11 +69,12 @@ def run(args: argparse.Namespace) -> Ran:
 
     if args.figures and args.out is None:
         raise UsageError("--figures needs --out, where they are written")
-    names = [Path(name).name for name in args.model]
+    models = ModelOptions.of(args).models
+    names = [Path(name).name for name in models]
     if len(set(names)) < len(names):
         raise UsageError(f"--model: each name once, found {' '.join(names)}")
     curves = read_geometry_curves(args.curves) if args.curves is not None else ()
-    corpus = read_corpus(args.corpus, args.limit)
+    corpus = read_corpus(args.data, args.limit)
     words = [sentence.words for sentence in corpus.sentences]
     occurrences = find_occurrences(
         words, min_count=args.min_count, most=args.most, seed=args.seed, cased=args.cased
@@ -89,7 +84,7 @@ def run(args: argparse.Namespace) -> Ran:
     _check_groups(corpus, args)
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)
-    encoders = [load_encoder(name, device=args.device, dtype=args.dtype) for name in args.model]
+    encoders = [load_encoder(name, device=args.device, dtype=args.dtype) for name in models]
     measured = [_measure(encoder, corpus, occurrences, args) for encoder in encoders]
     return _write(measured, corpus, curves, args)
 
@@ -116,7 +111,7 @@ def _measure(
             words,
             occurrences,
             min_count=args.min_count,
-            pieces=args.pieces,
+            pieces=args.pool,
             batch_tokens=args.batch_tokens,
             seed=args.seed,
             on_sentences=progress.passes,
@@ -150,7 +145,7 @@ def _signatures(found: Geometry, corpus: Corpus, args: argparse.Namespace) -> tu
             n=len(ran),
             version=__version__,
             protocol=f"ethayarajh2019 words:{case},{args.min_count}+ mev:{args.most}",
-            settings=Settings(model=found.model, layer=layer, pool=args.pieces, dtype=found.dtype),
+            settings=Settings(model=found.model, layer=layer, pool=args.pool, dtype=found.dtype),
             resamples=RESAMPLES,
             seed=args.seed,
         )

@@ -19,11 +19,10 @@ from analyses.tables.table import FORMATS, Table
 from probe.command_line import (
     Parser,
     UsageError,
-    add_device_options,
     exit_code,
-    positive,
     whole_number,
 )
+from probe.option_groups import InputOptions, ModelOptions, OutputOptions, RandomOptions
 
 if TYPE_CHECKING:
     from analyses.knowledge.candidates import Candidates
@@ -49,14 +48,12 @@ def build_parser() -> argparse.ArgumentParser:
         failures="some facts failed",
     )
     add = parser.add_argument
-    add("--model", nargs="+", help="bert (the embedded model, default), directories or hub ids")
-    add("--data", type=Path, metavar="DIR", help="facts in the layout of LAMA")
+    InputOptions.add(parser, help="facts in the layout of LAMA", metavar="DIR", limit="facts of each file")
     add("--relations", nargs="+", metavar="NAME", help="only these, such as P19 or place_of_birth or SQuAD")
     add("--vocabulary", metavar="FILE", help=f"a word a line, or 'model' (default: {_VOCABULARY} of --data)")
-    add("--limit", type=positive, metavar="N", help="only the first N facts of each file")
     add("--paraphrases", action="store_true", help=f"ask by every pattern in {_PARAPHRASES} of --data, too")
     add(
-        "--pieces",
+        "--max-pieces",
         type=whole_number,
         default=0,
         metavar="N",
@@ -70,15 +67,11 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="for N right answers: which word carried them",
     )
-    add(
-        "--seeds", type=whole_number, default=1, metavar="N", help="random-weight models a model (default: 1)"
-    )
-    add("--seed", type=whole_number, default=0, help="of the bootstrap (default: 0)")
-    add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
-    add("--out", type=Path, metavar="DIR", help="write each table there, too, and excluded.csv")
+    parser.rename(pieces="--max-pieces")
     # In bfloat16 many candidates get the same score.
-    add_device_options(parser, dtype="float32")
-    add("--quiet", action="store_true", help="no progress bar")
+    ModelOptions.add(parser, several=True, dtype="float32")
+    RandomOptions.add(parser, of="the bootstrap", seeds=1)
+    OutputOptions.add(parser, formats=FORMATS, out="write each table there, too, and excluded.csv")
     return parser
 
 
@@ -214,10 +207,10 @@ def _more_tables(
     if args.paraphrases:
         with _progress(None, f"{run.model.name}, paraphrases", args) as bar:
             found += asked.paraphrases(folder / _PARAPHRASES, on_done=bar.update)
-    if args.pieces:
+    if args.max_pieces:
         with _progress(None, f"{run.model.name}, several pieces", args) as bar:
             weights = [run.model.with_random_weights(seed=seed) for seed in range(args.seeds)]
-            tables, excluded = asked.pieces(args.pieces, weights=weights, on_done=bar.update)
+            tables, excluded = asked.pieces(args.max_pieces, weights=weights, on_done=bar.update)
             found += tables
     if args.prompts:
         found += asked.contrasts()

@@ -19,7 +19,7 @@ EXPERIMENT = Experiment(
             options=lambda run, found, out: [
                 *("--data", found[BLIMP.name], *run.options(), "--strict"),
                 *([] if run.seeds else ["--no-random-model"]),
-                *("--output", out / "minimal-pairs" / "minimal-pairs.json"),
+                *("--out", out / "minimal-pairs" / "minimal-pairs.json"),
             ],
         ),
     ),

@@ -29,11 +29,10 @@ from probe.command_line import (
     DONE,
     SOME_FAILED,
     Parser,
-    add_device_options,
     exit_code,
-    positive,
-    whole_number,
 )
+from probe.option_groups import InputOptions, ModelOptions, OutputOptions, RandomOptions
+from probe.source import EMBEDDED
 
 if TYPE_CHECKING:
     from analyses.tables.table import Table
@@ -53,19 +52,17 @@ def build_parser() -> argparse.ArgumentParser:
         failures="some input failed (under --strict also where it was skipped)",
     )
     add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="PATH", help="folder of .jsonl files, or one of them")
-    add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")
+    text = "folder of .jsonl files, or one of them"
+    InputOptions.add(parser, help=text, required=True, limit="pairs of each paradigm")
     add("--score", choices=SCORES, default="original", help="what is masked (default: %(default)s)")
-    add("--limit", type=positive, metavar="N", help="only the first N pairs of each paradigm")
     switch = argparse.BooleanOptionalAction
     add("--random-model", action=switch, default=True, help="score random weights, too (twice the time)")
-    add("--format", choices=FORMATS, help="default: by the suffix of --output, else table")
-    add("--output", type=Path, metavar="FILE", help="write here, not to standard output")
-    add("--seed", type=whole_number, default=0, help="of bootstrap and random weights")
     # In bfloat16 logits are rounded to sixteenths, which is as much as many pairs differ by.
-    add_device_options(parser, dtype="float32")
-    add("--strict", action="store_true", help="exit with 1 if a pair cannot be scored")
-    add("--quiet", action="store_true", help="no progress bar")
+    ModelOptions.add(parser, default=EMBEDDED, dtype="float32")
+    RandomOptions.add(parser, of="bootstrap and random weights")
+    where = "write here, not to standard output"
+    OutputOptions.add(parser, formats=FORMATS, default=None, out=where, metavar="FILE", strict="a pair")
+    parser.rename(output="--out")
     return parser
 
 
@@ -83,12 +80,12 @@ def _main(args: argparse.Namespace) -> int:
 
 
 def run(args: argparse.Namespace) -> Ran:
-    """Score the pairs, write what ``--output`` and ``--format`` ask for; the tables as values."""
+    """Score the pairs, write what ``--out`` and ``--format`` ask for; the tables as values."""
     import data
     import probe
 
     pairs = first_pairs(data.read_minimal_pairs(args.data), args.limit)
-    with _output(args.output) as out:
+    with _output(args.out) as out:
         model = probe.load(args.model, device=args.device, dtype=args.dtype)
         blank = [model.with_random_weights(seed=args.seed)] if args.random_model else []
         evaluations = [
@@ -156,7 +153,7 @@ def _output(path: Path | None) -> Iterator[TextIO]:
 def _format(args: argparse.Namespace) -> str:
     if args.format:
         return str(args.format)
-    suffix = args.output.suffix.removeprefix(".") if args.output else ""
+    suffix = args.out.suffix.removeprefix(".") if args.out else ""
     return suffix if suffix in FORMATS else "table"
 
 

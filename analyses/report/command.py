@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from analyses.dependency.trees import Treebank
 from analyses.experiment import Settings
-from analyses.options import add_seeds, load_sources
+from analyses.options import load_sources
 from analyses.report.inputs import Inputs, recognise
 from analyses.report.page import Report, page
 from analyses.report.sections import SECTIONS, TREES, Made, Section, make, sections
@@ -28,14 +28,13 @@ from probe.command_line import (
     SOME_FAILED,
     Parser,
     UsageError,
-    add_device_options,
     exit_code,
     option_type,
-    positive,
-    whole_number,
 )
 from probe.errors import ProbeError
 from probe.files import whole_file
+from probe.option_groups import InputOptions, ModelOptions, OutputOptions, RandomOptions
+from probe.source import EMBEDDED
 
 if TYPE_CHECKING:
     from data import PtbTree
@@ -63,19 +62,15 @@ def build_parser() -> argparse.ArgumentParser:
         default_metrics=("dist",),
     )
     add = parser.add_argument
-    add("--model", nargs=1, help="bert (the embedded model, default), a directory or a hub id")
-    add("--matrices", type=Path, metavar="DIR", help="in place of a model: a directory of probe.run")
-    add(
-        "--data",
-        nargs="+",
-        type=Path,
-        metavar="PATH",
-        help="files or folders: treebanks (.conllu, .mrg, .dp), SciDTB, STS, LAMA, BLiMP, or what an analysis "
-        "wrote to its --out",
+    text = (
+        "files or folders: treebanks (.conllu, .mrg, .dp), SciDTB, STS, LAMA, BLiMP, or an --out of a command"
     )
+    InputOptions.add(parser, help=text, nargs="+", limit="sentences, facts, pairs of each file")
+    ModelOptions.add(parser)
     add("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, help="default: all that the data allow")
-    add("--limit", type=positive, metavar="N", help="only the first N sentences, facts, pairs of each file")
     add("--out", dest="report", type=Path, required=True, metavar="FILE", help="the HTML file to write")
+    text = "in place of a model: read the impact matrices of this directory of probe run"
+    add("--matrices", type=Path, metavar="DIR", help=text)
     add(
         "--decoder",
         type=option_type(DECODERS.resolve),
@@ -83,10 +78,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"of dependency trees: {', '.join(DECODERS)} (default: eisner)",
     )
-    add_seeds(parser)
-    add("--seed", type=whole_number, default=0, help="of bootstrap and random trees (default: 0)")
-    add_device_options(parser)
-    add("--quiet", action="store_true", help="no progress bar")
+    RandomOptions.add(parser, seeds=3)
+    OutputOptions.add(parser, out=None)
     return parser
 
 
@@ -161,10 +154,9 @@ def _parts(
 
 
 def _sections(planned: Sequence[Section], args: argparse.Namespace) -> list[Made]:
-    from probe.loading import EMBEDDED
 
     settings = Settings(
-        model=args.model[0] if args.model else EMBEDDED,
+        model=ModelOptions.of(args).models[0],
         limit=args.limit,
         seeds=args.seeds,
         device=args.device,
@@ -282,8 +274,6 @@ def _facts(model: ImpactSource, args: argparse.Namespace) -> dict[str, str]:
 
 def _card(name: str) -> str | None:
     """The README beside a model, where the model is in a folder."""
-    from probe.loading import EMBEDDED
-
     folder = Path(str(resources.files("probe") / "embedded")) if name == EMBEDDED else Path(name)
     card = folder / _CARD
     return card.read_text(encoding="utf-8", errors="replace") if card.is_file() else None

@@ -16,7 +16,6 @@ from typing import Any
 
 from analyses.experiment import Found, Settings, Step
 from analyses.experiments import steps
-from analyses.options import add_seeds
 from analyses.reproduce.outcome import Outcome
 from analyses.reproduce.steps import command_line, is_empty, path_sha256, perform
 from analyses.tables.results import CONFIGURATION, MARKERS, read_json
@@ -27,11 +26,12 @@ from probe.command_line import (
     SOME_FAILED,
     Parser,
     UsageError,
-    add_device_options,
     exit_code,
     positive,
 )
 from probe.files import whole_file
+from probe.option_groups import InputOptions, ModelOptions, OutputOptions, RandomOptions
+from probe.source import EMBEDDED
 
 PAGE = "index.html"
 
@@ -47,15 +47,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     known = [step.name for step in steps()]
     add = parser.add_argument
-    add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")
-    add("--data", type=Path, metavar="DIR", required=True, help="folder of the data sets")
-    add("--out", type=Path, metavar="DIR", required=True, help="folder of the results")
+    what = "sentences, documents, facts, items"
+    InputOptions.add(parser, help="folder of the data sets", metavar="DIR", required=True, limit=what)
     add("--steps", nargs="+", choices=known, default=known, metavar="NAME", help=f"of {', '.join(known)}")
-    add("--limit", type=positive, metavar="N", help="only the first N sentences, documents, facts, items")
-    add_seeds(parser)
     add("--networks", type=positive, default=5, metavar="N", help="sentiment networks a row (default: 5)")
-    add_device_options(parser, batch_tokens=False)
-    add("--quiet", action="store_true", help="no progress bars")
+    ModelOptions.add(parser, default=EMBEDDED, batch_tokens=False)
+    RandomOptions.add(parser, of=None, seeds=3)
+    OutputOptions.add(parser, out="folder of the results", required=True)
     return parser
 
 

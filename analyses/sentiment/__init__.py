@@ -37,7 +37,7 @@ EXPERIMENT = Experiment(
             command="sentiment",
             needs=(ABSA,),
             options=lambda run, found, out: [
-                *("--table", "--data", found[ABSA.name], *run.options(), "--seeds", run.networks),
+                *("--table", "--data", found[ABSA.name], *run.options(), "--networks", run.networks),
                 *("--run", out / "sentiment" / "run", "--out", out / "sentiment"),
             ],
         ),

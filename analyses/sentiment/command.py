@@ -15,7 +15,7 @@ from analyses.sentiment.figure import SeedScore, plot, write_scores
 from analyses.sentiment.tables import DatasetName, Setting, System, score, table
 from analyses.sentiment.trees import Words, decoded_heads, sentences_of, tree_source, tree_sources
 from analyses.tables.results import Ran
-from analyses.tables.table import Table, shared_signature
+from analyses.tables.table import FORMATS, Table, shared_signature
 from analyses.trees.decoders import DECODERS
 from analyses.trees.protocols import PROTOCOLS, ProtocolName
 from probe import __version__
@@ -23,17 +23,13 @@ from probe.command_line import (
     DONE,
     Parser,
     UsageError,
-    _layer,
-    _utf8,
-    add_device_options,
     exit_code,
     option_type,
     positive,
-    whole_number,
+    utf8,
 )
-from probe.metrics import METRICS
-from probe.options import POOLS
-from probe.perturbations import PERTURBATIONS
+from probe.option_groups import ImpactOptions, InputOptions, ModelOptions, OutputOptions, RandomOptions, known
+from probe.source import EMBEDDED
 
 if TYPE_CHECKING:
     from analyses.sentiment.inputs import ModelChoice
@@ -60,7 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--table", action="store_true", help="all of Table 5: both data sets, every source, both protocols")
     add("--dataset", nargs="+", choices=tuple(FILES), help="default: laptop")
-    add("--data", type=Path, metavar="DIR", help="folder of the .seg files (default: $PROBE_DATA/absa)")
+    text = "folder of the .seg files (default: $PROBE_DATA/absa)"
+    InputOptions.add(parser, help=text, metavar="DIR", limit="items of training and test set")
     add("--train", type=Path, metavar="FILE", help="training items of your own, .seg or .xml; with --test")
     add("--test", type=Path, metavar="FILE", help="test items of your own, .seg or .xml")
     add(
@@ -78,48 +75,21 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folders of FILE.dist, a row each",
     )
-    add("--protocol", nargs="+", choices=PROTOCOLS, help="default: fair, with --table both")
-    add("--seeds", type=positive, default=5, metavar="N", help="networks a row (default: %(default)s)")
+    add("--protocol", nargs="+", help="default: fair, with --table both", **known("protocol", PROTOCOLS))
+    add("--networks", type=positive, default=5, metavar="N", help="networks a row (default: %(default)s)")
     add("--embeddings", type=Path, metavar="FILE", help="word2vec or GloVe text (default: from the model)")
     add("--hidden", type=positive, default=300, metavar="N", help="units of the LSTM (default: 300)")
     add("--epochs", type=positive, default=100, metavar="N", help="at most so many (default: 100)")
     add("--run", type=Path, default=Path("runs/sentiment"), metavar="DIR", help="default: %(default)s")
-    add("--limit", type=positive, metavar="N", help="only the first N items of training and test set")
-    add("--predict", type=_utf8, metavar="TEXT", help="classify --aspect of this by one of --trees (eisner)")
-    add("--aspect", type=_utf8, metavar="WORDS", help="the aspect, as it stands in the sentence")
-    _add_model_options(parser)
+    add("--predict", type=utf8, metavar="TEXT", help="classify --aspect of this by one of --trees (eisner)")
+    add("--aspect", type=utf8, metavar="WORDS", help="the aspect, as it stands in the sentence")
+    ModelOptions.add(parser, default=EMBEDDED)
+    ImpactOptions.add(parser)
+    RandomOptions.add(parser, of="the bootstrap")
+    where = "write tables, figures and the scores of every seed there, too"
+    OutputOptions.add(parser, formats=FORMATS, out=where)
+    parser.rename(seeds="--networks")
     return parser
-
-
-def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    from analyses.tables.table import FORMATS
-
-    add = parser.add_argument
-    add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")
-    add(
-        "--metric",
-        type=option_type(METRICS.resolve),
-        default="dist",
-        help=f"{', '.join(METRICS)}; default: dist",
-    )
-    add("--layer", type=_layer, default="best", help="an index or best (default)")
-    add("--pool", choices=(*POOLS, "best"), default="best", help="default: best")
-    add(
-        "--perturb",
-        type=option_type(PERTURBATIONS.resolve),
-        default="pair",
-        help=f"{', '.join(PERTURBATIONS)}; default: pair",
-    )
-    add("--seed", type=whole_number, default=0, help="of the bootstrap (default: 0)")
-    add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
-    add(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="write tables, figures and the scores of every seed there, too",
-    )
-    add_device_options(parser)
-    add("--quiet", action="store_true", help="no progress bar")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -322,7 +292,7 @@ def _measure(
 ) -> tuple[str, Table]:
     """Train all sources by a protocol; the table, and with ``--out`` figure and scores of the seeds."""
     corpus = prepared.corpus
-    trained = _train(prepared, sources, args.seeds, _recipe(protocol, args), args)
+    trained = _train(prepared, sources, args.networks, _recipe(protocol, args), args)
     skipped = f"Left out of every row, since the model could not probe them: {left_out} items."
     setting = Setting(
         data=corpus.name,
@@ -330,7 +300,7 @@ def _measure(
         protocol=protocol,
         notes=(
             f"{len(corpus.training.items):,} training and {len(corpus.test.items):,} test items, "
-            f"{args.seeds} seed{'s' if args.seeds > 1 else ''}, {args.hidden} hidden units.",
+            f"{args.networks} seed{'s' if args.networks > 1 else ''}, {args.hidden} hidden units.",
             *([skipped] if left_out else []),
             f"Embeddings: {prepared.embeddings.coverage}; a word without one has zeros.",
         ),

@@ -22,9 +22,10 @@ from analyses.sentiment.trees import Words, decoded_heads, fill_store
 from analyses.tables.signature import Settings
 from probe import __version__
 from probe.errors import SentenceError
-from probe.loading import EMBEDDED, load
+from probe.loading import load
 from probe.manifest import write_whole
 from probe.options import LayerChoice, PoolChoice
+from probe.source import EMBEDDED
 
 if TYPE_CHECKING:
     from analyses.trees.decoders import Heads

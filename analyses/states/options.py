@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyses.tables.table import FORMATS
-from probe.command_line import add_device_options, positive, whole_number
+from probe.command_line import Parser
+from probe.option_groups import InputOptions, ModelOptions, OutputOptions, RandomOptions, known
+from probe.source import EMBEDDED
 from probe.word_states import PIECES
 
 if TYPE_CHECKING:
@@ -39,20 +40,23 @@ def read_corpus(path: Path | None, limit: int | None = None) -> Corpus:
     return Corpus(name=path.resolve().stem, sentences=tuple(read(path))[:limit])
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Options of corpus, words and model, for this command and ``analyses.static_vectors``."""
+def add_state_options(parser: Parser, *, several: bool, out: str) -> None:
+    """Options of input, words, models and output.
+
+    Args:
+        parser: of the command.
+        several: whether it takes several models.
+        out: help of ``--out``.
+    """
     add = parser.add_argument
-    add(
-        "--corpus",
-        type=Path,
-        metavar="PATH",
-        help=".conllu, .txt (a tokenised sentence a line), .tsv of STS, or a folder of these; "
-        "default: the bundled sample",
+    text = (
+        ".conllu, .txt (a tokenised sentence a line), .tsv of STS, or a folder of these; without: the sample"
     )
-    add("--limit", type=positive, metavar="N", help="only the first N sentences")
-    add("--pieces", choices=PIECES, default="mean", help="of words of several pieces (default: mean)")
+    InputOptions.add(parser, help=text)
+    text = f"{', '.join(PIECES)}: of words of several pieces (default: mean)"
+    parser.group("impacts").add_argument("--pool", default="mean", help=text, **known("pool", PIECES))
+    parser.rename(corpus="--data", pieces="--pool")
     add("--cased", action="store_true", help="The and the are two words (default: one)")
-    add("--seed", type=whole_number, default=0, help="of draws and bootstrap (default: 0)")
-    add_device_options(parser, dtype="float32")
-    add("--format", choices=FORMATS, default="table", help="of standard output (default: table)")
-    add("--quiet", action="store_true", help="no progress bar")
+    ModelOptions.add(parser, several=several, default=None if several else EMBEDDED, dtype="float32")
+    RandomOptions.add(parser, of="draws and bootstrap")
+    OutputOptions.add(parser, formats=FORMATS, out=out)

@@ -11,10 +11,10 @@ import numpy as np
 
 from analyses.tables.signature import Settings, impact_text
 from analyses.trees.adjust import NONE, adjust, can_be_negative
-from probe.command_line import UsageError
 from probe.errors import SentenceError
 from probe.metrics import METRICS
-from probe.options import Layers, Pool
+from probe.option_groups import ImpactOptions
+from probe.options import Pool
 
 if TYPE_CHECKING:
     from probe import ImpactMatrix, ImpactSet, Probe
@@ -81,7 +81,7 @@ def random_weights(model: ImpactSource, args: argparse.Namespace) -> Iterator[Pr
 
 
 def variants(model: ImpactSource, args: argparse.Namespace) -> tuple[Variant, ...]:
-    """The combinations of ``--metrics``, ``--layers``, ``--pools`` and ``--perturb`` for a model.
+    """The combinations of ``--metric``, ``--layer``, ``--pool`` and ``--perturb`` for a model.
 
     "best" is resolved metric by metric, so that ``dist`` keeps its layer beside ``prob``.
 
@@ -91,10 +91,11 @@ def variants(model: ImpactSource, args: argparse.Namespace) -> tuple[Variant, ..
     """
     from probe.store import Store
 
-    metrics = args.metrics or args.default_metrics
+    asked = ImpactOptions.of(args)
+    metrics: Sequence[str] = asked.chosen_metrics
     if args.metrics is None and isinstance(model, Store):
         metrics = model.configuration.metric
-    layers = _layers(args.layers)
+    layers = asked.chosen_layers
     found = [
         Variant(*combination)
         for metric in metrics
@@ -103,15 +104,6 @@ def variants(model: ImpactSource, args: argparse.Namespace) -> tuple[Variant, ..
         ).combinations()
     ]
     return tuple(dict.fromkeys(found))
-
-
-def _layers(values: Sequence[int | str]) -> Layers:
-    indices = [value for value in values if isinstance(value, int)]
-    if len(indices) == len(values):
-        return indices
-    if len(values) > 1:
-        raise UsageError("--layers: all and best stand alone")
-    return "all" if values[0] == "all" else "best"
 
 
 def matrices(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyses.options import finish
-from analyses.states.options import Corpus, add_model_options, read_corpus
+from analyses.states.options import Corpus, add_state_options, read_corpus
 from analyses.states.static_vectors import METHODS, Method, static_vector_sets
 from analyses.tables.results import Ran
 from analyses.tables.signature import Settings, Signature, digest
@@ -40,16 +40,17 @@ def build_parser() -> argparse.ArgumentParser:
         failures="some sentences failed",
     )
     add = parser.add_argument
-    add("--model", default="bert", help="bert (the embedded model, default), a directory or a hub id")
-    add_model_options(parser)
-    add("--layer", nargs="+", type=int, default=[1], metavar="N", help="0: embeddings (default: 1)")
+    add_state_options(parser, several=False, out="write each table there, too, in every format")
+    text = "indices, 0 = embeddings (default: 1)"
+    parser.group("impacts").add_argument(
+        "--layer", dest="layers", nargs="+", type=int, default=[1], metavar="LAYER", help=text
+    )
     add("--method", nargs="+", choices=METHODS, default=["pca"], help="default: pca")
     add("--min-count", type=positive, default=1, metavar="N", help="occurrences of a word (default: 1)")
     add("--most", type=positive, default=256, metavar="N", help="occurrences drawn for pca (default: 256)")
     add("--vectors", type=Path, metavar="FILE", help="write the vectors there; of one layer and method")
     add("--evaluate", type=Path, metavar="DIR", help="folder with similarity, analogy and categorization")
     add("--beside", type=Path, nargs="+", default=[], metavar="FILE", help="other vectors, evaluated beside")
-    add("--out", type=Path, metavar="DIR", help="write the tables there, too, in every format")
     return parser
 
 
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> Ran:
     from data.vectors import read_vectors, write_vectors
     from probe.word_states import load_encoder
 
-    kinds = [(layer, method) for layer in dict.fromkeys(args.layer) for method in dict.fromkeys(args.method)]
+    kinds = [(layer, method) for layer in dict.fromkeys(args.layers) for method in dict.fromkeys(args.method)]
     if args.vectors is None and args.evaluate is None:
         raise UsageError("nothing to do: give --vectors FILE, --evaluate DIR or both")
     if args.vectors is not None and len(kinds) > 1:
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> Ran:
     if args.beside and args.evaluate is None:
         raise UsageError("--beside goes with --evaluate")
     sets = read_sets(args.evaluate) if args.evaluate is not None else None
-    corpus = read_corpus(args.corpus, args.limit)
+    corpus = read_corpus(args.data, args.limit)
     beside = [Vectors(name=path.stem, vectors=read_vectors(path)) for path in args.beside]
     encoder = load_encoder(args.model, device=args.device, dtype=args.dtype)
     skipped: dict[int, SentenceError] = {}
@@ -105,7 +106,7 @@ def _make(
             encoder,
             words,
             kinds=kinds,
-            pieces=args.pieces,
+            pieces=args.pool,
             min_count=args.min_count,
             most=args.most,
             cased=args.cased,
@@ -125,7 +126,7 @@ def _make(
             n=len(ran),
             version=__version__,
             protocol=f"static:{method} words:{case},{args.min_count}+{most}",
-            settings=Settings(model=encoder.name, layer=layer, pool=args.pieces, dtype=encoder.dtype),
+            settings=Settings(model=encoder.name, layer=layer, pool=args.pool, dtype=encoder.dtype),
             resamples=RESAMPLES,
             seed=args.seed,
         )

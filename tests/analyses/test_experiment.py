@@ -57,11 +57,11 @@ def test_best_is_resolved_metric_by_metric(model: Probe) -> None:
 @pytest.mark.parametrize(
     ("args", "count"),
     [
-        (["--metrics", "dist", "--layers", "all"], 4),
-        (["--metrics", "dist", "--layers", "0", "-1", "3"], 2),
-        (["--metrics", "dist", "kl", "--pools", "state", "max"], 3),
-        (["--metrics", "cos", "--perturb", "pair", "single"], 2),
-        (["--metrics", "cos", "cos", "--pools", "best", "first"], 1),
+        (["--metric", "dist", "--layer", "all"], 4),
+        (["--metric", "dist", "--layer", "0", "-1", "3"], 2),
+        (["--metric", "dist", "kl", "--pool", "state", "max"], 3),
+        (["--metric", "cos", "--perturb", "pair", "single"], 2),
+        (["--metric", "cos", "cos", "--pool", "best", "first"], 1),
     ],
     ids=str,
 )
@@ -72,9 +72,9 @@ def test_every_defined_combination_is_there_once(model: Probe, args: list[str], 
 
 def test_layers_refused(model: Probe) -> None:
     with pytest.raises(UsageError, match="all and best stand alone"):
-        variants(model, options("--layers", "all", "1"))
+        variants(model, options("--layer", "all", "1"))
     with pytest.raises(OptionError, match=r"layers 0 \(embeddings\) to 3"):
-        variants(model, options("--layers", "9"))
+        variants(model, options("--layer", "9"))
 
 
 def test_names_of_variants() -> None:
@@ -102,7 +102,7 @@ def test_matrices_are_those_of_the_model(model: Probe) -> None:
 
 
 def test_overflown_impacts_are_a_failure(model: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
-    args = options("--metrics", "dist")
+    args = options("--metric", "dist")
     (good,) = model.impact_many(WORDS[:1], metric=["dist"], layer=[2], pool=["first"], perturb=["pair"])
     next(iter(good)).values[0, 1] = np.inf  # type: ignore[arg-type]
     monkeypatch.setattr(model, "impact_many", lambda *args, **kwargs: iter([good]))
@@ -129,7 +129,7 @@ def test_models_are_loaded_and_randomised(model_folder: ModelFolder, tmp_path: P
 
 def test_stored_matrices_stand_in_for_the_model(model: Probe, tmp_path: Path) -> None:
     Store.fill(tmp_path, model, WORDS, metric=["dist"], layer=[1, 2], pool=["first"])
-    args = options("--matrices", tmp_path, "--layers", "1")
+    args = options("--matrices", tmp_path, "--layer", "1")
     (store,) = load_sources(args)
     chosen = variants(store, args)
     assert chosen == (Variant("dist", 1, "first", "pair"),)
@@ -187,7 +187,7 @@ def test_finish_writes_every_format(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize(
     "args",
-    [["--seeds", "-1"], ["--layers", "top"], ["--metrics", "dits"], ["--limit", "0"], ["--format", "xml"]],
+    [["--seeds", "-1"], ["--layer", "top"], ["--metric", "dits"], ["--limit", "0"], ["--format", "xml"]],
 )
 def test_wrong_options_are_one_line(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

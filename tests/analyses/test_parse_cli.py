@@ -71,7 +71,7 @@ def test_a_line_end_within_an_argument_ends_a_sentence(run: Parse) -> None:
 def test_text_file(run: Parse, tmp_path: Path) -> None:
     path = tmp_path / "in.txt"
     path.write_text("The cat sat .\n\nRivers carry sand .\n", encoding="utf-8")
-    assert run("--input", path).out == run("The cat sat .", "Rivers carry sand .").out
+    assert run("--data", path).out == run("The cat sat .", "Rivers carry sand .").out
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_text_file(run: Parse, tmp_path: Path) -> None:
 def test_standard_input_of_both_kinds(text: str, run: Parse, tmp_path: Path, monkeypatch: Any) -> None:
     path = tmp_path / ("in.conllu" if "\t" in text else "in.txt")
     path.write_text(text, encoding="utf-8")
-    expected = run("--input", path, "--format", "conllu")
+    expected = run("--data", path, "--format", "conllu")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-    found = run("--input", "-", "--format", "conllu")
+    found = run("--data", "-", "--format", "conllu")
     assert (found.code, found.out) == (0, expected.out)
 
 
@@ -93,10 +93,10 @@ def test_nothing_parses_the_sample(run: Parse) -> None:
 
 
 def test_limit_takes_the_first(run: Parse, gold: Path) -> None:
-    whole = run("--input", gold, "--format", "conllu").out
-    first = run("--input", gold, "--format", "conllu", "--limit", "2").out
+    whole = run("--data", gold, "--format", "conllu").out
+    first = run("--data", gold, "--format", "conllu", "--limit", "2").out
     assert whole.startswith(first) and len(heads_of(first)) == 2
-    assert run("--input", gold, "--format", "conllu", "--limit", "99").out == whole
+    assert run("--data", gold, "--format", "conllu", "--limit", "99").out == whole
 
 
 # --- trees
@@ -116,7 +116,7 @@ def test_limit_takes_the_first(run: Parse, gold: Path) -> None:
     ids=" ".join,
 )
 def test_every_option_gives_a_tree(options: list[str], run: Parse, gold: Path) -> None:
-    done = run("--input", gold, "--format", "conllu", *options)
+    done = run("--data", gold, "--format", "conllu", *options)
     assert done.code == 0
     sentences = list(parse_conllu(done.out.splitlines(), name="output"))
     assert len(sentences) == 3
@@ -129,7 +129,7 @@ def test_every_option_gives_a_tree(options: list[str], run: Parse, gold: Path) -
 
 def test_conllu_has_one_root_where_the_published_protocol_leaves_several(run: Parse, gold: Path) -> None:
     for decoder in ("left-chain", "right-chain", "eisner"):
-        done = run("--input", gold, "--format", "conllu", "--decoder", decoder, "--protocol", "wu2020")
+        done = run("--data", gold, "--format", "conllu", "--decoder", decoder, "--protocol", "wu2020")
         for sentence in parse_conllu(done.out.splitlines(), name="output"):
             check_tree(sentence)
 
@@ -141,7 +141,7 @@ def test_trees_are_those_of_the_library(
 ) -> None:
     options = {"metric": "cos", "layer": 2, "pool": "max", "perturb": "single"}
     flags = [part for key, value in options.items() for part in (f"--{key}", str(value))]
-    done = run("--input", gold, "--format", "json", "--decoder", decoder, "--protocol", protocol, *flags)
+    done = run("--data", gold, "--format", "json", "--decoder", decoder, "--protocol", protocol, *flags)
     sentences = list(parse_conllu(GOLD.splitlines(), name="gold"))
     loaded: Any = probe.load(model_folder("bert"), device="cpu", dtype="float32")
     roots = [s.heads.index(0) + 1 for s in sentences if s.heads] if protocol == "wu2020" else None
@@ -168,7 +168,7 @@ def test_other_models(name: str, model_folder: ModelFolder, capsys: pytest.Captu
 
 def test_conllu_keeps_all_but_the_arcs(run: Parse, tmp_path: Path) -> None:
     (tmp_path / "rich.conllu").write_text(RICH, encoding="utf-8")
-    done = run("--input", tmp_path / "rich.conllu", "--format", "conllu")
+    done = run("--data", tmp_path / "rich.conllu", "--format", "conllu")
     check_tree(next(parse_conllu(done.out.splitlines(), name="output")))
     assert done.out.endswith("\n\n")
     before, after = RICH.splitlines(), done.out.splitlines()
@@ -185,7 +185,7 @@ def test_conllu_keeps_all_but_the_arcs(run: Parse, tmp_path: Path) -> None:
 def test_comments_that_ud_requires_are_added_and_said(run: Parse, tmp_path: Path) -> None:
     path = tmp_path / "bare.conllu"
     path.write_text(re.sub("# text.*\n", "", RICH), encoding="utf-8")
-    done = run("--input", path, "--format", "conllu")
+    done = run("--data", path, "--format", "conllu")
     assert "# text added to 1 sentence without it, as UD requires\n" in done.err
     assert "# sent_id added" not in done.err
     assert "added" not in run("hello world", "--format", "conllu").err
@@ -194,7 +194,7 @@ def test_comments_that_ud_requires_are_added_and_said(run: Parse, tmp_path: Path
 def test_a_text_that_is_not_there_is_refused(run: Parse, tmp_path: Path) -> None:
     path = tmp_path / "masked.conllu"
     path.write_text(conllu(("_ _ _", [2, 0, 2])), encoding="utf-8")
-    done = run("--input", path, "--evaluate", "--decoder", "left-chain")
+    done = run("--data", path, "--evaluate", "--decoder", "left-chain")
     assert done.code == 1
     assert not done.out
     assert "the text is missing" in done.err
@@ -210,7 +210,7 @@ def test_running_text_is_tokenised(run: Parse, tmp_path: Path) -> None:
     assert "# text = The cat didn't sit.\n" in done.out
     assert "hint" not in done.err
     (tmp_path / "in.txt").write_text(text, encoding="utf-8")
-    assert run("--input", tmp_path / "in.txt", "--tokenize", "--format", "conllu").out == done.out
+    assert run("--data", tmp_path / "in.txt", "--tokenize", "--format", "conllu").out == done.out
 
 
 def test_running_text_that_is_not_tokenised_gets_a_hint(run: Parse) -> None:
@@ -221,7 +221,7 @@ def test_running_text_that_is_not_tokenised_gets_a_hint(run: Parse) -> None:
     assert "hint" not in run("Mr. Cat sat .", "--decoder", "left-chain").err
 
 
-@pytest.mark.parametrize("arguments", [(), ("--input", "x.conllu")])
+@pytest.mark.parametrize("arguments", [(), ("--data", "x.conllu")])
 def test_only_text_is_tokenised(run: Parse, arguments: tuple[str, ...]) -> None:
     done = run(*arguments, "--tokenize")
     assert done.code == 2 and not done.out
@@ -264,10 +264,10 @@ def test_the_suffix_of_the_output_chooses_the_form(
     suffix: str, form: str, run: Parse, tmp_path: Path
 ) -> None:
     path = tmp_path / f"trees.{suffix}"
-    done = run("Nobody slept .", "--output", path)
+    done = run("Nobody slept .", "--out", path)
     assert (done.code, done.out) == (0, "")
     assert path.read_text(encoding="utf-8") == run("Nobody slept .", "--format", form).out
-    run("Nobody slept .", "--output", path, "--format", "tree")
+    run("Nobody slept .", "--out", path, "--format", "tree")
     assert "◄" in path.read_text(encoding="utf-8")
 
 
@@ -302,7 +302,7 @@ def test_strict_without_a_skipped_sentence(run: Parse) -> None:
 
 def test_quiet(run: Parse, gold: Path) -> None:
     assert run("Nobody slept .", "--quiet").err == ""
-    assert run("--input", gold, "--evaluate", "--quiet").err == ""
+    assert run("--data", gold, "--evaluate", "--quiet").err == ""
     assert "skipped" in run(TOO_LONG, "--quiet").err, "a sentence is never left out in silence"
 
 
@@ -336,7 +336,7 @@ def rows_of(text: str) -> dict[str, str]:
 def test_scores_stand_beside_their_baselines(
     protocol: str, root: str, punct: str, run: Parse, gold: Path, model_folder: ModelFolder
 ) -> None:
-    done = run("--input", gold, "--evaluate", "--protocol", protocol)
+    done = run("--data", gold, "--evaluate", "--protocol", protocol)
     assert done.code == 0
     model = str(model_folder("bert"))
     assert list(rows_of(done.out)) == [*BASELINES, "random weights", model]
@@ -357,7 +357,7 @@ def test_scores_stand_beside_their_baselines(
 
 
 def test_scores_are_those_of_the_trees(run: Parse, gold: Path) -> None:
-    found = json.loads(run("--input", gold, "--evaluate", "--format", "json").out)
+    found = json.loads(run("--data", gold, "--evaluate", "--format", "json").out)
     sentences = list(parse_conllu(GOLD.splitlines(), name="gold"))
     row = evaluate(
         sentences,
@@ -383,7 +383,7 @@ def test_a_baseline_as_the_decoder_scores_as_its_row(
         capsys,
         "--decoder",
         decoder,
-        "--input",
+        "--data",
         gold,
         "--evaluate",
         "--protocol",
@@ -397,20 +397,20 @@ def test_a_baseline_as_the_decoder_scores_as_its_row(
 
 
 def test_random_weights_can_be_left_out_and_follow_the_seed(run: Parse, gold: Path) -> None:
-    assert "random weights" not in rows_of(run("--input", gold, "--evaluate", "--no-random-model").out)
+    assert "random weights" not in rows_of(run("--data", gold, "--evaluate", "--no-random-model").out)
     first, again, other = (
-        run("--input", gold, "--evaluate", "--protocol", "wu2020", "--seed", seed).out
+        run("--data", gold, "--evaluate", "--protocol", "wu2020", "--seed", seed).out
         for seed in ("1", "1", "2")
     )
     assert first == again != other
 
 
 def test_scores_leave_conllu_on_standard_output_whole(run: Parse, gold: Path, tmp_path: Path) -> None:
-    done = run("--input", gold, "--evaluate", "--format", "conllu")
+    done = run("--data", gold, "--evaluate", "--format", "conllu")
     assert len(heads_of(done.out)) == 3
     scores = done.err[: done.err.rindex("# sent_id added")]
     assert "UAS [95% interval]" in scores
-    done = run("--input", gold, "--evaluate", "--output", tmp_path / "trees.conllu")
+    done = run("--data", gold, "--evaluate", "--out", tmp_path / "trees.conllu")
     assert done.out == scores
     assert len(heads_of((tmp_path / "trees.conllu").read_text(encoding="utf-8"))) == 3
 
@@ -418,7 +418,7 @@ def test_scores_leave_conllu_on_standard_output_whole(run: Parse, gold: Path, tm
 def test_a_skipped_sentence_is_not_scored(run: Parse, tmp_path: Path) -> None:
     path = tmp_path / "long.conllu"
     path.write_text(GOLD + conllu((TOO_LONG.strip(), list(range(60)))), encoding="utf-8")
-    assert "| n:3 |" in run("--input", path, "--evaluate").out
+    assert "| n:3 |" in run("--data", path, "--evaluate").out
 
 
 # --- the embedded model

@@ -115,7 +115,7 @@ def test_entries_of_ones_own_in_stores_and_commands(model_folder: ModelFolder, t
     (tmp_path / "in.txt").write_text(" ".join(WORDS) + "\n", encoding="utf-8")
     folder = str(model_folder("bert"))
     options = ["--metric", "dist", "l1", "--perturb", "unknown", "pair", "--device", "cpu", "--quiet"]
-    where = ["--input", str(tmp_path / "in.txt"), "--out", str(tmp_path / "out"), "--model", folder]
+    where = ["--data", str(tmp_path / "in.txt"), "--out", str(tmp_path / "out"), "--model", folder]
     assert run.main([*where, *options]) == 0
     (found,) = Store.open(tmp_path / "out").matrices(metric="l1", perturb="unknown")
     assert isinstance(found, probe.ImpactMatrix)

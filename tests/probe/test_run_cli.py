@@ -81,7 +81,7 @@ def refused(done: Done, message: str, prog: str = "probe run") -> None:
 
 def test_a_directory_is_filled_and_then_kept(fill: Command, text: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "run"
-    done = fill("--input", text, "--out", out, "--shard-sentences", 3)
+    done = fill("--data", text, "--out", out, "--shard-sentences", 3)
     assert (done.code, done.out) == (0, "")
     skipped, summary = done.err.splitlines()
     assert skipped == f"{text}:2: sentence 2 skipped: 62 pieces are more than the model's window of 32"
@@ -95,16 +95,16 @@ def test_a_directory_is_filled_and_then_kept(fill: Command, text: Path, tmp_path
         "shard-000000.safetensors",
         "shard-000001.safetensors",
     ]
-    again = fill("--input", text, "--out", out, "--shard-sentences", 3)
+    again = fill("--data", text, "--out", out, "--shard-sentences", 3)
     assert "; 0 shards made, 2 kept in " in again.err and skipped in again.err
     assert contents(out) == before
 
 
 def test_strict_and_quiet(fill: Command, text: Path, tmp_path: Path) -> None:
-    done = fill("--input", text, "--out", tmp_path / "run", "--quiet", "--strict")
+    done = fill("--data", text, "--out", tmp_path / "run", "--quiet", "--strict")
     assert done.code == 1
     assert re.fullmatch(r".*in\.txt:2: sentence 2 skipped: .*\n", done.err)
-    done = fill("--input", text, "--out", tmp_path / "first", "--limit", 1, "--quiet", "--strict")
+    done = fill("--data", text, "--out", tmp_path / "first", "--limit", 1, "--quiet", "--strict")
     assert (done.code, done.out, done.err) == (0, "", "")
 
 
@@ -119,7 +119,7 @@ def test_several_settings_and_the_sample(fill: Command, tmp_path: Path) -> None:
 
 
 def test_all_layers(fill: Command, text: Path, tmp_path: Path) -> None:
-    fill("--input", text, "--out", tmp_path / "run", "--layer", "all")
+    fill("--data", text, "--out", tmp_path / "run", "--layer", "all")
     assert Store.open(tmp_path / "run").configuration.layer == (0, 1, 2, 3)
 
 
@@ -134,7 +134,7 @@ def test_all_layers(fill: Command, text: Path, tmp_path: Path) -> None:
         (["--layer", "4"], "layer 4: the model has layers 0 (embeddings) to 3"),
         (["--metric", "kl", "--pool", "state"], "pool 'state' goes with metrics 'dist' and 'cos' only"),
         (["--shard-sentences", "0"], "argument --shard-sentences: a whole number above 0 is expected"),
-        (["--input", "none.txt"], "none.txt: a file is expected, there is none of this name"),
+        (["--data", "none.txt"], "none.txt: a file is expected, there is none of this name"),
         (["--model", "./none"], "./none: no such model directory"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -153,9 +153,9 @@ def test_the_directory_must_be_named(fill: Command) -> None:
 
 def test_a_directory_of_another_run_is_refused(fill: Command, text: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    fill("--input", text, "--out", out)
+    fill("--data", text, "--out", out)
     before = contents(out)
-    done = fill("--input", text, "--out", out, "--metric", "cos", "--batch-tokens", 64)
+    done = fill("--data", text, "--out", out, "--metric", "cos", "--batch-tokens", 64)
     refused(
         done,
         "holds a run of another configuration: metric: dist there, cos here; batch_tokens: 4096 there, 64",
@@ -168,7 +168,7 @@ def test_a_full_disk(fill: Command, text: Path, tmp_path: Path, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    refused(fill("--input", text, "--out", tmp_path / "run"), "cannot be written (No space left on device)")
+    refused(fill("--data", text, "--out", tmp_path / "run"), "cannot be written (No space left on device)")
     assert names(tmp_path / "run") == [".lock"]
 
 
@@ -179,7 +179,7 @@ def test_an_interrupted_run_says_how_to_go_on(
 ) -> None:
     source, out = tmp_path / "in.txt", tmp_path / "run"
     source.write_text("The gardener watered seventeen tulips .\n" * 2_000, encoding="utf-8")
-    asked = ["--input", str(source), "--out", str(out), "--shard-sentences", "4"]
+    asked = ["--data", str(source), "--out", str(out), "--shard-sentences", "4"]
     common = ["--model", str(model_folder("bert")), "--device", "cpu", "--dtype", "float32"]
     process = subprocess.Popen(
         [sys.executable, "-m", "probe.run", *common, *asked],
@@ -206,14 +206,14 @@ def test_an_interrupted_run_says_how_to_go_on(
     shards = [name for name in found if name.startswith("shard-")]
     assert int(message[1]) <= len(shards) <= int(message[1]) + 1
     # The same sentences, undisturbed and in another process, make the same bytes.
-    fill("--input", source, "--out", tmp_path / "whole", "--shard-sentences", 4, "--limit", 8)
+    fill("--data", source, "--out", tmp_path / "whole", "--shard-sentences", 4, "--limit", 8)
     for name in shards[:2]:
         assert (tmp_path / "whole" / name).read_bytes() == found[name]
 
 
 def test_the_handler_of_the_signal_is_put_back(fill: Command, text: Path, tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    fill("--input", text, "--out", tmp_path / "run", "--limit", 1)
+    fill("--data", text, "--out", tmp_path / "run", "--limit", 1)
     assert signal.getsignal(signal.SIGTERM) == before
 
 
@@ -237,9 +237,9 @@ def test_trees_are_those_of_the_model(
     gold, out = tmp_path / "gold.conllu", tmp_path / "run"
     gold.write_text(GOLD, encoding="utf-8")
     settings = ["--metric", "dist", "cos", "--layer", "all", "--pool", "mean", "max"]
-    fill("--input", gold, "--out", out, *settings, "--perturb", "pair", "single")
-    found = read("--input", gold, "--matrices", out, *options)
-    expected = read("--input", gold, "--model", model_folder("bert"), *options)
+    fill("--data", gold, "--out", out, *settings, "--perturb", "pair", "single")
+    found = read("--data", gold, "--matrices", out, *options)
+    expected = read("--data", gold, "--model", model_folder("bert"), *options)
     assert (found.code, found.out) == (0, expected.out)
     assert found.out
 
@@ -249,8 +249,8 @@ def test_scores_from_matrices_have_no_row_of_random_weights(
 ) -> None:
     gold = tmp_path / "gold.conllu"
     gold.write_text(GOLD, encoding="utf-8")
-    fill("--input", gold, "--out", tmp_path / "run")
-    done = read("--input", gold, "--matrices", tmp_path / "run", "--evaluate", "--format", "json")
+    fill("--data", gold, "--out", tmp_path / "run")
+    done = read("--data", gold, "--matrices", tmp_path / "run", "--evaluate", "--format", "json")
     rows = [row["name"] for row in json.loads(done.out)["evaluation"]]
     assert "random" in rows and "random weights" not in rows
 
@@ -258,8 +258,8 @@ def test_scores_from_matrices_have_no_row_of_random_weights(
 def test_a_kept_failure_is_a_skipped_sentence(
     fill: Command, read: Command, text: Path, tmp_path: Path
 ) -> None:
-    fill("--input", text, "--out", tmp_path / "run", "--shard-sentences", 2)
-    done = read("--input", text, "--matrices", tmp_path / "run", "--format", "conllu", "--strict")
+    fill("--data", text, "--out", tmp_path / "run", "--shard-sentences", 2)
+    done = read("--data", text, "--matrices", tmp_path / "run", "--format", "conllu", "--strict")
     assert done.code == 1 and done.out.count("# sent_id") == 3
     assert f"{text}:2: sentence 2 skipped: 62 pieces are more than the model's window of 32" in done.err
 
@@ -269,24 +269,24 @@ def test_matrices_that_do_not_fit_are_refused(
 ) -> None:
     out, other = tmp_path / "run", tmp_path / "other.txt"
     other.write_text(TEXT.replace("slept", "woke"), encoding="utf-8")
-    fill("--input", text, "--out", out, "--shard-sentences", 2)
+    fill("--data", text, "--out", out, "--shard-sentences", 2)
 
     def refuse(message: str, *options: object, matrices: Path = out) -> None:
-        done = read("--matrices", matrices, "--output", tmp_path / "trees.conllu", *options)
+        done = read("--matrices", matrices, "--out", tmp_path / "trees.conllu", *options)
         refused(done, message, prog="probe parse")
         assert not (tmp_path / "trees.conllu").exists()
 
     message = "sentence 3 differs from the input's: word 2 is 'slept', the input's is 'woke'"
-    refuse(message, "--input", other)
+    refuse(message, "--data", other)
     refuse("run: has 4 sentences, the input has 61")
-    refuse("no matrices with layer 1; there are 3", "--input", text, "--layer", "1")
-    refuse("no matrices with metric kl; there are dist", "--input", text, "--metric", "kl")
-    refuse("--decoder adjacent reads no matrices", "--input", text, "--decoder", "adjacent")
-    refuse("--model does not go with --matrices", "--input", text, "--model", model_folder("bert"))
-    refuse("the matrices of", "--input", text, "--dtype", "float64")
-    refuse("is none a run directory?", "--input", text, matrices=Path("none"))
+    refuse("no matrices with layer 1; there are 3", "--data", text, "--layer", "1")
+    refuse("no matrices with metric kl; there are dist", "--data", text, "--metric", "kl")
+    refuse("--decoder adjacent reads no matrices", "--data", text, "--decoder", "adjacent")
+    refuse("--model does not go with --matrices", "--data", text, "--model", model_folder("bert"))
+    refuse("the matrices of", "--data", text, "--dtype", "float64")
+    refuse("is none a run directory?", "--data", text, matrices=Path("none"))
     (out / "shard-000001.safetensors").write_bytes(b"")
-    refuse("shard-000001.safetensors: missing, cut short or altered", "--input", text)
+    refuse("shard-000001.safetensors: missing, cut short or altered", "--data", text)
 
 
 def test_reading_options_loads_nothing_heavy() -> None:

@@ -21,7 +21,7 @@ from tests.binary_trees import all_binary_trees
 from tests.command import Done, ran
 
 UNBIASED = sorted(set(CONSTITUENT_DECODERS) - {"mart-released"})
-SMALL = ["--lengths", "3", "6", "--matrices", "12", "--reach", "4"]
+SMALL = ["--lengths", "3", "6", "--random-matrices", "12", "--reach", "4"]
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: object) -> Done:
@@ -181,7 +181,7 @@ def test_the_figure_shows_what_was_measured() -> None:
     [
         (["--lengths", "2"], "at least 3 words are expected, found 2"),
         (["--lengths", "x"], "a whole number above 0 is expected, found 'x'"),
-        (["--matrices", "0"], "a whole number above 0 is expected, found '0'"),
+        (["--random-matrices", "0"], "a whole number above 0 is expected, found '0'"),
         (["--scale", "0"], "a number above 0, up to 1e6, is expected, found '0'"),
         (["--scale", "nan"], "a number above 0, up to 1e6, is expected, found 'nan'"),
         (["--decoder", "cky"], "unknown constituent decoder 'cky'"),

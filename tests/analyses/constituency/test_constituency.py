@@ -194,7 +194,7 @@ def test_published_figures_stand_beside_a_treebank_and_its_lengths_only(run: Run
     few = (
         "--protocol",
         "wu2020",
-        "--decoders",
+        "--decoder",
         "chart-block",
         "--format",
         "json",
@@ -213,7 +213,7 @@ def test_published_figures_stand_beside_a_treebank_and_its_lengths_only(run: Run
 
 
 def test_brackets_are_the_trees_that_were_scored(run: Run, treebank: Path) -> None:
-    one = ("--protocol", "fair", "--decoders", "chart-row", "--seeds", 0, "--format", "json")
+    one = ("--protocol", "fair", "--decoder", "chart-row", "--seeds", 0, "--format", "json")
     done = run("--data", treebank, "--sections", 0, *one, "--brackets", "-")
     assert done.code == 0
     lines = done.out.splitlines()
@@ -254,7 +254,7 @@ def test_a_sentence_that_does_not_fit_is_left_out_of_every_row(
     run: Run, treebank: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "trees"
-    one = ("--protocol", "fair", "--decoders", "mart-paper", "--format", "json", "--brackets", out)
+    one = ("--protocol", "fair", "--decoder", "mart-paper", "--format", "json", "--brackets", out)
     done = run("--data", treebank, "--sections", 1, *one)
     assert done.code == 1
     assert "wsj_0101.mrg:2: sentence wsj_0101.mrg:2 skipped: " in done.err
@@ -286,7 +286,7 @@ def test_the_choice_reads_the_development_sections_only(run: Run, treebank: Path
     [
         (["--sections", 0], "--sections and --dev choose from --data"),
         (["--data", "T", "--dev", 0, "--brackets", "-"], "--dev writes no trees"),
-        (["--data", "T", "--dev", 0, "--decoders", "mart-paper"], "--dev chooses the span score"),
+        (["--data", "T", "--dev", 0, "--decoder", "mart-paper"], "--dev chooses the span score"),
         (["--data", "T", "--dev", 0, "--sections", 1], "not allowed with argument"),
         (["--data", "T", "--sections", 7], "section 7"),
         (["--data", "T", "--brackets", "-"], "--brackets writes the trees of one row"),

@@ -98,15 +98,15 @@ def test_figures_are_those_of_decode_and_evaluate(
             gold,
             "--protocol",
             protocol,
-            "--decoders",
+            "--decoder",
             decoder,
-            "--metrics",
+            "--metric",
             "cos",
-            "--layers",
+            "--layer",
             "1",
             "2",
         ],
-        *["--pools", "max", "--seeds", "0", "--format", "json"],
+        *["--pool", "max", "--seeds", "0", "--format", "json"],
     )
     (table,) = json.loads(done.out)
     sentences = list(data.read_conllu(gold))
@@ -137,9 +137,9 @@ def test_random_weights_are_the_mean_over_seeds(run: Run, gold: Path) -> None:
         gold,
         "--protocol",
         "fair",
-        "--metrics",
+        "--metric",
         "dist",
-        "--decoders",
+        "--decoder",
         "eisner",
         "--format",
         "json",
@@ -159,7 +159,7 @@ def test_random_weights_are_the_mean_over_seeds(run: Run, gold: Path) -> None:
 
 def test_a_paired_test_stands_in_the_notes(run: Run, gold: Path) -> None:
     (table,) = json.loads(
-        run("--data", gold, "--protocol", "fair", "--metrics", "dist", "--format", "json").out
+        run("--data", gold, "--protocol", "fair", "--metric", "dist", "--format", "json").out
     )
     for name, values in rows_of(table, "model").items():
         (note,) = [note for note in table["notes"] if note.startswith(f"{name}: ")]
@@ -174,7 +174,7 @@ def test_a_failed_sentence_is_left_out_of_every_row(run: Run, tmp_path: Path) ->
     path = tmp_path / "some.conllu"
     long = ("word " * 40).split()
     path.write_text(GOLD + conllu((" ".join(long), [0, *range(1, 40)])), encoding="utf-8")
-    done = run("--data", path, "--protocol", "fair", "--metrics", "dist", "--format", "json")
+    done = run("--data", path, "--protocol", "fair", "--metric", "dist", "--format", "json")
     assert done.code == 1
     assert done.err.startswith(f"{path}:") and "sentence 4 skipped" in done.err and done.err.count("\n") == 1
     (table,) = json.loads(done.out)
@@ -183,7 +183,7 @@ def test_a_failed_sentence_is_left_out_of_every_row(run: Run, tmp_path: Path) ->
     short = tmp_path / "short.conllu"
     short.write_text(GOLD, encoding="utf-8")
     (other,) = json.loads(
-        run("--data", short, "--protocol", "fair", "--metrics", "dist", "--format", "json").out
+        run("--data", short, "--protocol", "fair", "--metric", "dist", "--format", "json").out
     )
     assert [row["cells"] for row in table["rows"]] == [row["cells"] for row in other["rows"]]
 
@@ -191,7 +191,7 @@ def test_a_failed_sentence_is_left_out_of_every_row(run: Run, tmp_path: Path) ->
 def test_nothing_left_to_score(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "long.conllu"
     path.write_text(conllu((("word " * 40).strip(), [0, *range(1, 40)])), encoding="utf-8")
-    done = run("--data", path, "--metrics", "dist")
+    done = run("--data", path, "--metric", "dist")
     assert (done.code, done.out) == (1, "")
     assert done.err.endswith(
         "probe dependency: error: no sentence with words to score could be probed, so there is nothing to score\n"
@@ -204,9 +204,9 @@ def test_recall_tables(run: Run, gold: Path) -> None:
         gold,
         "--protocol",
         "fair",
-        "--metrics",
+        "--metric",
         "dist",
-        "--decoders",
+        "--decoder",
         "eisner",
         "--format",
         "json",
@@ -224,7 +224,7 @@ def test_recall_tables(run: Run, gold: Path) -> None:
 
 
 def test_files(run: Run, gold: Path, tmp_path: Path) -> None:
-    run("--data", gold, "--metrics", "dist", "--by", "length", "--out", tmp_path / "out")
+    run("--data", gold, "--metric", "dist", "--by", "length", "--out", tmp_path / "out")
     stems = [f"dependency-en_pud-toy-{p}{by}" for p in ("wu2020", "fair") for by in ("", "-by-length")]
     names = {f"{stem}.{suffix}" for stem in stems for suffix in ("txt", "json", "csv", "md", "tex")}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
@@ -235,7 +235,7 @@ def test_files(run: Run, gold: Path, tmp_path: Path) -> None:
 
 def test_without_data_the_sample_is_used(run: Run) -> None:
     (table,) = json.loads(
-        run("--limit", "4", "--protocol", "fair", "--metrics", "dist", "--format", "json").out
+        run("--limit", "4", "--protocol", "fair", "--metric", "dist", "--format", "json").out
     )
     assert "sample" in table["title"]
     assert table["notes"][0].startswith("3 sentences")
@@ -250,7 +250,7 @@ def test_wsj10(run: Run, wsj: Path) -> None:
         (("Sales", "rose"), (2, 0)),
         (("So", "be", "it"), (2, 0, 2)),
     ]
-    tables = json.loads(run("--wsj", wsj, "--metrics", "dist", "--format", "json").out)
+    tables = json.loads(run("--wsj", wsj, "--metric", "dist", "--format", "json").out)
     assert [list(rows_of(table, "published")) for table in tables] == [ROWS, []]
     assert rows_of(tables[0], "published")["Eisner+Dist"] == [58.6, None, None]
     assert all(any("a tenth of the treebank" in note for note in table["notes"]) for table in tables)
@@ -259,8 +259,8 @@ def test_wsj10(run: Run, wsj: Path) -> None:
 def test_both_corpora_and_models(run: Run, gold: Path, wsj: Path, model_folder: ModelFolder) -> None:
     models = [str(model_folder(name)) for name in ("bert", "roberta")]
     done = run(
-        *["--data", gold, "--wsj", wsj, "--model", *models, "--protocol", "fair", "--decoders", "eisner"],
-        *["--metrics", "dist", "--layers", "all", "--seeds", "0", "--format", "json"],
+        *["--data", gold, "--wsj", wsj, "--model", *models, "--protocol", "fair", "--decoder", "eisner"],
+        *["--metric", "dist", "--layer", "all", "--seeds", "0", "--format", "json"],
     )
     pud, short = json.loads(done.out)
     expected = [f"{model} eisner+dist, layer {layer}, mean" for model in models for layer in range(4)]
@@ -275,7 +275,7 @@ def test_stored_matrices(run: Run, gold: Path, tmp_path: Path, model_folder: Mod
     stored = run("--data", gold, "--matrices", tmp_path / "store", "--format", "json")
     assert stored.code == 0
     direct = run(
-        *["--data", gold, "--metrics", "dist", "--layers", "2", "--pools", "first", "--seeds", "0"],
+        *["--data", gold, "--metric", "dist", "--layer", "2", "--pool", "first", "--seeds", "0"],
         *["--format", "json"],
     )
     for one, other in zip(json.loads(stored.out), json.loads(direct.out), strict=True):
@@ -288,10 +288,10 @@ def test_stored_matrices(run: Run, gold: Path, tmp_path: Path, model_folder: Mod
         (["--data", "missing.conllu"], "missing.conllu"),
         (["--by", "relation", "--wsj", "WSJ"], "has no relations"),
         (["--data", "GOLD", "--wsj", "WSJ", "--matrices", "x"], "--matrices are those of one corpus"),
-        (["--layers", "all", "1"], "all and best stand alone"),
-        (["--layers", "99"], "layers 0 (embeddings) to 3"),
+        (["--layer", "all", "1"], "all and best stand alone"),
+        (["--layer", "99"], "layers 0 (embeddings) to 3"),
         (["--data", "NOPOS"], "expected a UPOS tag for every word"),
-        (["--decoders", "mst"], "unknown decoder 'mst'"),
+        (["--decoder", "mst"], "unknown decoder 'mst'"),
     ],
     ids=str,
 )
@@ -318,7 +318,7 @@ def test_a_model_without_head_needs_metric_dist(run: Run, gold: Path, model_fold
     folder = model_folder("bert_without_head")
     done = run("--data", gold, "--model", folder)
     assert done.code == 2 and "metric prob needs: use dist or cos" in done.err
-    assert run("--data", gold, "--model", folder, "--metrics", "dist").code == 0
+    assert run("--data", gold, "--model", folder, "--metric", "dist").code == 0
 
 
 def test_an_interrupted_run_says_so(run: Run, gold: Path, monkeypatch: pytest.MonkeyPatch) -> None:

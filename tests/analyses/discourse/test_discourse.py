@@ -330,7 +330,7 @@ def test_a_document_that_does_not_fit_is_left_out_of_every_row(run: Run, corpus:
 
 
 def test_settings_vary_in_one_pass(run: Run, corpus: Path) -> None:
-    args = ("--layers", "all", "--metrics", "dist", "prob", "--pools", "mean", "--seeds", 0, "--limit", 1)
+    args = ("--layer", "all", "--metric", "dist", "prob", "--pool", "mean", "--seeds", 0, "--limit", 1)
     done = run("--data", corpus, *args)
     assert done.code == 0
     wu2020, fair = json.loads(done.out)

@@ -39,7 +39,7 @@ def run(model_folder: ModelFolder, capsys: pytest.CaptureFixture[str], tmp_path:
 
 
 def test_pictures_of_a_sentence(run: Run, tmp_path: Path) -> None:
-    given = ["--text", "Rivers carry <b> $and$ sand", "--layers", "1", "3", "--formats", "svg"]
+    given = ["--text", "Rivers carry <b> $and$ sand", "--layer", "1", "3", "--formats", "svg"]
     done = run("heatmap", "tree", "arcs", *given)
     assert (done.code, done.err) == (0, "")
     names = [
@@ -83,7 +83,7 @@ def test_figures_of_result_files(run: Run, tmp_path: Path) -> None:
     RECALL.write(results, "dependency-toy-fair-by-length")
     assert (
         run(
-            "uas-by-layer", "accuracy-by-distance", "--results", results, "--layers", "1", "--formats", "svg"
+            "uas-by-layer", "accuracy-by-distance", "--results", results, "--layer", "1", "--formats", "svg"
         ).code
         == 0
     )
@@ -138,9 +138,9 @@ def test_all_leaves_out_what_has_no_results(
     ("args", "message"),
     [
         (["picture"], "invalid choice: 'picture'"),
-        (["heatmap", "--layers", "x"], "an index, all or best is expected, found 'x'"),
-        (["heatmap", "--text", "a", "--layers", "all", "1"], "--layers: all and best stand alone"),
-        (["heatmap", "--text", "a", "--layers", "9"], "layer"),
+        (["heatmap", "--layer", "x"], "an index, all or best is expected, found 'x'"),
+        (["heatmap", "--text", "a", "--layer", "all", "1"], "--layer: all and best stand alone"),
+        (["heatmap", "--text", "a", "--layer", "9"], "layer"),
         (["heatmap", "--sentence", "nope"], "found no 'nope'"),
         (["heatmap", "--text", "a", "--sentence", "b"], "not allowed with"),
         (["uas-by-layer", "--data", "/nowhere/x.conllu"], "--data /nowhere/x.conllu: no such file"),
@@ -169,5 +169,5 @@ def test_bias(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     one = Registry("constituent decoder", [CONSTITUENT_DECODERS["chart-row"]])
     monkeypatch.setattr("analyses.constituency.bias_tables.CONSTITUENT_DECODERS", one)
-    assert run("bias", "--matrices", "4", "--formats", "svg", "--quiet").code == 0
+    assert run("bias", "--random-matrices", "4", "--formats", "svg", "--quiet").code == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["bias.svg"]

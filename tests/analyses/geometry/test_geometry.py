@@ -268,7 +268,7 @@ def test_command_with_two_models(
         for i, word in enumerate([*words, ""], start=1)
     ]
     path.write_text("".join(lines), encoding="utf-8")
-    options = ["--corpus", path, "--min-count", 3, "--by", "pos", "--format", "json", "--figures"]
+    options = ["--data", path, "--min-count", 3, "--by", "pos", "--format", "json", "--figures"]
     code, out, _ = run(capsys, "--model", *models, *options, "--out", tmp_path / "out")
     assert code == 0
     found = json.loads(out)
@@ -286,7 +286,7 @@ def test_command_reports_what_it_skips(
 ) -> None:
     path = tmp_path / "text.txt"
     path.write_text("\n".join([*map(" ".join, WORDS), "the " * 40]) + "\n", encoding="utf-8")
-    code, out, err = run(capsys, "--model", model_folder("bert"), "--corpus", path, "--min-count", 3)
+    code, out, err = run(capsys, "--model", model_folder("bert"), "--data", path, "--min-count", 3)
     assert code == 1
     assert f"{path}:25: sentence 25 skipped" in err
     assert "24 sentences, 1 skipped" in out
@@ -297,7 +297,7 @@ def test_command_reports_what_it_skips(
     [
         (["--figures"], "--figures needs --out"),
         (["--model", "a", "b/a"], "--model: each name once"),
-        (["--corpus", "none.txt"], "none.txt: a file is expected"),
+        (["--data", "none.txt"], "none.txt: a file is expected"),
         (["--min-count", "9999"], "no word has 9999 occurrences"),
         (["--curves", "none"], "none: a folder is expected"),
     ],
@@ -311,7 +311,7 @@ def test_wrong_use(capsys: pytest.CaptureFixture[str], options: list[str], messa
 def test_parts_of_speech_need_a_treebank(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "text.txt"
     path.write_text("the cat saw the dog\n" * 5, encoding="utf-8")
-    code, _, err = run(capsys, "--corpus", path, "--by", "pos")
+    code, _, err = run(capsys, "--data", path, "--by", "pos")
     assert code == 2
     assert f"--by pos: {path}:1: parts of speech are expected" in err
 

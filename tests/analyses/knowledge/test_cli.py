@@ -85,7 +85,7 @@ def test_every_fact_that_is_left_out_has_a_reason(
     capsys: pytest.CaptureFixture[str], options: list[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    assert main([*options, "--out", str(out), "--pieces", "2", "--quiet"]) == 0
+    assert main([*options, "--out", str(out), "--max-pieces", "2", "--quiet"]) == 0
     assert "T-REx: objects of 1 to 2 pieces, mean over 2 relations" in capsys.readouterr().out
     pieces = json.loads((out / "knowledge-t-rex-pieces.json").read_text(encoding="utf-8"))["rows"]
     assert [row["kind"] for row in pieces] == ["baseline", "baseline", "baseline", "model"]
@@ -189,7 +189,7 @@ def test_relations_without_a_file_are_named(capsys: pytest.CaptureFixture[str], 
 def test_refusals(capsys: pytest.CaptureFixture[str], options: list[str], lama: Path, tmp_path: Path) -> None:
     refused(capsys, "a folder in the layout of LAMA is expected", "--data", str(tmp_path / "nowhere"))
     refused(capsys, "no facts of relation P7", *options, "--relations", "P7")
-    refused(capsys, "a whole number from 0", *options, "--pieces", "x")
+    refused(capsys, "a whole number from 0", *options, "--max-pieces", "x")
     (lama / "common_vocab_cased.txt").unlink()
     refused(capsys, "the word list of LAMA is expected, there is none", *options)
     refused(

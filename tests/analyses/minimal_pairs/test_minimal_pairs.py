@@ -357,7 +357,7 @@ class TestCommand:
 
     def test_csv_to_a_file(self, run: Callable[..., tuple[object, str, str]], tmp_path: Path) -> None:
         target = tmp_path / "out.csv"
-        assert run("--output", target, "--limit", 1)[:2] == (0, "")
+        assert run("--out", target, "--limit", 1)[:2] == (0, "")
         rows = list(csv.DictReader(StringIO(target.read_text(encoding="utf-8"))))
         assert len(rows) == 2 * 5
         overall = [row for row in rows if row["level"] == "overall"]
@@ -387,7 +387,7 @@ class TestCommand:
         refused(2, "invalid choice: 'l2r'", "--score", "l2r")
         refused(2, "no such model directory", "--model", tmp_path / "none")
         refused(2, "a whole number from 0", "--seed", -1)
-        refused(2, "cannot be written", "--output", tmp_path / "none" / "out.csv")
+        refused(2, "cannot be written", "--out", tmp_path / "none" / "out.csv")
         (folder / "q.jsonl").write_text("{\n", encoding="utf-8")
         refused(1, "q.jsonl:1: a JSON object is expected")
         (folder / "q.jsonl").unlink()

@@ -265,7 +265,7 @@ def test_minimal_pairs_and_bias_become_tables(tmp_path: Path, model_folder: Mode
 
     folder, target = write_pairs(tmp_path / "blimp"), tmp_path / "out.json"
     given = ["--data", str(folder), "--model", str(model_folder("bert")), "--device", "cpu", "--quiet"]
-    assert pairs([*given, "--output", str(target)]) == 0
+    assert pairs([*given, "--out", str(target)]) == 0
     document = json.loads(target.read_text(encoding="utf-8"))
     by_phenomenon, by_paradigm = map(table_of, document["tables"])
     assert by_phenomenon.columns == ("overall", "binding")
@@ -282,7 +282,7 @@ def test_minimal_pairs_and_bias_become_tables(tmp_path: Path, model_folder: Mode
 
 
 def test_bias_becomes_tables(tmp_path: Path) -> None:
-    given = ["--decoder", "mart-paper", "--lengths", "5", "--matrices", "20", "--reach", "0"]
+    given = ["--decoder", "mart-paper", "--lengths", "5", "--random-matrices", "20", "--reach", "0"]
     assert bias(["--out", str(tmp_path), *given]) == 0
     found, _ = read_path(tmp_path)
     fair, wu2020 = found[0].tables

@@ -124,7 +124,7 @@ def test_figures_are_those_of_the_table_command(
 ) -> None:
     capsys.readouterr()
     given = ["--model", str(model_folder("bert")), "--data", str(folder / "data" / "toy.conllu")]
-    chosen = ["--decoders", "eisner", "--metrics", "dist", "--seeds", "0", "--by", "length", "--quiet"]
+    chosen = ["--decoder", "eisner", "--metric", "dist", "--seeds", "0", "--by", "length", "--quiet"]
     assert dependency([*given, *chosen, "--device", "cpu", "--dtype", "float32", "--format", "json"]) == 0
     text = "".join(Reader(html).texts)
     tables = json.loads(capsys.readouterr().out)

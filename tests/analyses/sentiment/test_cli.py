@@ -30,7 +30,19 @@ from tests.data.test_absa import XML
 
 Run = Callable[..., Done]
 ROOT = Path(__file__).parents[3]
-SMALL = ("--hidden", "4", "--epochs", "1", "--seeds", "2", "--device", "cpu", "--dtype", "float32", "--quiet")
+SMALL = (
+    "--hidden",
+    "4",
+    "--epochs",
+    "1",
+    "--networks",
+    "2",
+    "--device",
+    "cpu",
+    "--dtype",
+    "float32",
+    "--quiet",
+)
 
 
 def short_items(count: int) -> list[AspectItem]:
@@ -248,7 +260,7 @@ def test_a_prediction_by_default_is_by_eisner(run: Run, model_folder: ModelFolde
     assert first.startswith("aspect") and second.startswith("aspect") and "eisner, trained on" in rest[-1]
     # A sentence that cannot be probed is told before a network is trained.
     long = "solid lid" + " so" * 60
-    refused(run("--predict", long, *asked, "--seeds", "1", "--hidden", "5"), 1, "the model's window")
+    refused(run("--predict", long, *asked, "--networks", "1", "--hidden", "5"), 1, "the model's window")
 
 
 def test_an_interrupted_run_goes_on(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,7 +369,7 @@ def test_all_of_table_5(
             lines = [line for item in part for line in (to_seg([item]).split("\n")[0], "1 0 1 2 3")]
             (folder / "dist-spacy" / f"{name}.dist").write_text("\n".join(lines), encoding="utf-8")
     monkeypatch.setenv("PROBE_DATA", str(tmp_path))
-    done = run("--table", "--model", model_folder("bert"), "--seeds", "1", "--format", "json", files=False)
+    done = run("--table", "--model", model_folder("bert"), "--networks", "1", "--format", "json", files=False)
     assert (done.code, done.err) == (0, "")
     tables = json.loads(done.out)
     own = ["lstm", "position", "right-chain", "left-chain", "random", "dist-spacy", "eisner", "cle"]

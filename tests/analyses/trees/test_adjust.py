@@ -99,7 +99,7 @@ def test_commands_decode_adjusted_impacts(
     model = str(model_folder("bert"))
     data = tmp_path / "gold.conllu"
     data.write_text(GOLD, encoding="utf-8")
-    options = ["--device", "cpu", "--dtype", "float32", "--metrics", "dist", "--seeds", "0", "--quiet"]
+    options = ["--device", "cpu", "--dtype", "float32", "--metric", "dist", "--seeds", "0", "--quiet"]
     command = ["--model", model, "--data", str(data), "--adjust", *ADJUSTMENTS, "--format", "json", *options]
     capsys.readouterr()
     assert main(command) == 0
@@ -117,7 +117,7 @@ def test_commands_decode_adjusted_impacts(
         assert row["cells"]["UAS"]["value"] == pytest.approx(uas.value)
         done = parse(
             capsys,
-            "--input",
+            "--data",
             data,
             "--model",
             model,

@@ -72,15 +72,15 @@ def test_own_decoder_in_commands(
     data.write_text(GOLD, encoding="utf-8")
     options = ["--model", model, "--quiet", "--format", "json", "--device", "cpu"]
     capsys.readouterr()
-    assert dependency.main(["--data", str(data), "--decoders", own, "--seeds", "0", *options]) == 0
+    assert dependency.main(["--data", str(data), "--decoder", own, "--seeds", "0", *options]) == 0
     wu2020, fair = json.loads(capsys.readouterr().out)
     rows = {row["name"].partition("+")[0].rpartition(" ")[2]: row["cells"] for row in fair["rows"]}
     assert rows[own] == rows["right-chain"]
     # The paper has no scores for it.
     assert [row["kind"] for row in wu2020["rows"] if row["kind"] == "model"] == []
-    done = parse(capsys, "--decoder", own, "--input", data, *options)
+    done = parse(capsys, "--decoder", own, "--data", data, *options)
     assert json.loads(done.out)["sentences"][0]["heads"][-1] == 0
-    refused(parse(capsys, "--decoder", own, "--protocol", "wu2020", "--input", data, *options), 2, "use fair")
+    refused(parse(capsys, "--decoder", own, "--protocol", "wu2020", "--data", data, *options), 2, "use fair")
 
 
 def test_own_decoders_are_choices_of_the_other_commands(own: str) -> None:
@@ -127,7 +127,7 @@ def test_unknown_names_are_refused_with_the_nearest(capsys: pytest.CaptureFixtur
     with pytest.raises(OptionError, match="did you mean 'left-chain'"):
         tree_maker("left-chan")
     with pytest.raises(SystemExit):
-        dependency.main(["--decoders", "eisnr"])
+        dependency.main(["--decoder", "eisnr"])
     assert "did you mean 'eisner'" in capsys.readouterr().err
 
 

@@ -206,7 +206,7 @@ def test_command(model_folder: ModelFolder, tmp_path: Path, capsys: pytest.Captu
         (tmp_path / kind).mkdir()
         (tmp_path / kind / "set.txt").write_text(text, encoding="utf-8")
     out = tmp_path / "v.txt"
-    options = ["--model", model_folder("gpt2"), "--corpus", corpus, "--layer", 2, "--format", "json"]
+    options = ["--model", model_folder("gpt2"), "--data", corpus, "--layer", 2, "--format", "json"]
     code, printed, _ = run(
         capsys, *options, "--vectors", out, "--evaluate", tmp_path, "--out", tmp_path / "t"
     )
