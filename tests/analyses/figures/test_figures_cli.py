@@ -110,7 +110,7 @@ def test_figures_of_result_files(run: Run, tmp_path: Path) -> None:
     assert done.code == 2 and "--results is not given; probe knowledge --out DIR" in done.err
     done = run("recall-by-relation", "--results", results)
     assert done.code == 2 and done.err.count("\n") == 1
-    assert "no dependency-*-fair-by-relation.json there, which probe dependency" in done.err
+    assert "no dependency-*-fair-by-relation.json there; probe dependency" in done.err
 
 
 def test_figures_of_the_folder_of_reproduce(run: Run, tmp_path: Path) -> None:
