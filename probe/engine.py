@@ -6,10 +6,7 @@ and masked unit (and per unit, for pool ``state``), from which the pools are tak
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +18,7 @@ from probe.errors import ModelError, SentenceError
 from probe.head import Head
 from probe.last_layer import LastLayer
 from probe.lexicon import Lexicon
+from probe.memory import Budget, OutOfMemoryError, is_out_of_memory, return_freed_memory
 from probe.metrics import METRICS
 from probe.options import Settings, is_defined
 from probe.perturbation import Inputs, Subject
@@ -37,17 +35,6 @@ _HEAD_READS = 256
 
 Impacts = dict[tuple[str, str, bool], NDArray[np.floating[Any]]]
 """(metric, perturb, of unit states) -> impacts [layers, rows, n], or [layers, n + 1, n] of unit states."""
-
-
-@dataclass
-class Budget:
-    """How many pieces go into one forward pass; halved whenever memory runs out."""
-
-    tokens: int
-
-    def rows(self, length: int) -> int:
-        """Number of sequences of this length in one pass, at least one."""
-        return max(1, self.tokens // length)
 
 
 class Engine:
@@ -109,7 +96,7 @@ class Engine:
         """
         try:
             return self._run_lanes(plans, budget)
-        except _OutOfMemoryError:
+        except OutOfMemoryError:
             pass  # leave the handler before going on: the exception holds on to the memory
         finally:
             if self.device.type == "cpu":
@@ -137,7 +124,7 @@ class Engine:
                 row = stop
                 continue
             if stop - row == 1:
-                raise _OutOfMemoryError
+                raise OutOfMemoryError
             budget.tokens = (stop - row) // 2 * group.length
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
@@ -151,9 +138,9 @@ class Engine:
                 for names, before in self._metrics
             ]
         except RuntimeError as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
-        raise _OutOfMemoryError
+        raise OutOfMemoryError
 
     def _advance(self, group: _Group, work: list[_Work], row: int, stop: int) -> bool:
         """Run the rows ``row`` to ``stop``; False where memory did not suffice. They can be run again."""
@@ -162,7 +149,7 @@ class Engine:
             for reads in work:
                 reads.take(states, row, stop)
         except RuntimeError as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             return False
         return True
@@ -199,28 +186,8 @@ class Engine:
         return self._attention.run(inputs, torch.from_numpy(sees).to(self.device), **options)
 
 
-def return_freed_memory() -> None:
-    """Give the system back what was freed, where the C library can (glibc).
-
-    oneDNN keeps a small object for every new shape of a batch. On glibc's heap these come to lie where large
-    tensors of the passes were freed, and the holes are too small for the next tensors: without this, memory
-    grows with the number of shapes, by up to a tensor of the feed-forward block each.
-    """
-    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
-        trim(0)
-
-
-class _OutOfMemoryError(Exception):
-    """One sequence of a group does not fit."""
-
-
 def _is_finite(impacts: Impacts) -> bool:
     return all(bool(np.isfinite(values).all()) for values in impacts.values())
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    words = ("out of memory", "not enough memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
-    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
 class _Group:

@@ -49,4 +49,5 @@ def words_sha256(sentences: Iterable[Sequence[str]]) -> str:
 
 
 def _line(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True).encode() + b"\n"
+    # What is no text is no word, and its sentence a failure; it must not end the run.
+    return json.dumps(value, sort_keys=True, default=repr).encode() + b"\n"

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from probe.errors import OptionError
-from probe.head import Head
-from probe.perturbation import Subject, replaced
+from probe.openness import MaskedUnits
+from probe.perturbation import Subject
 
 if TYPE_CHECKING:
     from probe.alignment import Alignment
@@ -61,7 +61,6 @@ class Lexicon:
             raise OptionError(f"{piece!r} is no piece of {self._probe.name}")
         return int(found)
 
-    @torch.inference_mode()
     def best(
         self, alignment: Alignment, k: int, *, rows: int, on_passes: Callable[[int], None]
     ) -> NDArray[np.int64]:
@@ -69,19 +68,9 @@ class Lexicon:
 
         Shapes: int64 [pieces of units, k]
         """
-        assert self._mask_id is not None
-        head, n = Head(self._probe.model), len(alignment.units)
-        ids = torch.from_numpy(replaced(alignment, np.arange(n)[:, None], self._mask_id))
         true = torch.from_numpy(alignment.ids[alignment.positions])
-        parts = []
-        for begin in range(0, n, rows):
-            inputs = ids[begin : begin + rows].to(self._probe.device)
-            states = self._probe.model.base_model(input_ids=inputs).last_hidden_state
-            on_passes(len(inputs))
-            own = np.flatnonzero((alignment.unit_of >= begin) & (alignment.unit_of < begin + rows))
-            read = states[alignment.unit_of[own] - begin, alignment.positions[own]]
-            parts.append(self._ranked(head.log_probabilities(read), true[own], k))
-        return np.concatenate(parts)
+        found = MaskedUnits(self._probe)([alignment], rows=rows, on_passes=on_passes)
+        return np.concatenate([self._ranked(logs, true[pieces], k) for pieces, logs in found])
 
     def _ranked(self, scores: Tensor, true: Tensor, k: int) -> NDArray[np.int64]:
         """The k best pieces of each row, special ones and the true one aside."""

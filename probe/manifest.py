@@ -19,7 +19,7 @@ from probe.options import POOLS, Pool, Settings
 from probe.perturbations import PERTURBATIONS
 
 if TYPE_CHECKING:
-    from probe.model import Probe
+    from probe.model import OpennessChoice, Probe
 
 MANIFEST = "manifest.json"
 _FORMAT = "probe.Store/1"
@@ -44,6 +44,8 @@ class Configuration:
         metric, layer, pool, perturb: what is computed, in the order of ``probe.options`` and ascending.
         batch_tokens, shard_sentences: how sentences are batched, on which the last digits depend.
         sentences, words_sha256: the input.
+        openness: what the openness of the units comes from: "itself", or the SHA-256 of another model's weights;
+            None: it is not kept.
         versions: of this project and of the libraries that compute.
     """
 
@@ -65,6 +67,7 @@ class Configuration:
     sentences: int
     words_sha256: str
     versions: str
+    openness: str | None = None
 
     @property
     def settings(self) -> Settings:
@@ -96,17 +99,16 @@ def configure(
     *,
     batch_tokens: int,
     shard_sentences: int,
+    openness: OpennessChoice = False,
 ) -> Configuration:
     """The configuration of a run; the order in which settings were named makes no difference."""
-    # The weights of a head that the file lacks are drawn at every load; nothing is read off them.
-    read: Any = probe.model if probe.has_head else probe.model.base_model
     libraries = ("tokenizers", "torch", "transformers")
     return Configuration(
         model=probe.name,
         best_layer=probe.best.layer,
         best_pool=probe.best.pool,
         n_layers=probe.n_layers,
-        weights_sha256=weights_sha256(read),
+        weights_sha256=_weights_sha256(probe),
         tokenizer_sha256=tokenizer_sha256(probe.tokenizer),
         window=probe.window,
         device=probe.device.type,
@@ -120,7 +122,21 @@ def configure(
         sentences=len(sentences),
         words_sha256=words_sha256(sentences),
         versions=", ".join([f"probe {__version__}", *(f"{name} {version(name)}" for name in libraries)]),
+        openness=openness_from(openness),
     )
+
+
+def openness_from(openness: OpennessChoice) -> str | None:
+    """What a configuration says of the model that openness comes from."""
+    if isinstance(openness, bool):
+        return "itself" if openness else None
+    return _weights_sha256(openness)
+
+
+def _weights_sha256(probe: Probe) -> str:
+    # The weights of a head that the file lacks are drawn at every load; nothing is read off them.
+    read: Any = probe.model if probe.has_head else probe.model.base_model
+    return weights_sha256(read)
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,10 @@ class ImpactMatrix:
         values: float32 [n, n]; ``values[i, j]`` is the influence of unit j on unit i; the diagonal is 0
         on_cls: float32 [n]; influence of unit j on the sentence representation (``[CLS]``, ``<s>``, ...);
             NaN where the model's tokenizer adds no such token
+        openness: float64 [n], where it was asked for: the entropy of what a model predicts for each unit; see
+            ``Probe.openness``
 
-    Both are float64 where the model runs in float64.
+    Values are float64 where the model runs in float64.
     """
 
     values: NDArray[np.floating[Any]]
@@ -51,6 +53,7 @@ class ImpactMatrix:
     layer: int
     pool: Pool
     perturb: str
+    openness: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.units)
@@ -112,8 +115,8 @@ class ImpactMatrix:
 
     def _arrays(self) -> dict[str, NDArray[np.floating[Any]]]:
         """What a file holds, by name."""
-        found = {"values": self.values, "on_cls": self.on_cls}
-        return {name: np.ascontiguousarray(array) for name, array in found.items()}
+        found = {"values": self.values, "on_cls": self.on_cls, "openness": self.openness}
+        return {name: np.ascontiguousarray(array) for name, array in found.items() if array is not None}
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ImpactMatrix:
@@ -178,6 +181,10 @@ class ImpactMatrix:
             np.isfinite(self.values).all() and (np.isfinite(self.on_cls).all() or np.isnan(self.on_cls).all())
         ):
             raise ValueError("an impact is not a finite number")
+        if (openness := self.openness) is not None and (
+            openness.shape != (n,) or openness.dtype != np.float64 or not np.isfinite(openness).all()
+        ):
+            raise ValueError(f"openness: finite float64 [{n}] is expected")
         if np.diagonal(self.values).any():
             raise ValueError("the diagonal is not 0")
         return self

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias, overload
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
 from probe.alignment import Alignment, align
 from probe.attention import Attention
-from probe.engine import Budget, Engine, Impacts, pool_pieces, windows
-from probe.errors import ModelError, SentenceError
+from probe.errors import SentenceError
 from probe.matrix import ImpactMatrix, ImpactSet
-from probe.metrics import METRICS
+from probe.memory import Budget
+from probe.openness import Floats, Openness
 from probe.options import Best, LayerChoice, Layers, PoolChoice, Settings, resolve
-from probe.perturbations import PERTURBATIONS
-from probe.plan import Plan, make_plan
 from probe.spaces import WordPieces
+from probe.stream import Request, Stream
 
 if TYPE_CHECKING:
     import torch
@@ -25,9 +22,10 @@ if TYPE_CHECKING:
 
 Words: TypeAlias = Sequence[str]
 Errors: TypeAlias = Literal["raise", "return"]
-
-_WINDOW_BUDGETS = 32
-_WINDOW_SENTENCES = 256
+OpennessChoice: TypeAlias = "bool | Probe"
+"""Whether openness is added, or from which other model."""
+OnPasses: TypeAlias = "Callable[[int], None] | None"
+T = TypeVar("T")
 
 
 def placed(model: PreTrainedModel, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:
@@ -104,30 +102,6 @@ class Probe:
         """How this model is told who sees whom."""
         return Attention(self.model, self.tokenizer, window=self.window)
 
-    def _check_needs(self, settings: Settings) -> None:
-        """Raise ModelError where the model lacks what a metric or a perturbation needs."""
-        needed = [name for name in settings.metrics if METRICS[name].reads == "head"]
-        if needed and not self.has_head:
-            names = " and ".join(sorted(needed))
-            others = " or ".join(name for name, entry in METRICS.items() if entry.reads == "states")
-            raise ModelError(f"{self.name} has no masked-LM head, which metric {names} needs: use {others}")
-        for name in settings.perturbs:
-            needs = PERTURBATIONS[name].needs
-            if "head" in needs and not self.has_head:
-                raise ModelError(f"{self.name} has no masked-LM head, which perturbation {name} needs")
-            if "mask token" in needs and self.tokenizer.mask_token_id is None:
-                others = " or ".join(
-                    key for key, one in PERTURBATIONS.items() if "mask token" not in one.needs
-                )
-                raise ModelError(
-                    f"{self.name} has no mask token, which perturbation {name} needs: use {others}"
-                )
-            if "attention mask" in needs and self.attention.refusal is not None:
-                raise ModelError(
-                    f"{self.name}: perturbation {name} needs attention that a mask controls, but "
-                    f"{self.attention.refusal}"
-                )
-
     def align(self, words: Words, spans: Sequence[tuple[int, int]] | None = None) -> Alignment:
         """The pieces of a sentence; raises SentenceError where it cannot be probed."""
         return align(self.pieces, words, window=self.window, spans=spans)
@@ -164,6 +138,7 @@ class Probe:
         layer: LayerChoice = ...,
         pool: PoolChoice = ...,
         perturb: str = ...,
+        openness: OpennessChoice = ...,
     ) -> ImpactMatrix: ...
     @overload
     def impact(
@@ -174,6 +149,7 @@ class Probe:
         layer: Layers = ...,
         pool: PoolChoice | Sequence[PoolChoice] = ...,
         perturb: str | Sequence[str] = ...,
+        openness: OpennessChoice = ...,
     ) -> ImpactMatrix | ImpactSet: ...
     def impact(
         self,
@@ -183,6 +159,7 @@ class Probe:
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
         perturb: str | Sequence[str] = "pair",
+        openness: OpennessChoice = False,
     ) -> ImpactMatrix | ImpactSet:
         """Impact matrix of one sentence, given as its words.
 
@@ -190,11 +167,14 @@ class Probe:
             An ``ImpactMatrix``, or an ``ImpactSet`` where an option is a list or ``layer`` is "all".
 
         Raises:
-            SentenceError: the sentence cannot be probed.
+            SentenceError: the sentence cannot be probed, or its impacts are not finite numbers.
             OptionError: an unknown option value.
-            ModelError: ``prob`` or ``kl`` of a model without a masked-LM head.
+            ModelError: the model lacks what a metric or a perturbation needs, such as a head or a mask token.
         """
-        return next(self.impact_many([words], metric=metric, layer=layer, pool=pool, perturb=perturb))
+        settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
+        found = next(self._stream(iter([(words, None)]), settings, openness, "raise"))
+        assert not isinstance(found, SentenceError)
+        return found
 
     @overload
     def impact_many(
@@ -205,8 +185,9 @@ class Probe:
         layer: LayerChoice = ...,
         pool: PoolChoice = ...,
         perturb: str = ...,
+        openness: OpennessChoice = ...,
         batch_tokens: int = ...,
-        on_passes: Callable[[int], None] | None = ...,
+        on_passes: OnPasses = ...,
     ) -> Iterator[ImpactMatrix]: ...
     @overload
     def impact_many(
@@ -217,8 +198,9 @@ class Probe:
         layer: Layers = ...,
         pool: PoolChoice | Sequence[PoolChoice] = ...,
         perturb: str | Sequence[str] = ...,
+        openness: OpennessChoice = ...,
         batch_tokens: int = ...,
-        on_passes: Callable[[int], None] | None = ...,
+        on_passes: OnPasses = ...,
     ) -> Iterator[ImpactMatrix | ImpactSet]: ...
     @overload
     def impact_many(
@@ -229,8 +211,9 @@ class Probe:
         layer: Layers = ...,
         pool: PoolChoice | Sequence[PoolChoice] = ...,
         perturb: str | Sequence[str] = ...,
+        openness: OpennessChoice = ...,
         batch_tokens: int = ...,
-        on_passes: Callable[[int], None] | None = ...,
+        on_passes: OnPasses = ...,
         errors: Errors,
     ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]: ...
     def impact_many(
@@ -241,8 +224,9 @@ class Probe:
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
         perturb: str | Sequence[str] = "pair",
+        openness: OpennessChoice = False,
         batch_tokens: int = 4_096,
-        on_passes: Callable[[int], None] | None = None,
+        on_passes: OnPasses = None,
         errors: Errors = "raise",
     ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
         """Impact matrices of many sentences, streamed in input order, window by window.
@@ -258,6 +242,7 @@ class Probe:
             pool: one or several of "first", "mean", "max", "state", or "best": as for ``layer``, else "mean".
             perturb: one or several names of ``probe.perturbations.PERTURBATIONS``: "pair", "single".
             batch_tokens: pieces in one forward pass; halved by itself when memory runs out.
+            openness: True adds the openness of every unit (see ``openness``), another model adds its own.
             on_passes: called with the number of sequences after each forward pass.
             errors: "return" yields a SentenceError in the place of a sentence that cannot be probed.
 
@@ -266,7 +251,9 @@ class Probe:
         """
         requests = ((words, None) for words in sentences)
         settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
-        return self._stream(requests, settings, batch_tokens, on_passes, errors)
+        return self._stream(
+            requests, settings, openness, errors, batch_tokens=batch_tokens, on_passes=on_passes
+        )
 
     def impact_spans(
         self,
@@ -277,6 +264,7 @@ class Probe:
         layer: LayerChoice = "best",
         pool: PoolChoice = "best",
         perturb: str = "pair",
+        openness: OpennessChoice = False,
     ) -> ImpactMatrix:
         """Impact matrix whose units are spans of words ``(start, end)``, end exclusive: EDUs, phrases.
 
@@ -286,84 +274,65 @@ class Probe:
             SentenceError: also for spans that are empty, overlapping or out of range.
         """
         settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
-        found = next(self._stream(iter([(words, spans)]), settings, 4_096, None, "raise"))
+        asked = iter([(words, spans)])
+        found = next(self._stream(asked, settings, openness, "raise"))
         assert isinstance(found, ImpactMatrix)
         return found
 
+    def openness(self, words: Words) -> Floats:
+        """How open each word is: the entropy, in nats, of what the model predicts where the word is masked.
+
+        The mean over the pieces of the word, which are masked together. n forward passes.
+
+        Returns:
+            float64 [n].
+
+        Raises:
+            SentenceError: the sentence cannot be probed.
+            ModelError: the model has no masked-LM head or no mask token.
+        """
+        return next(self.openness_many([words]))
+
+    @overload
+    def openness_many(
+        self, sentences: Iterable[Words], *, batch_tokens: int = ..., on_passes: OnPasses = ...
+    ) -> Iterator[Floats]: ...
+    @overload
+    def openness_many(
+        self,
+        sentences: Iterable[Words],
+        *,
+        batch_tokens: int = ...,
+        on_passes: OnPasses = ...,
+        errors: Errors,
+    ) -> Iterator[Floats | SentenceError]: ...
+    def openness_many(
+        self,
+        sentences: Iterable[Words],
+        *,
+        batch_tokens: int = 4_096,
+        on_passes: OnPasses = None,
+        errors: Errors = "raise",
+    ) -> Iterator[Floats | SentenceError]:
+        """Openness of the words of many sentences, streamed in input order; options as of ``impact_many``."""
+        found = Openness(self, on_passes=on_passes).stream(iter(sentences), Budget(max(1, batch_tokens)))
+        return _raised(found, errors)
+
     def _stream(
         self,
-        requests: Iterator[tuple[Words, Sequence[tuple[int, int]] | None]],
+        requests: Iterator[Request],
         settings: Settings,
-        batch_tokens: int,
-        on_passes: Callable[[int], None] | None,
+        openness: OpennessChoice,
         errors: Errors,
+        **options: Any,
     ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
-        self._check_needs(settings)
-        engine = Engine(self, settings=settings, on_passes=on_passes)
-        return self._run(requests, settings, engine, Budget(max(1, batch_tokens)), errors)
+        asked = (self if openness else None) if isinstance(openness, bool) else openness
+        return _raised(Stream(self, settings, openness=asked, **options).run(requests), errors)
 
-    def _run(
-        self,
-        requests: Iterator[tuple[Words, Sequence[tuple[int, int]] | None]],
-        settings: Settings,
-        engine: Engine,
-        budget: Budget,
-        errors: Errors,
-    ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
-        plans = (self._plan(words, spans, engine) for words, spans in requests)
-        for window in windows(plans, tokens=_WINDOW_BUDGETS * budget.tokens, sentences=_WINDOW_SENTENCES):
-            for result in self._run_window(window, settings, engine, budget):
-                if isinstance(result, SentenceError) and errors == "raise":
-                    raise result
-                yield result
 
-    def _plan(
-        self, words: Words, spans: Sequence[tuple[int, int]] | None, engine: Engine
-    ) -> Plan | SentenceError:
-        try:
-            plan = make_plan(self.align(words, spans), engine.settings.perturbs)
-            engine.check(plan)
-            return plan
-        except SentenceError as error:
-            return error
-
-    def _run_window(
-        self, window: list[Plan | SentenceError], settings: Settings, engine: Engine, budget: Budget
-    ) -> list[ImpactMatrix | ImpactSet | SentenceError]:
-        results: dict[int, ImpactMatrix | ImpactSet | SentenceError] = {}
-        by_length: dict[int, list[tuple[int, Plan]]] = {}
-        for index, plan in enumerate(window):
-            if isinstance(plan, SentenceError):
-                results[index] = plan
-            else:
-                by_length.setdefault(plan.length, []).append((index, plan))
-        for group in by_length.values():
-            found = engine.run([plan for _, plan in group], budget)
-            for (index, plan), impacts in zip(group, found, strict=True):
-                if isinstance(impacts, SentenceError):
-                    results[index] = impacts
-                else:
-                    results[index] = self._matrices(plan, impacts, settings)
-        return [results[index] for index in range(len(window))]
-
-    def _matrices(self, plan: Plan, impacts: Impacts, settings: Settings) -> ImpactMatrix | ImpactSet:
-        matrices = []
-        for metric, layer, pool, perturb in settings.combinations():
-            of_units = pool == "state"
-            rows = impacts[metric, perturb, of_units][settings.layers.index(layer)]
-            unit_of = np.arange(plan.n) if of_units else plan.alignment.unit_of
-            matrices.append(
-                ImpactMatrix(
-                    values=pool_pieces(rows[None, :-1], unit_of, "first" if of_units else pool)[0],
-                    on_cls=rows[-1].copy()
-                    if plan.alignment.cls is not None
-                    else np.full_like(rows[-1], np.nan),
-                    units=plan.alignment.units,
-                    model=self.name,
-                    metric=metric,
-                    layer=layer,
-                    pool=pool,
-                    perturb=perturb,
-                )
-            )
-        return ImpactSet(tuple(matrices)) if settings.several else matrices[0]
+def _raised(results: Iterator[T | SentenceError], errors: Errors) -> Iterator[T | SentenceError]:
+    """Results as they are, or up to the first error, which is raised."""
+    for result in results:
+        if isinstance(result, SentenceError) and errors == "raise":
+            raise result
+        yield result

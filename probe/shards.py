@@ -1,7 +1,8 @@
 """Shards: the impact matrices of some consecutive sentences in one safetensors file.
 
 The tensors of the sentence at place i of the input are ``i.values`` [combinations, n, n] and ``i.on_cls``
-[combinations, n]; a sentence that could not be probed has none. Words and failures are in the metadata.
+[combinations, n], and ``i.openness`` [n] where it was asked for; a sentence that could not be probed has none.
+Words and failures are in the metadata.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from probe.matrix import ImpactMatrix, ImpactSet
 # One key only: safetensors writes the keys of its metadata in an order that differs from run to run.
 _KEY = "probe.Store"
 
-Arrays = tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]
-"""``values`` [n, n] and ``on_cls`` [n] of one matrix."""
+Arrays = tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]], NDArray[np.float64] | None]
+"""``values`` [n, n] and ``on_cls`` [n] of one matrix, and ``openness`` [n], if it is kept."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,21 @@ def write_shard(
     stored = []
     for place, words, result in zip(places, sentences, found, strict=True):
         stored.append(
-            StoredSentence(tuple(words), str(result) if isinstance(result, SentenceError) else None)
+            StoredSentence(as_stored(words), str(result) if isinstance(result, SentenceError) else None)
         )
         if isinstance(result, ImpactSet):
             tensors[f"{place}.values"] = np.stack([matrix.values for matrix in result])
             tensors[f"{place}.on_cls"] = np.stack([matrix.on_cls for matrix in result])
+            if (openness := result.matrices[0].openness) is not None:
+                tensors[f"{place}.openness"] = openness
     data = save(tensors, metadata={_KEY: json.dumps([asdict(sentence) for sentence in stored])})
     write_whole(path, data)
     return hashlib.sha256(data).hexdigest()
+
+
+def as_stored(words: Sequence[object]) -> tuple[str, ...]:
+    """The words of a sentence as a shard keeps them; what is no text, and so a failure, as Python writes it."""
+    return tuple(word if isinstance(word, str) else repr(word) for word in words)
 
 
 def is_whole(path: Path, sha256: str) -> bool:
@@ -101,7 +109,9 @@ def read_arrays(path: Path, places: range, combinations: Sequence[int]) -> Itera
                 yield None
                 continue
             values, on_cls = file.get_slice(f"{place}.values"), file.get_slice(f"{place}.on_cls")
-            yield [(values[at], on_cls[at]) for at in combinations]
+            kept = f"{place}.openness"
+            openness = file.get_tensor(kept) if kept in names else None
+            yield [(values[at], on_cls[at], openness) for at in combinations]
 
 
 def damaged(path: Path) -> StoreError:

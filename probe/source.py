@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from probe.errors import SentenceError
     from probe.matrix import ImpactMatrix, ImpactSet
-    from probe.model import Errors, Words
+    from probe.model import Errors, OpennessChoice, Words
     from probe.options import Layers, PoolChoice, Settings
 
 EMBEDDED = "bert"
@@ -48,6 +48,7 @@ class ImpactSource(Protocol):
         layer: Layers = ...,
         pool: PoolChoice | Sequence[PoolChoice] = ...,
         perturb: str | Sequence[str] = ...,
+        openness: OpennessChoice = ...,
         batch_tokens: int = ...,
         on_passes: Callable[[int], None] | None = ...,
         errors: Errors,

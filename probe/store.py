@@ -16,13 +16,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probe.errors import OptionError, SentenceError
-from probe.manifest import MANIFEST, Configuration, Manifest, StoreError, configure
+from probe.manifest import MANIFEST, Configuration, Manifest, StoreError, configure, openness_from
 from probe.matrix import ImpactMatrix, ImpactSet
 from probe.options import Best, Layers, PoolChoice, Settings, resolve
-from probe.shards import Arrays, StoredSentence, damaged, is_whole, read_arrays, read_sentences, write_shard
+from probe.shards import (
+    Arrays,
+    StoredSentence,
+    as_stored,
+    damaged,
+    is_whole,
+    read_arrays,
+    read_sentences,
+    write_shard,
+)
 
 if TYPE_CHECKING:
-    from probe.model import Errors, Probe, Words
+    from probe.model import Errors, OpennessChoice, Probe, Words
 
 __all__ = ["Store", "StoreError"]
 
@@ -93,6 +102,7 @@ class Store:
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
         perturb: str | Sequence[str] = "pair",
+        openness: OpennessChoice = False,
         batch_tokens: int = 4_096,
         shard_sentences: int = SHARD_SENTENCES,
         on_passes: Callable[[int], None] | None = None,
@@ -108,7 +118,7 @@ class Store:
             folder: the run directory.
             probe: the model.
             sentences: each a sequence of words.
-            metric, layer, pool, perturb, batch_tokens, on_passes: as for ``Probe.impact_many``.
+            metric, layer, pool, perturb, openness, batch_tokens, on_passes: as for ``Probe.impact_many``.
             shard_sentences: how many sentences make a shard.
             on_shard: called for each shard, once it is whole, with the places of its sentences in the input
                 and whether it was computed now.
@@ -124,10 +134,15 @@ class Store:
         if shard_sentences < 1:
             raise OptionError(f"shard_sentences: a whole number above 0 is expected, found {shard_sentences}")
         configuration = configure(
-            probe, sentences, settings, batch_tokens=batch_tokens, shard_sentences=shard_sentences
+            probe,
+            sentences,
+            settings,
+            batch_tokens=batch_tokens,
+            shard_sentences=shard_sentences,
+            openness=openness,
         )
         # What the model cannot give is refused before anything is written.
-        _compute(probe, [], configuration, on_passes)
+        _compute(probe, [], configuration, openness, on_passes)
         with _locked(folder):
             manifest = _begin(folder, configuration)
             for name, places in configuration.shards():
@@ -136,7 +151,7 @@ class Store:
                 if make:
                     part = sentences[places.start : places.stop]
                     checksum = write_shard(
-                        path, places, part, _compute(probe, part, configuration, on_passes)
+                        path, places, part, _compute(probe, part, configuration, openness, on_passes)
                     )
                     manifest = replace(manifest, shards={**manifest.shards, name: checksum})
                     manifest.save(folder)
@@ -180,7 +195,7 @@ class Store:
         if len(sentences) > len(self):
             raise StoreError(f"{self.folder}: has {len(self)} sentences, the input has {len(sentences)}")
         for number, (stored, words) in enumerate(zip(self.sentences(), sentences, strict=False), start=1):
-            if stored.words != tuple(words):
+            if stored.words != as_stored(words):
                 difference = _first_difference(stored.words, words)
                 raise StoreError(f"{self.folder}: sentence {number} differs from the input's: {difference}")
 
@@ -212,21 +227,35 @@ class Store:
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
         perturb: str | Sequence[str] = "pair",
+        openness: OpennessChoice = False,
         batch_tokens: int = 4_096,
         on_passes: Callable[[int], None] | None = None,
         errors: Errors = "raise",
     ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
         """Stand in for ``Probe.impact_many`` on the sentences of the directory, or the first of them.
 
-        ``batch_tokens`` and ``on_passes`` are there for the likeness only: no model runs.
+        ``batch_tokens`` and ``on_passes`` are there for the likeness only: no model runs. The openness that the
+        directory keeps is always there.
 
         Raises:
+            OptionError: openness is asked for, and the directory keeps none or another model's.
             StoreError: these are not the directory's sentences; and as ``matrices``.
         """
+        self._check_openness(openness)
         asked = list(sentences)
         self.check_words(asked)
         found = self.matrices(metric=metric, layer=layer, pool=pool, perturb=perturb, errors=errors)
         return islice(found, len(asked))
+
+    def _check_openness(self, openness: OpennessChoice) -> None:
+        wanted, kept = openness_from(openness), self.configuration.openness
+        if wanted == self.configuration.weights_sha256:
+            wanted = "itself"
+        if wanted is not None and wanted != kept:
+            found = (
+                "none" if kept is None else "that of another model" if kept != "itself" else "the model's own"
+            )
+            raise OptionError(f"{self.folder}: not the openness asked for; the directory keeps {found}")
 
     def _check_stored(self, settings: Settings) -> None:
         there, named = self.configuration, ("metric", "layer", "pool", "perturb")
@@ -264,6 +293,7 @@ class Store:
             ImpactMatrix(
                 values=values,
                 on_cls=on_cls,
+                openness=openness,
                 units=words,
                 model=self.name,
                 metric=metric,
@@ -271,7 +301,7 @@ class Store:
                 pool=pool,
                 perturb=perturb,
             )
-            for (values, on_cls), (metric, layer, pool, perturb) in zip(
+            for (values, on_cls, openness), (metric, layer, pool, perturb) in zip(
                 arrays, settings.combinations(), strict=True
             )
         )
@@ -294,6 +324,7 @@ def _compute(
     probe: Probe,
     sentences: Sequence[Words],
     configuration: Configuration,
+    openness: OpennessChoice,
     on_passes: Callable[[int], None] | None,
 ) -> list[ImpactMatrix | ImpactSet | SentenceError]:
     """Results for the sentences of one shard, whose batches hold no other shard's sentences."""
@@ -304,6 +335,7 @@ def _compute(
             layer=configuration.layer,
             pool=configuration.pool,
             perturb=configuration.perturb,
+            openness=openness,
             batch_tokens=configuration.batch_tokens,
             on_passes=on_passes,
             errors="return",

@@ -95,7 +95,8 @@ def document_impacts(
         probe.SentenceError, probe.ModelError: as :func:`align_document`, or memory does not suffice.
     """
     from probe import SentenceError
-    from probe.engine import Budget, Engine
+    from probe.engine import Engine
+    from probe.memory import Budget
     from probe.plan import make_plan
 
     settings = model.resolve(

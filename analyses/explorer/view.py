@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from data import Sentence
     from parsers import Bracketing
     from probe.matrix import ImpactMatrix, ImpactSet
-    from probe.model import Errors, Words
+    from probe.model import Errors, OpennessChoice, Words
     from probe.options import Settings
     from probe.source import ImpactSource
 
@@ -269,6 +269,9 @@ def changes(former: View, words: Sequence[str], heads: Sequence[int]) -> tuple[C
     return tuple(found)
 
 
+Key: TypeAlias = "tuple[tuple[str, ...], Settings, OpennessChoice]"
+
+
 class Remembering:
     """A model that keeps its last matrices, so that another decoder or the former view costs no pass.
 
@@ -277,7 +280,7 @@ class Remembering:
 
     def __init__(self, model: ImpactSource, *, size: int = 256) -> None:
         self._model, self._size = model, size
-        self._kept: OrderedDict[tuple[tuple[str, ...], Settings], ImpactMatrix | ImpactSet] = OrderedDict()
+        self._kept: OrderedDict[Key, ImpactMatrix | ImpactSet] = OrderedDict()
 
     @property
     def name(self) -> str:
@@ -302,6 +305,7 @@ class Remembering:
         self,
         sentences: Iterable[Words],
         *,
+        openness: OpennessChoice = False,
         batch_tokens: int = 4_096,
         on_passes: Callable[[int], None] | None = None,
         errors: Errors,
@@ -309,9 +313,15 @@ class Remembering:
     ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
         """As ``probe.Probe.impact_many``, sentence by sentence."""
         settings = self.resolve(**options)
-        passing = {"batch_tokens": batch_tokens, "on_passes": on_passes, "errors": errors, **options}
+        passing = {
+            "openness": openness,
+            "batch_tokens": batch_tokens,
+            "on_passes": on_passes,
+            "errors": errors,
+            **options,
+        }
         for words in sentences:
-            key = (tuple(words), settings)
+            key = (tuple(words), settings, openness)
             if key in self._kept:
                 self._kept.move_to_end(key)
                 yield self._kept[key]

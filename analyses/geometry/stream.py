@@ -19,8 +19,8 @@ from torch.nn.functional import normalize
 
 from analyses.geometry.measures import Floats, explained, mean_pairwise_cosine
 from analyses.states.occurrences import Occurrences, Store
-from probe.engine import return_freed_memory
 from probe.errors import ProbeError, SentenceError
+from probe.memory import return_freed_memory
 from probe.word_states import Encoder, Pieces, WordStates, word_states
 
 BLOCKS = 200

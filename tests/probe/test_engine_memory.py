@@ -10,6 +10,7 @@ import torch
 
 import probe
 from probe import engine
+from probe.memory import return_freed_memory
 from tests.conftest import ModelFolder
 
 SENTENCES = ["Quick foxes were sleeping".split(), "The storm had broken it".split(), ["Fresh", "bread"]]
@@ -114,7 +115,7 @@ def test_holes_in_the_heap_are_given_back() -> None:
     arrays = [np.ones(8_000) for _ in range(1_500)]  # 64 kB each: below the size that glibc maps apart
     held = resident_bytes()
     arrays = arrays[::50]
-    engine.return_freed_memory()
+    return_freed_memory()
     assert held - resident_bytes() > 0.7 * 1_500 * 64_000
     assert all((array == 1).all() for array in arrays)
 

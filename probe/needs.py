@@ -1,0 +1,34 @@
+"""What metrics and perturbations need of a model, and which to use where it has not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from probe.errors import ModelError
+from probe.metrics import METRICS
+from probe.perturbations import PERTURBATIONS
+
+if TYPE_CHECKING:
+    from probe.model import Probe
+    from probe.options import Settings
+
+
+def check_needs(probe: Probe, settings: Settings) -> None:
+    """Raise ModelError where the model lacks what a metric or a perturbation needs."""
+    needed = [name for name in settings.metrics if METRICS[name].reads == "head"]
+    if needed and not probe.has_head:
+        names = " and ".join(sorted(needed))
+        others = " or ".join(name for name, entry in METRICS.items() if entry.reads == "states")
+        raise ModelError(f"{probe.name} has no masked-LM head, which metric {names} needs: use {others}")
+    for name in settings.perturbs:
+        needs = PERTURBATIONS[name].needs
+        if "head" in needs and not probe.has_head:
+            raise ModelError(f"{probe.name} has no masked-LM head, which perturbation {name} needs")
+        if "mask token" in needs and probe.tokenizer.mask_token_id is None:
+            others = " or ".join(key for key, one in PERTURBATIONS.items() if "mask token" not in one.needs)
+            raise ModelError(f"{probe.name} has no mask token, which perturbation {name} needs: use {others}")
+        if "attention mask" in needs and probe.attention.refusal is not None:
+            raise ModelError(
+                f"{probe.name}: perturbation {name} needs attention that a mask controls, but "
+                f"{probe.attention.refusal}"
+            )

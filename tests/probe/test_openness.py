@@ -1,0 +1,150 @@
+"""Openness against a plain loop, beside impacts, in files and in stores; what is not finite is no result."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import probe
+from probe.store import Store
+from tests.conftest import ModelFolder
+from tests.naive import Naive
+
+WORDS = ("The", "painters", "slept", ".")
+OTHERS = ("Nobody", "reads", "the", "old", "letters", ".")
+
+
+@pytest.fixture(scope="module")
+def bert(model_folder: ModelFolder) -> probe.Probe:
+    """A tiny BERT in float64."""
+    return probe.load(str(model_folder("bert")), device="cpu", dtype="float64")
+
+
+@pytest.fixture(scope="module")
+def roberta(model_folder: ModelFolder) -> probe.Probe:
+    """A model of another vocabulary."""
+    return probe.load(str(model_folder("roberta")), device="cpu", dtype="float64")
+
+
+def plain(naive: Naive, loaded: probe.Probe, words: Any, spans: Any = None) -> list[float]:
+    """Entropy at every piece of a unit that is masked as a whole, one unit a pass, the mean over its pieces."""
+    alignment, found = loaded.align(words, spans), []
+    for unit in range(len(alignment.units)):
+        own = alignment.positions[alignment.unit_of == unit].tolist()
+        logs = naive.run(tuple(alignment.ids.tolist()), frozenset(own))[1][-1]
+        entropies = [-sum(float(p.exp() * p) for p in logs[at]) for at in own]
+        found.append(sum(entropies) / len(own))
+    return found
+
+
+@pytest.mark.parametrize("name", ["bert", "modernbert", "deberta_v3", "distilbert"])
+def test_is_the_entropy_of_a_plain_loop(name: str, model_folder: ModelFolder) -> None:
+    loaded = probe.load(str(model_folder(name)), device="cpu", dtype="float64")
+    naive = Naive(model_folder(name), dtype=torch.float64)
+    found = loaded.openness(WORDS)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, plain(naive, loaded, WORDS), atol=1e-10)
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 30, 4096])
+def test_many_sentences_come_in_input_order(bert: probe.Probe, batch_tokens: int) -> None:
+    passes: list[int] = []
+    sentences: list[Any] = [WORDS, (), OTHERS, WORDS[::-1], WORDS]
+    found = list(
+        bert.openness_many(sentences, batch_tokens=batch_tokens, on_passes=passes.append, errors="return")
+    )
+    assert isinstance(found[1], probe.SentenceError)
+    for at in (0, 2, 3, 4):
+        np.testing.assert_allclose(found[at], bert.openness(sentences[at]), atol=1e-10)  # type: ignore[arg-type]
+    assert sum(passes) == 3 * len(WORDS) + len(OTHERS)
+    with pytest.raises(probe.SentenceError, match="no words"):
+        list(bert.openness_many(sentences))
+
+
+def test_stands_beside_impacts(bert: probe.Probe, roberta: probe.Probe) -> None:
+    assert bert.impact(WORDS).openness is None  # type: ignore[union-attr]
+    one: Any = bert.impact(WORDS, perturb="knockout", openness=True)
+    np.testing.assert_allclose(one.openness, bert.openness(WORDS), atol=1e-10)
+    np.testing.assert_array_equal(one.values, bert.impact(WORDS, perturb="knockout").values)  # type: ignore[union-attr]
+    several: Any = bert.impact(WORDS, layer="all", openness=roberta)
+    for matrix in several:
+        np.testing.assert_allclose(matrix.openness, roberta.openness(WORDS), atol=1e-10)
+
+
+def test_of_spans(bert: probe.Probe, model_folder: ModelFolder) -> None:
+    spans = [(0, 2), (3, 4)]
+    found = bert.impact_spans(WORDS, spans, openness=True)
+    naive = Naive(model_folder("bert"), dtype=torch.float64)
+    assert found.openness is not None
+    np.testing.assert_allclose(found.openness, plain(naive, bert, WORDS, spans), atol=1e-10)
+
+
+def test_is_kept_in_files(bert: probe.Probe, tmp_path: Path) -> None:
+    saved: Any = bert.impact(WORDS, openness=True)
+    saved.save(tmp_path / "m")
+    loaded = probe.ImpactMatrix.load(tmp_path / "m")
+    assert loaded.openness is not None
+    np.testing.assert_array_equal(loaded.openness, saved.openness)
+
+
+def test_is_kept_in_stores(bert: probe.Probe, roberta: probe.Probe, tmp_path: Path) -> None:
+    sentences: list[Any] = [WORDS, (), OTHERS]
+    store = Store.fill(tmp_path / "own", bert, sentences, openness=True)
+    for words, matrix in zip(
+        sentences, store.impact_many(sentences, openness=True, errors="return"), strict=True
+    ):
+        if words:
+            assert isinstance(matrix, probe.ImpactMatrix) and matrix.openness is not None
+            np.testing.assert_allclose(matrix.openness, bert.openness(words), atol=1e-10)
+    with pytest.raises(probe.OptionError, match="keeps the model's own"):
+        store.impact_many(sentences, openness=roberta)
+    with pytest.raises(probe.StoreError, match="openness: itself there, None here"):
+        Store.fill(tmp_path / "own", bert, sentences)
+    other = Store.fill(tmp_path / "other", bert, [WORDS], openness=roberta)
+    (found,) = other.impact_many([WORDS], openness=roberta, errors="raise")
+    assert isinstance(found, probe.ImpactMatrix) and found.openness is not None
+    np.testing.assert_allclose(found.openness, roberta.openness(WORDS), atol=1e-10)
+    with pytest.raises(probe.OptionError, match="keeps that of another model"):
+        other.impact_many([WORDS], openness=True)
+    without = Store.fill(tmp_path / "without", bert, [WORDS])
+    with pytest.raises(probe.OptionError, match="keeps none"):
+        without.impact_many([WORDS], openness=True)
+
+
+def test_a_model_without_a_head_has_none(model_folder: ModelFolder, bert: probe.Probe) -> None:
+    loaded = probe.load(str(model_folder("bert_without_head")), device="cpu", dtype="float64")
+    with pytest.raises(probe.ModelError, match="no masked-LM head"):
+        loaded.openness(WORDS)
+    found: Any = loaded.impact(WORDS, openness=bert)
+    assert len(found.openness) == len(WORDS)
+
+
+def test_what_is_not_finite_is_an_error_of_its_sentence(model_folder: ModelFolder, tmp_path: Path) -> None:
+    broken = probe.load(str(model_folder("bert")), device="cpu", dtype="float32")
+    alignment = broken.align(WORDS)
+    piece = next(p for p in alignment.ids.tolist() if p not in broken.align(OTHERS).ids)
+    broken.model.get_input_embeddings().weight.data[piece] = torch.nan  # type: ignore[index,operator,union-attr]
+    sentences = [OTHERS, WORDS]
+    for perturb in ("pair", "knockout"):
+        with pytest.raises(probe.SentenceError, match="not finite"):
+            broken.impact(WORDS, perturb=perturb)
+        first, second = broken.impact_many(sentences, perturb=perturb, errors="return")
+        assert isinstance(first, probe.ImpactMatrix) and isinstance(second, probe.SentenceError)
+    assert Store.fill(tmp_path / "run", broken, sentences).failures() == [
+        (1, "the model's states of this sentence are not finite numbers")
+    ]
+    with pytest.raises(probe.SentenceError, match="not finite"):
+        broken.openness(WORDS)
+
+
+@pytest.mark.parametrize("word", ["\ud800", None, 3, b"cat"])
+def test_one_bad_word_is_an_error_of_its_sentence(bert: probe.Probe, tmp_path: Path, word: Any) -> None:
+    sentences: list[Any] = [WORDS, ("The", word), OTHERS]
+    found = list(bert.impact_many(sentences, perturb="single", errors="return"))
+    assert [isinstance(one, probe.SentenceError) for one in found] == [False, True, False]
+    assert "word 2" in str(found[1])
+    store = Store.fill(tmp_path / "run", bert, sentences, perturb="single")
+    assert [place for place, _ in store.failures()] == [1]
+    assert len(list(store.impact_many(sentences, perturb="single", errors="return"))) == 3
