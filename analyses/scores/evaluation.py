@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from analyses.intervals import Interval, bootstrap
 from analyses.scores.attachment import ArcCounts, count_arcs
+from analyses.tables.forms import aligned
 from analyses.tables.signature import Score, Settings, Signature, digest, score_line
 from analyses.trees.decoders import BASELINES, Heads
 from analyses.trees.induction import Induced, Method, Outcome
@@ -196,14 +197,7 @@ def table(rows: Sequence[Evaluation]) -> str:
     """Plain-text table with aligned columns: name, then UAS, UUAS and NED as ``41.7 [40.9, 42.5]``."""
     header = ["", *(f"{metric} [95% interval]" for metric in ("UAS", "UUAS", "NED"))]
     lines = [header, *([row.name, *(score.cell() for score in row.scores)] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
+    return aligned(lines)
 
 
 def _signature(
