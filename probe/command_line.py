@@ -50,6 +50,9 @@ class Parser(argparse.ArgumentParser):
         description: what it does.
         epilog: said after the options.
         failures: what exit code 1 means.
+
+    Attributes:
+        renamed: the new names of options, by their old spellings.
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class Parser(argparse.ArgumentParser):
     ) -> None:
         codes = f"Exit codes: 0 done, 1 {failures}, 2 wrong use, 130 interrupted."
         super().__init__(prog=prog, description=description, epilog=f"{epilog} {codes}".strip())
-        self._new_names: dict[str, str] = {}
+        self.renamed: dict[str, str] = {}
         self._titled: dict[str, argparse._ArgumentGroup] = {}
         self.add_argument(
             "--version",
@@ -78,7 +81,7 @@ class Parser(argparse.ArgumentParser):
 
     def rename(self, **names: str) -> None:
         """Accept old spellings of options, with a note on stderr: ``rename(layers="--layer")``."""
-        self._new_names |= {f"--{old.replace('_', '-')}": new for old, new in names.items()}
+        self.renamed |= {f"--{old.replace('_', '-')}": new for old, new in names.items()}
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As that of ``argparse``, with the old spellings of options."""
@@ -91,7 +94,7 @@ class Parser(argparse.ArgumentParser):
             if value == "--":
                 return [*renewed, *given[place:]]
             old, *rest = value.split("=", 1)
-            if new := self._new_names.get(old):
+            if new := self.renamed.get(old):
                 print(
                     f"{self.prog}: {old} is now called {new}; the next release forgets {old}", file=sys.stderr
                 )

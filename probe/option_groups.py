@@ -131,7 +131,8 @@ class ImpactOptions(Group):
 
         def add(name: str, many: str, default: str, help: str, **options: Any) -> None:
             if name in several:
-                parser.rename(**{f"{name}s": f"--{name}"})
+                if many != name:
+                    parser.rename(**{many: f"--{name}"})
                 options |= {"nargs": "+", "dest": many}
             first = [default] if name in several else default
             group.add_argument(f"--{name}", default=first, help=help, **options)

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -97,3 +98,9 @@ def test_ci_runs_the_second_command_of_the_readme() -> None:
     ]
     assert len(commands) == 2
     assert commands[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_page_of_options_is_up_to_date() -> None:
+    assert run_path(str(ROOT / "docs" / "options.py"))["page"]() == (ROOT / "docs" / "options.md").read_text(
+        "utf-8"
+    )
