@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from probe.errors import ModelError, OptionError, ProbeError, SentenceError
+    from probe.errors import ModelError, OptionError, ProbeError, ProbeWarning, SentenceError
     from probe.loading import load
     from probe.matrix import ImpactMatrix, ImpactSet
     from probe.model import Probe
@@ -29,6 +29,7 @@ __all__ = [
     "OptionError",
     "Probe",
     "ProbeError",
+    "ProbeWarning",
     "SentenceError",
     "Store",
     "StoreError",
@@ -42,6 +43,7 @@ _HOME = {
     "OptionError": "probe.errors",
     "Probe": "probe.model",
     "ProbeError": "probe.errors",
+    "ProbeWarning": "probe.errors",
     "SentenceError": "probe.errors",
     "Store": "probe.store",
     "StoreError": "probe.store",

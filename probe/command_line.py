@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from probe import __version__
-from probe.errors import OptionError
+from probe.errors import OptionError, ProbeWarning
 from probe.interrupt import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -139,9 +141,10 @@ def layer_name(value: str) -> str | int:
 
 
 def exit_code(prog: str, command: Callable[[], int]) -> int:
-    """Run a command; an error becomes one line on stderr and an exit code."""
+    """Run a command; an error becomes one line on stderr and an exit code, a warning of ours a line."""
     try:
-        return command()
+        with _plain_warnings(prog):
+            return command()
     except BrokenPipeError:
         # The reader of our output has gone (`| head`); keep the interpreter from flushing into the void.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -156,6 +159,22 @@ def exit_code(prog: str, command: Callable[[], int]) -> int:
         if not isinstance(code := getattr(error, "exit_code", None), int):
             raise
         return _fail(prog, error, code)
+
+
+@contextmanager
+def _plain_warnings(prog: str) -> Iterator[None]:
+    """Say the toolkit's own warnings without the line of code that they come from."""
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, ProbeWarning):
+                print(f"{prog}: warning: {message}", file=sys.stderr)
+            else:
+                shown(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def _fail(prog: str, error: object, code: int) -> int:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from probe.errors import ModelError, SentenceError
+from probe.forward import inputs_of
 from probe.head import Head
 from probe.last_layer import LastLayer
 from probe.lexicon import Lexicon
@@ -182,7 +183,7 @@ class Engine:
     def _encode(self, inputs: Tensor, sees: NDArray[np.bool_] | None, **options: Any) -> Any:
         """A forward pass of the encoder."""
         if sees is None:
-            return self._base(input_ids=inputs, **options)
+            return self._base(**inputs_of(self._base, inputs), **options)
         return self._attention.run(inputs, torch.from_numpy(sees).to(self.device), **options)
 
 

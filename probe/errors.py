@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import ClassVar
 
 
@@ -26,3 +27,12 @@ class OptionError(ProbeError, ValueError):
 
 class SentenceError(ProbeError, ValueError):
     """A sentence that cannot be probed: no words, a word without pieces, longer than the model's window."""
+
+
+class ProbeWarning(UserWarning):
+    """Something about a model that its figures do not show; a command says it on stderr."""
+
+
+def warn(message: str) -> None:
+    """Say something about a model, once a text."""
+    warnings.warn(message, ProbeWarning, stacklevel=3)

@@ -33,9 +33,20 @@ class _Given(torch.nn.Module):
             return getattr(self._base[0], name)
 
     def forward(self, *_: Any, **__: Any) -> Any:
-        from transformers.modeling_outputs import BaseModelOutput
+        return _given_output(self.states)
 
-        return BaseModelOutput(last_hidden_state=self.states)
+
+def _given_output(states: Tensor | None) -> Any:
+    from transformers.modeling_outputs import BaseModelOutput
+
+    class Given(BaseModelOutput):
+        """Only states: what else an architecture hands on (LUKE's entities) is None."""
+
+        def __getattr__(self, name: str) -> None:
+            if name.startswith("__"):
+                raise AttributeError(name)
+
+    return Given(last_hidden_state=states)
 
 
 class Head:

@@ -10,7 +10,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from probe.errors import ModelError, OptionError
+from probe.calibration import take_fastest
+from probe.checks import (
+    check_configuration,
+    check_mask,
+    check_source,
+    check_states,
+    check_vocabulary,
+    check_weights,
+    mask_note,
+    of_transformers,
+)
+from probe.errors import ModelError, OptionError, warn
 from probe.model import Probe, placed
 from probe.options import POOLS, Best
 from probe.registry import check_name
@@ -20,7 +31,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
+_DTYPES = ("auto", "fastest", "float32", "bfloat16", "float16", "float64")
 _BEST_FILE = "probe.json"
 """Says which layer and pool served a model best; beside the files that transformers reads."""
 _UNBOUNDED = 1_000_000
@@ -33,8 +44,11 @@ def load(name: str | os.PathLike[str], *, device: str = "auto", dtype: str = "au
     Args:
         name: "bert" for the embedded BERT, a directory, or a hub id such as "bert-base-uncased".
         device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:N" or "mps".
-        dtype: "auto" (bfloat16 where the processor computes in it, else float32), "float32", "bfloat16",
-            "float16" or "float64".
+        dtype: "auto" (float32, so that the same call gives the same digits everywhere), "float32",
+            "bfloat16", "float16", "float64", or "fastest": what a short measurement finds fastest here.
+
+    Warns:
+        ProbeWarning: the mask token was probably never trained; which dtype was found fastest.
 
     Raises:
         ModelError: there is no such model, the hub cannot be reached, or it is not a masked language model
@@ -42,22 +56,31 @@ def load(name: str | os.PathLike[str], *, device: str = "auto", dtype: str = "au
         OptionError: an unknown device or dtype.
     """
     chosen_device = resolve_device(device)
-    chosen_dtype = resolve_dtype(dtype, chosen_device)
+    chosen_dtype = resolve_dtype(dtype)
     label = os.fspath(name)
     source = source_of(label)
+    check_source(source, label)
     with quiet_transformers():
         local = os.path.isdir(source) or not hub_answers(source)
         tokenizer = _load_tokenizer(source, label, local=local)
         model, has_head = _load_model(source, label, chosen_dtype, local=local)
-    check_vocabulary(model, tokenizer, label)
-    return Probe(
-        name=label,
-        model=placed(model, chosen_device, chosen_dtype),
-        tokenizer=tokenizer,
-        window=window_of(model, tokenizer),
-        has_head=has_head,
-        best=_best(Path(source), label, int(model.config.num_hidden_layers)),
-    )
+        check_configuration(model, label)
+        check_vocabulary(model, tokenizer, label)
+        loaded = Probe(
+            name=label,
+            model=placed(model, chosen_device, chosen_dtype),
+            tokenizer=tokenizer,
+            window=window_of(model, tokenizer),
+            has_head=has_head,
+            best=_best(Path(source), label, int(model.config.num_hidden_layers)),
+            mask_note=mask_note(model, tokenizer, has_head=has_head),
+        )
+        check_states(loaded.model, loaded.pieces, label)
+    if loaded.mask_note is not None:
+        warn(f"{label}: {loaded.mask_note}: masking tells little of this model")
+    if dtype == "fastest":
+        take_fastest(loaded)
+    return loaded
 
 
 def resolve_device(name: str) -> torch.device:
@@ -80,8 +103,8 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
-    """The dtype of that name; "auto" takes bfloat16 only where it is computed natively.
+def resolve_dtype(name: str) -> torch.dtype:
+    """The dtype of that name: float32 for "auto", and for "fastest" until it is measured.
 
     Raises:
         OptionError: the name is unknown.
@@ -89,13 +112,7 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     import torch
 
     check_name("dtype", name, _DTYPES)
-    if name != "auto":
-        return getattr(torch, name)  # type: ignore[no-any-return]
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if native else torch.float32
+    return torch.float32 if name in ("auto", "fastest") else getattr(torch, name)
 
 
 def source_of(name: str) -> str:
@@ -166,6 +183,7 @@ def _load_tokenizer(source: str, name: str, *, local: bool) -> PreTrainedTokeniz
             f"{name} has no mask token, so it cannot be probed by masking: use a masked language model "
             "(BERT, RoBERTa, ALBERT, ELECTRA, DistilBERT, XLM-R, DeBERTa, MPNet, ModernBERT, ERNIE)"
         )
+    check_mask(tokenizer, name)
     return tokenizer  # type: ignore[no-any-return]
 
 
@@ -186,26 +204,15 @@ def _load_model(source: str, name: str, dtype: torch.dtype, *, local: bool) -> t
         raise ModelError(
             f"{name}: an encoder-decoder, not an encoder whose states could be compared by position"
         )
+    check_weights(model, info, name)
     base = f"{model.base_model_prefix}."
-    if missing := sorted(key for key in info["missing_keys"] if key.startswith(base) and "pooler" not in key):
-        raise ModelError(
-            f"{name}: its weights lack {missing[0]} and {len(missing) - 1} more: the file is incomplete"
-        )
     return model, all(key.startswith(base) for key in info["missing_keys"])
-
-
-def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
-    """Refuse a tokenizer that is not the model's; without its files transformers makes an empty one."""
-    embeddings: Any = model.get_input_embeddings()
-    pieces, embedded = len(tokenizer), embeddings.weight.shape[0]
-    if pieces <= len(tokenizer.all_special_ids):
-        raise ModelError(f"{name}: its tokenizer has no vocabulary: the files of the tokenizer are missing")
-    if pieces > embedded:
-        raise ModelError(f"{name}: its tokenizer has {pieces} pieces, but the model has only {embedded}")
 
 
 def unavailable(source: str, name: str, error: Exception) -> ModelError:
     """What is said of a model that cannot be loaded, by the error of transformers."""
+    if (about := of_transformers(name, error)) is not None:
+        return about
     first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
     if isinstance(error, ValueError) and "Unrecognized configuration class" in str(error):
         return ModelError(f"{name}: not a masked language model ({type(error).__name__}: {first_line[:120]})")
@@ -242,16 +249,13 @@ def _best(folder: Path, name: str, n_layers: int) -> Best:
 
 def window_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Longest sequence in pieces: what the positions allow, and what the tokenizer says."""
-    import torch
-
     limits = [tokenizer.model_max_length] if tokenizer.model_max_length < _UNBOUNDED else []
     if (positions := getattr(model.config, "max_position_embeddings", None)) and positions > 0:
         offsets = [
-            module.padding_idx + 1  # RoBERTa and its kin count positions from after the padding index
+            int(padding) + 1  # RoBERTa and its kin count positions from after the padding index
             for key, module in model.named_modules()
             if key.endswith("position_embeddings")
-            and isinstance(module, torch.nn.Embedding)
-            and module.padding_idx is not None
+            and (padding := getattr(module, "padding_idx", None)) is not None
         ]
         limits.append(int(positions) - max(offsets, default=0))
     return min(limits, default=_UNBOUNDED)

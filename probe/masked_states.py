@@ -33,9 +33,11 @@ class MaskedStates:
             positions: [sequences], which state of each sequence is read
             result: [sequences, hidden]
         """
+        from probe.forward import inputs_of
+
         inputs = self.to_device(ids)
         if self._last_layer is None:
-            states: torch.Tensor = self._base(input_ids=inputs).last_hidden_state
+            states: torch.Tensor = self._base(**inputs_of(self._base, inputs)).last_hidden_state
         else:
             states = self._last_layer(inputs, np.arange(ids.shape[1]) == positions[:, None])
         return states[self.to_device(np.arange(len(ids))), self.to_device(positions)]

@@ -46,6 +46,7 @@ class Probe:
         window: the longest sequence it takes, in pieces, special tokens included.
         has_head: whether it can predict pieces, which metrics ``prob`` and ``kl`` need.
         best: the layer and pool that "best", the default, stands for.
+        mask_note: why its mask token was probably never trained; None where nothing speaks for it.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class Probe:
         window: int,
         has_head: bool,
         best: Best,
+        mask_note: str | None = None,
     ) -> None:
+        self.mask_note = mask_note
         self.name, self.window, self.has_head, self.best = name, window, has_head, best
         self.model, self.tokenizer = model, tokenizer
 

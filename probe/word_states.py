@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,10 +109,11 @@ def _load_causal(name: str, *, device: str, dtype: str) -> Encoder | None:
     )
 
     from probe import loading
+    from probe.checks import check_vocabulary
     from probe.model import placed
 
     chosen_device = loading.resolve_device(device)
-    chosen_dtype = loading.resolve_dtype(dtype, chosen_device)
+    chosen_dtype = loading.resolve_dtype(dtype)
     source = loading.source_of(name)
     with loading.quiet_transformers():
         # Without the last option transformers would ask on the terminal whether to run a model's own code.
@@ -137,7 +138,7 @@ def _load_causal(name: str, *, device: str, dtype: str) -> Encoder | None:
         raise ModelError(f"{name}: its tokenizer has no fast version, which the alignment of words needs")
     if info["missing_keys"]:
         raise ModelError(f"{name}: its weights lack {min(info['missing_keys'])}: the file is incomplete")
-    loading.check_vocabulary(model, tokenizer, name)
+    check_vocabulary(model, tokenizer, name)
     return Encoder(
         name=name,
         model=placed(model, chosen_device, chosen_dtype),
@@ -309,9 +310,12 @@ def _run(encoder: Encoder, batch: PieceBatch, layers: Sequence[int], pieces: Pie
     """One forward pass."""
     import torch
 
+    from probe.forward import inputs_of
+
     with torch.inference_mode():
         inputs = torch.from_numpy(batch.ids).to(encoder.device)
-        output = encoder.model.base_model(input_ids=inputs, output_hidden_states=True)
+        base: Any = encoder.model.base_model
+        output = base(**inputs_of(base, inputs), output_hidden_states=True)
         hidden = [*output.hidden_states[:-1], output.last_hidden_state]
         if len(hidden) != encoder.n_layers + 1 or any(h.shape[:2] != inputs.shape for h in hidden):
             raise ModelError(f"{encoder.name} does not give one state a layer and piece")

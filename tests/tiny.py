@@ -97,12 +97,12 @@ def _byte_level(specials: tuple[str, ...]) -> tuple[dict[str, int], Any]:
 
 
 @cache
-def _unigram(specials: tuple[str, ...]) -> list[tuple[str, float]]:
+def _unigram(specials: tuple[str, ...], *, lower: bool = False) -> list[tuple[str, float]]:
     """Special tokens with score 0, as in published vocabularies; the fewest pieces win among the others."""
     words = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(prepend_scheme="always")]
     )
-    pieces, _ = _train(words, size=120)
+    pieces, _ = _train(words, size=120, lower=lower)
     return [*((special, 0.0) for special in specials), *((piece, -10.0) for piece in pieces)]
 
 
@@ -236,7 +236,7 @@ def modernbert_split(folder: Path, *, seed: int = 0) -> Path:
 def albert(folder: Path, *, seed: int = 0) -> Path:
     """ALBERT: Unigram, layers that share their weights, small embeddings."""
     specials = ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")
-    tokenizer = transformers.AlbertTokenizer(vocab=_unigram(specials), model_max_length=WINDOW)
+    tokenizer = transformers.AlbertTokenizer(vocab=_unigram(specials, lower=True), model_max_length=WINDOW)
     config = transformers.AlbertConfig(
         **_SHAPE, **_ids(tokenizer), embedding_size=16, max_position_embeddings=WINDOW
     )

@@ -123,23 +123,35 @@ def test_a_dtype_by_name(name: str, model_folder: ModelFolder) -> None:
     assert loaded.impact(WORDS).values.dtype == wanted
 
 
-@pytest.mark.parametrize("native", [True, False])
-@pytest.mark.parametrize("kind", ["cpu", "cuda"])
-def test_auto_takes_bfloat16_only_where_it_is_native(
-    kind: str, native: bool, monkeypatch: pytest.MonkeyPatch
+def test_float32_is_the_default_on_every_machine(
+    model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native and kind == "cpu")
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert resolve_dtype("auto") == torch.float32
+    assert probe.load(model_folder("bert"), device="cpu").dtype == torch.float32
+
+
+@pytest.mark.parametrize("share", [0.5, 1.1])
+def test_the_fastest_dtype_is_measured_and_said(
+    share: float, model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = load(model_folder("bert")).impact(WORDS).values
     monkeypatch.setattr(
-        torch.cuda, "is_bf16_supported", lambda including_emulation=True: native or including_emulation
+        "probe.calibration._seconds", lambda model: 0.2 * share if model.dtype == torch.bfloat16 else 0.2
     )
-    assert resolve_dtype("auto", torch.device(kind)) == (torch.bfloat16 if native else torch.float32)
-    assert resolve_dtype("auto", torch.device("mps")) == torch.float32
+    wins = "bfloat16" if share < 1 else "float32"
+    said = f"dtype fastest is {wins} here .float32 200 ms, bfloat16 {200 * share:.0f} ms"
+    with pytest.warns(probe.ProbeWarning, match=said):
+        loaded = load(model_folder("bert"), dtype="fastest")
+    assert loaded.dtype == getattr(torch, wins)
+    if wins == "float32":
+        assert np.array_equal(loaded.impact(WORDS).values, expected)
 
 
 @pytest.mark.parametrize("name", ["float", "int8", "", "Tensor"])
 def test_an_unknown_dtype(name: str) -> None:
     with pytest.raises(probe.OptionError, match=f"unknown dtype '{name}'"):
-        resolve_dtype(name, torch.device("cpu"))
+        resolve_dtype(name)
 
 
 def test_devices_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +239,9 @@ def test_a_tokenizer_without_its_vocabulary(copied: Path) -> None:
 def test_the_tokenizer_of_another_model(copied: Path, model_folder: ModelFolder) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(model_folder("roberta") / name, copied / name)
-    with pytest.raises(probe.ModelError, match=r"its tokenizer has \d+ pieces, but the model has only \d+"):
+    with pytest.raises(
+        probe.ModelError, match=r"its tokenizer has ids up to \d+, but the model has only \d+"
+    ):
         load(copied)
 
 
