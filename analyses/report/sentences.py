@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from analyses.report.trees import SHOWN_BRACKETS, Part, Seen
 from analyses.scores.brackets import count_brackets
 from analyses.scores.recall import arc_groups
 from analyses.trees.protocols import ProtocolName, scored_words
 from data import ConstituencySentence, Sentence
-from probe.svg import escape
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,30 @@ def _arcs_verdict(seen: Seen, sentence: Sentence) -> Verdict:
     return Verdict(scores=scores, labels=set(relations), wrong=wrong)
 
 
-def sentence_items(part: Part, *, number: int) -> Iterable[str]:
-    """One ``<details>`` for each sentence of a corpus, still empty.
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """A sentence in the list, still closed.
+
+    Attributes:
+        number, place: of the corpus in the report and of the sentence in the corpus, from 1, for the anchors.
+        id, words: of the sentence.
+        scores: in percent with one decimal, by protocol.
+        facts: said in its line.
+        labels, wrong: values of attributes, separated by spaces, which no label has.
+    """
+
+    number: int
+    place: int
+    id: str
+    words: Sequence[str]
+    scores: Mapping[ProtocolName, str]
+    facts: tuple[str, ...]
+    labels: str
+    wrong: str
+
+
+def sentence_items(part: Part, *, number: int) -> Iterator[Item]:
+    """The sentences of a corpus.
 
     Args:
         part: the corpus.
@@ -73,34 +95,30 @@ def sentence_items(part: Part, *, number: int) -> Iterable[str]:
     for place, seen in enumerate(part.seen, start=1):
         found = verdict(seen)
         scores = {protocol: f"{score:.1f}" for protocol, score in found.scores.items()}
-        data = "".join(f' data-{protocol}="{score}"' for protocol, score in scores.items())
         name = "UAS" if seen.heads else "F1"
-        facts = [
-            "1 word" if len(seen.words) == 1 else f"{len(seen.words)} words",
-            *(f"{name} {score} ({key})" for key, score in scores.items()),
-        ]
-        yield (
-            f'<details class="sentence" id="s{number}-{place}" data-corpus="{number}" data-n="{len(seen.words)}"'
-            f'{data} data-labels="{_names(found.labels)}" data-wrong="{_names(found.wrong)}">'
-            f'<summary><bdi class="id">{escape(seen.sentence.id)}</bdi> '
-            f'<bdi class="words" dir="auto">{escape(" ".join(seen.words))}</bdi>'
-            f'<span class="facts">{", ".join(facts)}</span></summary><div class="body"></div></details>\n'
+        yield Item(
+            number=number,
+            place=place,
+            id=seen.sentence.id,
+            words=seen.words,
+            scores=scores,
+            facts=(
+                "1 word" if len(seen.words) == 1 else f"{len(seen.words)} words",
+                *(f"{name} {score} ({key})" for key, score in scores.items()),
+            ),
+            labels=" ".join(sorted(found.labels)),
+            wrong=" ".join(sorted(found.wrong)),
         )
 
 
-def _names(names: Collection[str]) -> str:
-    """Values of an attribute, separated by spaces, which no label has."""
-    return escape(" ".join(sorted(names)))
-
-
-def sentence_data(parts: Iterable[Part]) -> str:
+def sentence_data(parts: Iterable[Part]) -> Markup:
     """What opened sentences are drawn from, in their order, as JSON that may stand in a ``<script>``."""
     records = [_record(seen) for part in parts for seen in part.seen]
     text = json.dumps(records, ensure_ascii=False, separators=(",", ":"))
     # Nothing in a script element may look like markup, and two characters end a line in older JavaScript.
     for mark in "<>&\u2028\u2029":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
-    return text
+    return Markup(text)
 
 
 def _record(seen: Seen) -> dict[str, Any]:

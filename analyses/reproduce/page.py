@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analyses.experiments import EXPERIMENTS
-from analyses.tables.forms import table_html
-from analyses.tables.results import Results, pictures_html, read_results
+from analyses.tables.results import Results, read_results
 from analyses.tables.table import Cell, Table
-from probe.svg import escape
+from analyses.tables.templates import render_template
 
 if TYPE_CHECKING:
     from analyses.experiment import Answer, Step
@@ -27,6 +26,11 @@ class Comparison:
     column: str
     theirs: Cell
     ours: Cell
+
+    @property
+    def difference(self) -> float:
+        """Measured less published, in points."""
+        return self.ours.value - self.theirs.value
 
 
 def compare(table: Table, answer: Answer | None = None) -> list[Comparison]:
@@ -65,21 +69,22 @@ def page(outcomes: Sequence[Outcome], configuration: Mapping[str, Any], *, out: 
         out: folder of the steps' files.
         data: folder of the data sets, for what is missing.
     """
-    about = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in configuration.items()
-    )
     ran = [outcome for outcome in outcomes if outcome.state in ("done", "kept")]
     found = [(outcome, _results(outcome, out)) for outcome in ran]
-    parts = [
-        "<h1>Perturbed Masking, published and measured</h1>",
-        "<p>Published: Wu et al., Perturbed Masking, ACL 2020, with bert-base-uncased, unless a table says "
-        f"otherwise. Measured: this run.</p><dl>{about}</dl>",
-        _LIMITED if configuration.get("limit") is not None else "",
-        _overview(found),
-        _missing(outcomes, data),
-        *(_section(results) for _, results in found),
+    groups = [
+        (f"{results.title.partition(':')[0]}: {table.title}", pairs)
+        for outcome, results in found
+        for table in results.tables
+        if (pairs := compare(table, _answer(outcome.step)))
     ]
-    return _PAGE.format(body="\n".join(filter(None, parts)))
+    return render_template(
+        "page.html",
+        package="analyses.reproduce",
+        configuration={"limit": None, **configuration},
+        groups=groups,
+        missing=list(_missing(outcomes, data)),
+        shown=[results for _, results in found if results.pictures or results.tables],
+    )
 
 
 def _results(outcome: Outcome, out: Path) -> Results:
@@ -88,98 +93,23 @@ def _results(outcome: Outcome, out: Path) -> Results:
     return made or Results(title=title, tables=(), pictures={})
 
 
-def _overview(found: Sequence[tuple[Outcome, Results]]) -> str:
-    groups = [
-        (f"{results.title.partition(':')[0]}: {table.title}", pairs)
-        for outcome, results in found
-        for table in results.tables
-        if (pairs := compare(table, _answer(outcome.step)))
-    ]
-    if not groups:
-        return "<p>No published figure has a measured one beside it.</p>"
-    names = ("row", "column", "published", "measured [95%]", "difference", "measured row")
-    head = "".join(
-        f'<th scope="col"{"" if 2 <= at <= 4 else " class=text"}>{name}</th>' for at, name in enumerate(names)
-    )
-    return (
-        '<h2>Published and measured</h2><div class="scroll" tabindex="0" role="region" '
-        f'aria-label="Published and measured"><table><thead><tr>{head}</tr></thead>'
-        f"{''.join(_group(title, pairs) for title, pairs in groups)}</table></div>"
-    )
+@dataclass(frozen=True)
+class Missing:
+    """What is not there, or not whole: of which step, what is said, and the command that says more."""
+
+    title: str
+    said: str
+    command: str = ""
 
 
-def _group(title: str, pairs: Sequence[Comparison]) -> str:
-    lines = "".join(
-        f'<tr><th scope="row">{escape(each.published)}</th><td class="text">{escape(each.column)}</td>'
-        f"<td>{each.theirs.value:.1f}</td><td>{escape(str(each.ours))}</td>"
-        f'<td>{each.ours.value - each.theirs.value:+.1f}</td><td class="text">{escape(each.measured)}</td></tr>'
-        for each in pairs
-    )
-    return (
-        f'<tbody><tr class="group"><th colspan="6" scope="rowgroup">{escape(title)}</th></tr>{lines}</tbody>'
-    )
-
-
-def _missing(outcomes: Sequence[Outcome], data: Path) -> str:
-    lines = []
+def _missing(outcomes: Sequence[Outcome], data: Path) -> Iterator[Missing]:
     for outcome in outcomes:
-        title = escape(outcome.step.title)
+        title = outcome.step.title
         if outcome.state == "failed":
-            lines.append(f"<li>{title}: failed; run <code>{escape(outcome.command)}</code> to see why</li>")
+            yield Missing(title, "failed; run", outcome.command)
         for source in outcome.missing:
-            how = escape(source.get.format(data=data))
-            lines.append(f"<li>{title}: {escape(source.name)} is missing: {how}</li>")
+            yield Missing(title, f"{source.name} is missing: {source.get.format(data=data)}")
         if outcome.state == "missing" and not outcome.missing:
-            lines.append(f"<li>{title}: needs the step {escape(', '.join(outcome.step.after))}</li>")
+            yield Missing(title, f"needs the step {', '.join(outcome.step.after)}")
         if outcome.state in ("done", "kept") and not outcome.complete:
-            lines.append(f"<li>{title}: some of the input could not be probed; the notes say how much</li>")
-    return f"<h2>Missing or incomplete</h2><ul>{''.join(lines)}</ul>" if lines else ""
-
-
-def _section(results: Results) -> str:
-    if not results.pictures and not results.tables:
-        return ""
-    return (
-        f"<h2>{escape(results.title)}</h2><p><code>{escape(results.command or '')}</code></p>"
-        f"{pictures_html(results)}{''.join(map(table_html, results.tables))}"
-    )
-
-
-_LIMITED = "<p><strong>A run with a limit: its figures are no results.</strong></p>"
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>Perturbed Masking, published and measured</title>
-<style>
-:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
-body {{ max-width: 70rem; margin: auto; padding: 1rem }}
-.scroll {{ overflow-x: auto; margin: 1rem 0 }}
-table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem }}
-caption {{ text-align: left; font-weight: 600; padding: .3rem 0 }}
-th, td {{ padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #8884; white-space: nowrap }}
-tbody th, .text {{ text-align: left }}
-tbody th {{ font-weight: normal }}
-tr.group th {{ font-weight: 600; padding-top: .8rem }}
-caption {{ max-width: calc(100vw - 2rem) }}
-tr.published {{ font-style: italic }}
-tr.model th {{ font-weight: 600 }}
-dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; font-size: .9rem }}
-dt {{ font-weight: 600 }} dd {{ margin: 0; overflow-wrap: anywhere }}
-code {{ overflow-wrap: anywhere; font-size: .85rem }}
-.notes, details {{ font-size: .85rem }}
-figure {{ margin: 1rem 1rem 1rem 0; display: inline-block; background: #fff; color: #222; padding: .5rem }}
-figure {{ max-width: 100%; vertical-align: top }}
-figcaption {{ font-size: .85rem }}
-img {{ max-width: 100%; height: auto; display: block }}
-@media (max-width: 40rem) {{
-  table {{ font-size: .78rem }}
-  th, td {{ padding: .2rem .25rem }}
-  th {{ white-space: normal }}
-  tr.group th {{ max-width: 0 }}
-}}
-</style></head><body>
-{body}
-</body></html>
-"""
+            yield Missing(title, "some of the input could not be probed; the notes say how much")

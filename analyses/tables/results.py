@@ -12,7 +12,6 @@ from typing import Any
 from analyses.tables.forms import table_of
 from analyses.tables.table import Table
 from data import InputError
-from probe.svg import escape
 
 CONFIGURATION, MARKERS = "reproduce.json", "done"
 """Of a folder of ``analyses.reproduce``: what the run depends on, and the folder of its finished steps."""
@@ -46,6 +45,16 @@ class Results:
     tables: tuple[Table, ...]
     pictures: Mapping[str, bytes]
     command: str | None = None
+
+    def images(self) -> list[tuple[str, str]]:
+        """Name and ``data:`` address of each picture, for a page that asks for nothing outside itself."""
+        return [
+            (
+                f"{self.title}: {stem.replace('-', ' ')}",
+                f"data:image/svg+xml;base64,{base64.b64encode(content).decode('ascii')}",
+            )
+            for stem, content in self.pictures.items()
+        ]
 
 
 def read_results(folder: Path, *, title: str, command: str | None = None) -> Results | None:
@@ -94,17 +103,3 @@ def _tables(path: Path) -> list[Table]:
         return [table_of(each) for each in document.get("tables", ()) if isinstance(document["tables"], list)]
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise InputError(f"{path}: results as the analyses write them are expected: {error!r}") from error
-
-
-def pictures_html(results: Results) -> str:
-    """The pictures as images within the page: there an SVG file runs no script and asks for nothing."""
-    return "".join(
-        f'<figure class="paper"><img alt="{escape(_name(results.title, name))}" '
-        f'src="data:image/svg+xml;base64,{base64.b64encode(content).decode("ascii")}">'
-        f"<figcaption>{escape(_name(results.title, name))}</figcaption></figure>"
-        for name, content in results.pictures.items()
-    )
-
-
-def _name(title: str, stem: str) -> str:
-    return f"{title}: {stem.replace('-', ' ')}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from unicodedata import category
@@ -19,6 +20,11 @@ def render_template(name: str, *, package: str = "analyses.tables", **values: An
         values: what the template names; text is escaped, unless it is a ``markupsafe.Markup``.
     """
     return str(_environment(package).get_template(name).render(**values))
+
+
+def stream_template(name: str, *, package: str, **values: Any) -> Iterator[str]:
+    """As :func:`render_template`, piece by piece: a page of a large corpus is never whole in memory."""
+    return _environment(package).get_template(name).generate(**values)
 
 
 @cache
