@@ -80,7 +80,7 @@ def page(outcomes: Sequence[Outcome], configuration: Mapping[str, Any], *, out: 
     return render_template(
         "page.html",
         package="analyses.reproduce",
-        configuration={"limit": None, **configuration},
+        configuration=configuration,
         groups=groups,
         missing=list(_missing(outcomes, data)),
         shown=[results for _, results in found if results.pictures or results.tables],
