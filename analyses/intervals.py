@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+MIN_UNITS = 10
+"""Sentences, documents, items or seeds; of fewer nothing is tested."""
 _DRAWS = 1 << 20
 """Sentences drawn at once: bounds the memory of a bootstrap."""
 
@@ -26,6 +28,11 @@ class PairedResult:
     difference: float
     interval: Interval
     p_value: float
+
+
+def p_text(p_value: float) -> str:
+    """``p = 0.012``, or ``p < 0.001``, as also for the smallest p-value of 1,000 resamples, 1/1001."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
 
 
 def bootstrap(

@@ -150,8 +150,8 @@ def exit_code(prog: str, command: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except OSError as error:
-        known = error.filename is not None and error.strerror is not None
-        return _fail(prog, f"{error.filename}: {error.strerror}" if known else error, WRONG_USE)
+        said = error.strerror or error  # not its text, which begins with a number such as [Errno 17]
+        return _fail(prog, f"{error.filename}: {said}" if error.filename is not None else said, WRONG_USE)
     except KeyboardInterrupt as error:
         return _fail(prog, f"interrupted: {error}" if error.args else "interrupted", INTERRUPTED)
     except Exception as error:

@@ -196,6 +196,7 @@ class OutputOptions(Group):
         formats: Iterable[str] = (),
         default: str | None = "table",
         out: str | None = "write each table there, too, in every format",
+        dest: str = "out",
         metavar: str = "DIR",
         required: bool = False,
         strict: str | None = None,
@@ -208,13 +209,13 @@ class OutputOptions(Group):
             formats: of standard output; without any there is no ``--format``.
             default: that of ``--format``.
             out: help of ``--out``; None where there is none.
-            metavar, required: of ``--out``.
+            dest, metavar, required: of ``--out``; a file has another ``dest`` than the folder of tables.
             strict: what is skipped without ``--strict``; None where there is no such option.
             quiet: whether there is ``--quiet``.
         """
         add = parser.group("output").add_argument
         if out is not None:
-            add("--out", type=Path, metavar=metavar, required=required, help=out)
+            add("--out", dest=dest, type=Path, metavar=metavar, required=required, help=out)
         if names := tuple(formats):
             shown = f" (default: {default})" if default else " (default: by the suffix of --out)"
             add("--format", default=default, help=f"{', '.join(names)}{shown}", **known("format", names))

@@ -61,7 +61,9 @@ def build_parser() -> argparse.ArgumentParser:
     ModelOptions.add(parser, default=EMBEDDED, dtype="float32")
     RandomOptions.add(parser, of="bootstrap and random weights")
     where = "write here, not to standard output"
-    OutputOptions.add(parser, formats=FORMATS, default=None, out=where, metavar="FILE", strict="a pair")
+    OutputOptions.add(
+        parser, formats=FORMATS, default=None, out=where, dest="file", metavar="FILE", strict="a pair"
+    )
     parser.rename(output="--out")
     return parser
 
@@ -85,7 +87,7 @@ def run(args: argparse.Namespace) -> Ran:
     import probe
 
     pairs = first_pairs(data.read_minimal_pairs(args.data), args.limit)
-    with _output(args.out) as out:
+    with _output(args.file) as out:
         model = probe.load(args.model, device=args.device, dtype=args.dtype)
         blank = [model.with_random_weights(seed=args.seed)] if args.random_model else []
         evaluations = [
@@ -153,7 +155,7 @@ def _output(path: Path | None) -> Iterator[TextIO]:
 def _format(args: argparse.Namespace) -> str:
     if args.format:
         return str(args.format)
-    suffix = args.out.suffix.removeprefix(".") if args.out else ""
+    suffix = args.file.suffix.removeprefix(".") if args.file else ""
     return suffix if suffix in FORMATS else "table"
 
 

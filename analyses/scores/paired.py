@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analyses.intervals import paired_bootstrap
+from analyses.intervals import MIN_UNITS, p_text, paired_bootstrap
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +31,16 @@ class Counted:
 def paired_note(column: str, row: Counted, baselines: Sequence[Counted], *, seed: int) -> str:
     """A row against the strongest baseline of a column, by ``analyses.paired_bootstrap``.
 
-    Difference and interval are in points of percent: ``UAS -2.3 [-3.4, -1.1] to right-chain (p = 0.001)``.
+    Difference and interval are in points of percent: ``UAS -2.3 [-3.4, -1.1] to right-chain (p = 0.012)``. Of
+    fewer than ``MIN_UNITS`` sentences with something to score there are only the words "too few to test".
     """
     strongest = max(baselines, key=lambda baseline: baseline.value)
     total = np.asarray(row.total, dtype=np.float64)
+    if (n := int((total > 0).sum())) < MIN_UNITS:
+        return f"{column} to {strongest.name}: {n} with something to score, too few to test"
     # The baseline may be a sum over several runs; a mean over them shares the denominator of the row.
     runs = np.sum(strongest.total) / total.sum()
     found = paired_bootstrap(row.correct, np.asarray(strongest.correct) / runs, total, seed=seed)
     low, high = 100 * found.interval.low, 100 * found.interval.high
     difference = f"{100 * found.difference:+.1f} [{low:+.1f}, {high:+.1f}]"
-    return f"{column} {difference} to {strongest.name} (p = {found.p_value:.3f})"
+    return f"{column} {difference} to {strongest.name} ({p_text(found.p_value)})"

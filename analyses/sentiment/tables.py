@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.intervals import Interval, PairedResult, bootstrap, paired_bootstrap, paired_t
+from analyses.intervals import Interval, PairedResult, bootstrap, p_text, paired_bootstrap, paired_t
 from analyses.published import CITATION
 from analyses.tables.signature import Settings, Signature
 from analyses.tables.table import Cell, Row, RowKind, Table
@@ -279,7 +279,7 @@ def _tested(result: PairedResult) -> str:
 
 
 def _p(result: PairedResult) -> str:
-    return f" (p = {result.p_value:.3f})" if result.p_value >= 0.0005 else " (p < 0.001)"
+    return f" ({p_text(result.p_value)})"
 
 
 def items_sha256(items: Sequence[AspectItem]) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 import probe
 from analyses import Interval, paired_bootstrap, published
+from analyses.intervals import p_text
 from analyses.options import add_options, finish, load_models, load_sources
 from analyses.scores.paired import Counted, paired_note
 from analyses.tables.results import Ran
@@ -155,17 +156,33 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, capsys: pytest
 
 
 def test_paired_note_takes_the_strongest_baseline() -> None:
-    total = [4, 4, 4, 4]
-    row = Counted(name="bert", correct=[4, 3, 2, 4], total=total)
-    weak = Counted(name="left", correct=[0, 0, 0, 1], total=total)
+    total = [4, 4, 4, 4] * 3
+    row = Counted(name="bert", correct=[4, 3, 2, 4] * 3, total=total)
+    weak = Counted(name="left", correct=[0, 0, 0, 1] * 3, total=total)
     # Ten random trees: 50% of the arcs, which is more than the other baseline has.
-    strong = Counted(name="random", correct=[20, 20, 10, 30], total=[40] * 4)
-    result = paired_bootstrap(row.correct, [2, 2, 1, 3], total, seed=5)
+    strong = Counted(name="random", correct=[20, 20, 10, 30] * 3, total=[40] * 12)
+    result = paired_bootstrap(row.correct, [2, 2, 1, 3] * 3, total, seed=5)
     expected = (
         f"UAS +31.2 [{100 * result.interval.low:+.1f}, {100 * result.interval.high:+.1f}] to random "
-        f"(p = {result.p_value:.3f})"
+        "(p < 0.001)"
     )
+    assert result.p_value == 1 / 1001
     assert paired_note("UAS", row, [weak, strong], seed=5) == expected
+
+
+def test_few_sentences_are_not_tested() -> None:
+    row = Counted(name="bert", correct=[4, 3, 0], total=[4, 4, 0])
+    note = paired_note("UAS", row, [Counted(name="left", correct=[0, 1, 0], total=[4, 4, 0])], seed=5)
+    assert note == "UAS to left: 2 with something to score, too few to test"
+
+
+def test_no_p_value_is_rounded_to_what_it_is_not() -> None:
+    assert [p_text(p) for p in (1 / 1001, 2 / 1001, 0.0499, 1.0)] == [
+        "p < 0.001",
+        "p = 0.002",
+        "p = 0.050",
+        "p = 1.000",
+    ]
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -18,7 +18,7 @@ OLD = {
     "geometry": {"--corpus x": "data", "--pieces first": "pool"},
     "vectors": {"--corpus x": "data", "--pieces first": "pool"},
     "knowledge": {"--pieces 3": "max_pieces"},
-    "minimal-pairs": {"--output x": "out"},
+    "minimal-pairs": {"--output x": "file"},
     "sentiment": {"--seeds 2": "networks"},
 }  # fmt: skip
 NEEDED = {

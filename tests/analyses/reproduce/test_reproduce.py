@@ -253,7 +253,7 @@ def test_options_are_those_of_the_commands(data: Path, tmp_path: Path) -> None:
         found = {source.name: data / source.places[0] for source in (*step.needs, *step.uses)}
         given = [str(option) for option in step.options(settings, found, tmp_path)]
         args = COMMANDS[step.command].build_parser().parse_args(given)
-        out = args.out.parent if step.name == "minimal-pairs" else args.out
+        out = args.file.parent if step.name == "minimal-pairs" else args.out
         assert out == tmp_path / step.name
 
 
