@@ -134,7 +134,7 @@ def keep(ran: Ran, args: argparse.Namespace) -> None:
     Raises:
         OSError: a file cannot be written.
     """
-    for stem, table in ran.tables if getattr(args, "out", None) is not None else ():
+    for stem, table in ran.tables if args.out is not None and not ran.kept else ():
         table.write(args.out, stem)
 
 

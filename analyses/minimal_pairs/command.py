@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> Ran:
             print(f"{outcome.pair.where}: pair skipped: {outcome.reason}", file=sys.stderr)
         tables = pair_tables(evaluations, skipped=len(skipped))
         _write(_format(args), evaluations, skipped, tables, out)
-    return Ran(tables=tuple(tables), failed=bool(args.strict and skipped))
+    return Ran(tables=tuple(tables), failed=bool(args.strict and skipped), kept=True)
 
 
 def _score(

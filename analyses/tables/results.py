@@ -24,10 +24,12 @@ class Ran:
     Attributes:
         tables: with the stems of their file names.
         failed: whether some of the input could not be used; what and why was said on stderr.
+        kept: whether ``--out`` is a file of the command's own, which has them already.
     """
 
     tables: tuple[tuple[str, Table], ...] = ()
     failed: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
