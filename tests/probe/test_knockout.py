@@ -15,6 +15,7 @@ import probe
 from probe.alignment import Alignment
 from probe.perturbations import hidden
 from tests.conftest import ModelFolder
+from tests.naive import states_without
 from tests.tiny import LAYERS, MASKED_LMS
 
 WORDS = ("The", "painters", "slept", ".")
@@ -33,34 +34,6 @@ def load_probe(model_folder: ModelFolder) -> LoadProbe:
 def units_of(alignment: Alignment) -> list[list[int]]:
     """The positions of every unit."""
     return [alignment.positions[alignment.unit_of == unit].tolist() for unit in range(len(alignment.units))]
-
-
-def states_without(model: Any, ids: NDArray[np.int64], own: list[int]) -> Tensor:
-    """States [layers + 1, length, hidden] where no other position attends to those of ``own``.
-
-    The attention weights themselves are changed: keys of ``own`` get no weight from other queries, what is left is
-    scaled to 1. So no mask is built, and none of the model's code for masks is used.
-    """
-    plain = torch.nn.functional.softmax
-    others = [at for at in range(len(ids)) if at not in own]
-
-    def without(scores: Tensor, dim: int = -1, **_: Any) -> Tensor:
-        weights = plain(scores, dim=dim)  # in the model's own type, not in float32 as some do
-        if weights.shape[-2:] != (len(ids), len(ids)):
-            return weights
-        kept = weights.clone()
-        for query in others:
-            for key in own:
-                kept[..., query, key] = 0
-        return kept / kept.sum(-1, keepdim=True)
-
-    model.set_attn_implementation("eager")
-    patched = pytest.MonkeyPatch()
-    with patched.context() as patch, torch.no_grad():
-        patch.setattr(torch.nn.functional, "softmax", without)
-        patch.setattr(torch, "softmax", without)
-        output = model.base_model(input_ids=torch.from_numpy(ids)[None], output_hidden_states=True)
-    return torch.stack([*output.hidden_states[:-1], output.last_hidden_state])[:, 0]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
