@@ -1,0 +1,32 @@
+"""The registry of experiments: what the rooms bring, and that names and places do not clash."""
+
+import pytest
+
+from analyses.experiments import EXPERIMENTS, report_sections, steps
+from analyses.figures.command import figures
+from analyses.tables.signature import Settings
+from analyses.tables.table import Cell, Row
+from probe.commands import COMMANDS
+from probe.errors import OptionError
+
+
+def test_names_are_there_once_and_what_they_name_exists() -> None:
+    names = [step.name for step in steps()]
+    assert len(set(names)) == len(names)
+    assert all(step.command in COMMANDS and set(step.after) <= set(names) for step in steps())
+    assert all(set(section.steps) <= set(names) for section in report_sections())
+    drawn = [drawing.name for experiment in EXPERIMENTS.values() for drawing in experiment.figures]
+    assert set(drawn) < set(figures()) and len(set(drawn)) == len(drawn)
+    assert all(COMMANDS[each.command].module == each.module for each in EXPERIMENTS.values())
+
+
+def test_an_unknown_experiment_is_refused_with_the_nearest() -> None:
+    with pytest.raises(OptionError, match="did you mean 'discourse'"):
+        EXPERIMENTS["discours"]
+
+
+def test_an_answer_is_that_of_its_own_experiment() -> None:
+    mart = Row(name="m", kind="model", cells=(Cell(1.0),), settings=Settings(decoder="mart-released"))
+    assert EXPERIMENTS["constituency"].answer(mart, "MART") and not EXPERIMENTS["dependency"].answer(
+        mart, "MART"
+    )
