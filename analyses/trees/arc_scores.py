@@ -103,18 +103,19 @@ def plain_scores(matrix: ArrayLike) -> Floats:
     return np.asarray(matrix, dtype=np.float64).T
 
 
-def fair_scores(values: ArrayLike) -> Floats:
+def fair_scores(values: ArrayLike, root: ArrayLike | None = None) -> Floats:
     """Arc scores of the ``fair`` protocol: the impacts themselves, transposed.
 
     No impact says which word is the root ([CLS] is never masked, so its column is 0), and every word's arc from
-    ROOT is worth the same: the root is the word whose own arc is missed least. The influence on [CLS] as the
-    score of ROOT was worse on a development treebank (``docs/parsing.md``).
+    ROOT is worth the same unless ``root`` scores it: the root is the word whose own arc is missed least. The
+    influence on [CLS] as the score of ROOT was worse on a development treebank (``docs/parsing.md``).
 
     Args:
         values: [n, n], influence of word j on word i.
+        root: [n], score of the arc from ROOT to each word, as adjustment ``root`` makes it; without, 0.
 
     Returns:
-        float64 [n + 1, n + 1], ``scores[head, dependent]``; row and column 0 are 0.
+        float64 [n + 1, n + 1], ``scores[head, dependent]``; column 0 is 0.
 
     Raises:
         ValueError: for a bad shape or values that are not finite.
@@ -122,6 +123,8 @@ def fair_scores(values: ArrayLike) -> Floats:
     impact = _checked_values(values)
     scores = np.zeros((len(impact) + 1, len(impact) + 1))
     scores[1:, 1:] = impact.T
+    if root is not None:
+        scores[0, 1:] = root
     return scores
 
 

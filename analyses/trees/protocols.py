@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.trees.adjust import AdjustedMatrix
 from analyses.trees.arc_scores import Floats, fair_scores
 from analyses.trees.decoders import BASELINES, DECODERS, Decoder, Heads, PublishedScores
 from data import root as gold_root
@@ -152,7 +153,7 @@ def is_defined(protocol: ProtocolName, decoder: str, *, negative: bool) -> bool:
 def _arc_scores(impact: Impact, decoder: Decoder, protocol: ProtocolName, root: int | None) -> Floats:
     """Scores [head, dependent] of one sentence under the protocol."""
     if protocol == "fair" or root is None:
-        return fair_scores(impact.values)
+        return fair_scores(impact.values, impact.root if isinstance(impact, AdjustedMatrix) else None)
     return published_scores(decoder).of_words(impact.values, impact.on_cls, root)
 
 
