@@ -7,12 +7,14 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS, Table, TableFormat
+from analyses.trees.adjust import ADJUSTMENTS, NONE, adjustment_name
+from analyses.trees.methods import METHODS
 from analyses.trees.protocols import PROTOCOLS
-from probe.command_line import DONE, SOME_FAILED, Parser, UsageError
+from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, option_type
 from probe.option_groups import (
     ImpactOptions,
     InputOptions,
@@ -50,6 +52,41 @@ def add_options(
     RandomOptions.add(parser, seeds=3)
     OutputOptions.add(parser, formats=FORMATS)
     add_protocol(parser)
+    add_method(parser)
+
+
+def add_method(parser: Parser, *, several: bool = True, openness: bool = True) -> None:
+    """``--method``, ``--adjust`` and, if asked for, ``--openness-from``.
+
+    Args:
+        parser: of the command; ``ImpactOptions`` and the decoders are added before.
+        several: whether the settings that a method bundles take several values.
+        openness: whether another model can say how open each word is.
+    """
+    group = parser.group("trees")
+    about = "; ".join(f"{name}: {entry.about}" for name, entry in METHODS.items())
+    text = f"defaults of metric, layer, pool, perturb, adjust and decoder by name. {about}"
+    group.add_argument("--method", help=text, **one_of(METHODS))
+    many: dict[str, Any] = {"nargs": "+", "default": [NONE]} if several else {"default": NONE}
+    text = f"{', '.join(ADJUSTMENTS)}, or several joined by +, in turn (default: none)"
+    group.add_argument("--adjust", type=option_type(adjustment_name), metavar="NAME", help=text, **many)
+    if openness:
+        text = (
+            "another masked LM whose openness of words adjustment openness reads (default: the model itself)"
+        )
+        group.add_argument("--openness-from", metavar="MODEL", help=text)
+    taken = {action.dest for action in parser._actions}
+
+    def defaults(name: str) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for setting, value in METHODS[name].settings().items():
+            if f"{setting}s" in taken:
+                found[f"{setting}s"] = [value]
+            elif setting in taken:
+                found[setting] = [value] if several and setting in ("adjust", "perturb") else value
+        return found
+
+    parser.preset("method", defaults)
 
 
 def add_protocol(parser: Parser, *, several: bool = True) -> None:

@@ -16,8 +16,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from analyses.options import add_protocol
-from analyses.trees.adjust import ADJUSTMENTS, adjustment_name
+from analyses.options import add_method, add_protocol
+from analyses.trees.adjust import needs_openness
 from analyses.trees.decoders import BASELINES, DECODERS, tree_maker
 from probe import __version__
 from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type
@@ -78,11 +78,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"{', '.join(DECODERS)}, or a baseline: {', '.join(BASELINES)} (default: eisner)",
     )
-    text = f"{', '.join(ADJUSTMENTS)}, or several joined by + (default: none)"
-    trees.add_argument(
-        "--adjust", type=option_type(adjustment_name), default="none", metavar="NAME", help=text
-    )
     add_protocol(parser, several=False)
+    add_method(parser, several=False)
     text = "infer, or gold: from the heads of the data (always under wu2020)"
     trees.add_argument("--root", help=text, **known("root", ("infer", "gold")))
     add("--evaluate", action="store_true", help="score against the heads of the data, beside the baselines")
@@ -147,6 +144,7 @@ def _method(args: argparse.Namespace) -> Method:
         pool=args.pool,
         perturb=args.perturb,
         adjust=args.adjust,
+        openness_from=args.openness_from,
         batch_tokens=args.batch_tokens,
         seed=args.seed,
     )
@@ -222,7 +220,11 @@ def _induce(
     from probe.progress import Progress
 
     runs = method.needs_model and args.matrices is None
-    sizes = [n_passes(len(sentence.words), [method.perturb]) if runs else 0 for sentence in sentences]
+    open_ = int(needs_openness(method.adjust))  # a pass more a word
+    sizes = [
+        n_passes(len(one.words), [method.perturb]) + open_ * len(one.words) if runs else 0
+        for one in sentences
+    ]
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         outcomes = induce(sentences, model, method, on_passes=progress.passes)
         for size, outcome in zip(sizes, _refusals_as_usage(outcomes), strict=True):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -63,6 +64,7 @@ class Parser(argparse.ArgumentParser):
         codes = f"Exit codes: 0 done, 1 {failures}, 2 wrong use, 130 interrupted."
         super().__init__(prog=prog, description=description, epilog=f"{epilog} {codes}".strip())
         self.renamed: dict[str, str] = {}
+        self._presets: dict[str, Callable[[str], Mapping[str, object]]] = {}
         self._titled: dict[str, argparse._ArgumentGroup] = {}
         self.add_argument(
             "--version",
@@ -85,10 +87,28 @@ class Parser(argparse.ArgumentParser):
         """Accept old spellings of options, with a note on stderr: ``rename(layers="--layer")``."""
         self.renamed |= {f"--{old.replace('_', '-')}": new for old, new in names.items()}
 
+    def preset(self, dest: str, defaults: Callable[[str], Mapping[str, object]]) -> None:
+        """Let an option choose the defaults of others, which win where they are given, too.
+
+        Args:
+            dest: of the option.
+            defaults: value of the option -> defaults by the ``dest`` of their options.
+        """
+        self._presets[dest] = defaults
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As that of ``argparse``, with the old spellings of options."""
-        given = sys.argv[1:] if args is None else list(args)
-        return super().parse_known_args(self._renewed(given), namespace)
+        """As that of ``argparse``, with the old spellings of options, and with presets."""
+        given = self._renewed(sys.argv[1:] if args is None else list(args))
+        found, rest = super().parse_known_args(given, copy.copy(namespace))
+        chosen = {dest: getattr(found, dest) for dest in self._presets if getattr(found, dest) is not None}
+        if not chosen:
+            return found, rest
+        # What a namespace holds already, argparse leaves alone unless the option is given.
+        namespace = argparse.Namespace() if namespace is None else namespace
+        for dest, value in chosen.items():
+            for name, default in self._presets[dest](value).items():
+                setattr(namespace, name, default)
+        return super().parse_known_args(given, namespace)
 
     def _renewed(self, given: Sequence[str]) -> list[str]:
         renewed: list[str] = []

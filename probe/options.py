@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from operator import index
 from typing import Literal, TypeAlias, get_args
@@ -30,11 +30,16 @@ class Best:
     """What "best" stands for: the layer and pool that a model's makers chose on development data, for ``dist``.
 
     The last layer and ``mean`` stand for a model of which nothing is known, and for ``prob`` and ``kl``, since the
-    head is made for the last layer.
+    head is made for the last layer. ``layers`` has the layers of perturbations that are read best elsewhere.
     """
 
     layer: int = -1
     pool: Pool = "mean"
+    layers: Mapping[str, int] = field(default_factory=dict)
+
+    def layer_of(self, perturbs: Sequence[str]) -> int:
+        """The layer for one perturbation; for several, which are compared, that of the paper's."""
+        return self.layers.get(perturbs[0], self.layer) if len(perturbs) == 1 else self.layer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,14 +89,15 @@ def resolve(
     metrics = tuple(dict.fromkeys(map(METRICS.resolve, _listed(metric))))
     if any(METRICS[name].reads == "head" for name in metrics):
         best = Best()
-    layers = _layers(best.layer if layer == "best" else layer, n_layers)
+    perturbs = tuple(dict.fromkeys(map(PERTURBATIONS.resolve, _listed(perturb))))
+    layers = _layers(best.layer_of(perturbs) if layer == "best" else layer, n_layers)
     pools = [best.pool if name == "best" else check_name("pool", name, POOLS) for name in _listed(pool)]
     single = isinstance(layer, int) or layer == "best"
     settings = Settings(
         metrics=metrics,
         layers=layers,
         pools=tuple(dict.fromkeys(pools)),
-        perturbs=tuple(dict.fromkeys(map(PERTURBATIONS.resolve, _listed(perturb)))),
+        perturbs=perturbs,
         several=not (single and all(isinstance(o, str) for o in (metric, pool, perturb))),
     )
     if not all((settings.metrics, settings.layers, settings.pools, settings.perturbs)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from analyses import published
@@ -14,13 +13,12 @@ from analyses.dependency.trees import Treebank, induce
 from analyses.options import add_decoders, add_options, finish, load_sources
 from analyses.scores.recall import GROUPS
 from analyses.tables.results import Ran
-from analyses.trees.adjust import ADJUSTMENTS, adjustment_name
 from analyses.trees.decoders import DECODERS
 from analyses.trees.protocols import scored_words
 from analyses.trees.systems import Skipped, dependency_ways, skip_lines
 from analyses.trees.variants import variants
 from data.dp import wsj10
-from probe.command_line import Parser, UsageError, exit_code, option_type
+from probe.command_line import Parser, UsageError, exit_code
 from probe.option_groups import InputOptions
 
 
@@ -38,14 +36,6 @@ def build_parser() -> argparse.ArgumentParser:
     InputOptions.add(parser, help=text, metavar="FILE", limit=None)
     add("--wsj", type=Path, metavar="DIR", help="dependencies/*.dp of NLTK's Penn Treebank sample, for WSJ10")
     add_decoders(parser, DECODERS)
-    add(
-        "--adjust",
-        nargs="+",
-        type=option_type(adjustment_name),
-        default=["none"],
-        metavar="NAME",
-        help=f"of the impacts: {', '.join(ADJUSTMENTS)}, or several joined by + (default: none)",
-    )
     add("--by", nargs="+", choices=GROUPS, default=[], help="recall by these, too, in a table each")
     add_options(parser, metrics=("dist", "prob"))
     return parser
@@ -62,12 +52,7 @@ def run(args: argparse.Namespace) -> Ran:
     """What the options ask for, as values: main prints and writes them."""
     corpora = _corpora(args)
     models = load_sources(args)
-    chosen = [
-        tuple(
-            replace(one, adjust=name) for one in variants(model, args) for name in dict.fromkeys(args.adjust)
-        )
-        for model in models
-    ]
+    chosen = [variants(model, args) for model in models]
     found, failed = [], 0
     for corpus in corpora:
         skipped: Skipped = {}

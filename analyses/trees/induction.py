@@ -11,7 +11,7 @@ from analyses.tables.signature import Settings
 from analyses.trees.adjust import NONE, adjust
 from analyses.trees.decoders import BASELINES, DECODERS, Heads
 from analyses.trees.protocols import ProtocolName, RootName, baseline_trees, decode_sentences, gold_roots
-from analyses.trees.variants import unless_overflown
+from analyses.trees.variants import openness_choice, unless_overflown
 
 if TYPE_CHECKING:
     from data import Sentence
@@ -40,6 +40,7 @@ class Method:
     pool: PoolChoice = "best"
     perturb: str = "pair"
     adjust: str = NONE
+    openness_from: str | None = None
     batch_tokens: int = 4_096
     seed: int = 0
 
@@ -117,6 +118,7 @@ def induce(
         layer=method.layer,
         pool=method.pool,
         perturb=method.perturb,
+        openness=openness_choice(model, [method.adjust], method.openness_from),
         batch_tokens=method.batch_tokens,
         on_passes=on_passes,
         errors="return",

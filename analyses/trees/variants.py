@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from analyses.tables.signature import Settings, impact_text
-from analyses.trees.adjust import NONE, adjust, can_be_negative
+from analyses.trees.adjust import NONE, adjust, can_be_negative, needs_openness
 from probe.errors import SentenceError
 from probe.metrics import METRICS
 from probe.option_groups import ImpactOptions
@@ -18,6 +19,7 @@ from probe.options import Pool
 
 if TYPE_CHECKING:
     from probe import ImpactMatrix, ImpactSet, Probe
+    from probe.model import OpennessChoice
     from probe.source import ImpactSource
 
 
@@ -97,11 +99,12 @@ def variants(model: ImpactSource, args: argparse.Namespace) -> tuple[Variant, ..
         metrics = model.configuration.metric
     layers = asked.chosen_layers
     found = [
-        Variant(*combination)
+        Variant(*combination, adjust=adjustment)
         for metric in metrics
         for combination in model.resolve(
             metric=metric, layer=layers, pool=args.pools, perturb=args.perturb
         ).combinations()
+        for adjustment in args.adjust
     ]
     return tuple(dict.fromkeys(found))
 
@@ -127,7 +130,9 @@ def matrices(
 
     runs = args.matrices is None
     perturbs = [variant.perturb for variant in chosen]
-    sizes = [n_passes(len(words), perturbs) if runs else 0 for words in sentences]
+    openness = openness_choice(model, [variant.adjust for variant in chosen], args.openness_from)
+    own = int(openness is not False)  # a pass more a word
+    sizes = [n_passes(len(words), perturbs) + own * len(words) if runs else 0 for words in sentences]
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         results = model.impact_many(
             sentences,
@@ -135,6 +140,7 @@ def matrices(
             layer=list(dict.fromkeys(variant.layer for variant in chosen)),
             pool=list(dict.fromkeys(variant.pool for variant in chosen)),
             perturb=list(dict.fromkeys(variant.perturb for variant in chosen)),
+            openness=openness,
             batch_tokens=args.batch_tokens,
             on_passes=progress.passes,
             errors="return",
@@ -143,6 +149,34 @@ def matrices(
             picked = result if isinstance(result, SentenceError) else _pick(cast("ImpactSet", result), chosen)
             progress.sentence(size, ran=not isinstance(picked, SentenceError))
             yield picked
+
+
+def openness_choice(model: ImpactSource, adjust: Iterable[str], source: str | None) -> OpennessChoice:
+    """Whose openness of words the impacts need beside them: nobody's, the model's own, or that of another one.
+
+    A run directory gives what it keeps without being asked.
+
+    Args:
+        model: what the impacts are those of.
+        adjust: names of their adjustments.
+        source: the other model, as ``probe.load`` takes it.
+
+    Raises:
+        probe.ModelError: the other model cannot be loaded.
+    """
+    from probe.model import Probe
+
+    if not isinstance(model, Probe) or not any(map(needs_openness, adjust)):
+        return False
+    return True if source is None else _loaded(source, str(model.device), str(model.dtype))
+
+
+@lru_cache(maxsize=1)
+def _loaded(source: str, device: str, dtype: str) -> Probe:
+    """One model serves all seeds of random weights."""
+    from probe.loading import load
+
+    return load(source, device=device, dtype=dtype.removeprefix("torch."))
 
 
 def _pick(found: ImpactSet, chosen: Sequence[Variant]) -> Matrices | SentenceError:
