@@ -24,6 +24,7 @@ from probe.checks import (
 from probe.errors import ModelError, OptionError, warn
 from probe.model import Probe, placed
 from probe.options import POOLS, Best
+from probe.perturbations import PERTURBATIONS
 from probe.registry import check_name
 from probe.source import EMBEDDED
 
@@ -229,21 +230,23 @@ def unavailable(source: str, name: str, error: Exception) -> ModelError:
 
 
 def _best(folder: Path, name: str, n_layers: int) -> Best:
-    """The layer and pool that the model directory recommends.
+    """The layer and pool that the model directory recommends, and the layers of single perturbations.
 
     Raises:
-        ModelError: they are no layer and pool of the model.
+        ModelError: they are no layers and no pool of the model.
     """
     path = folder / _BEST_FILE
     if not path.is_file():
         return Best()
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        best = Best(int(found["layer"]), check_name("pool", found["pool"], POOLS))
-    except (ValueError, KeyError, TypeError) as error:
+        layers = {PERTURBATIONS.resolve(key): int(value) for key, value in found.get("layers", {}).items()}
+        best = Best(int(found["layer"]), check_name("pool", found["pool"], POOLS), layers)
+    except (AttributeError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{name}: {_BEST_FILE} must give a layer and a pool ({error})") from error
-    if not -n_layers - 1 <= best.layer <= n_layers:
-        raise ModelError(f"{name}: {_BEST_FILE} gives layer {best.layer}, the model has 0 to {n_layers}")
+    for layer in (best.layer, *best.layers.values()):
+        if not -n_layers - 1 <= layer <= n_layers:
+            raise ModelError(f"{name}: {_BEST_FILE} gives layer {layer}, the model has 0 to {n_layers}")
     return best
 
 

@@ -19,6 +19,7 @@ from analyses.report.inputs import Inputs, recognise
 from analyses.report.page import Report, page
 from analyses.report.sections import SECTIONS, TREES, Made, Section, make, sections
 from analyses.report.trees import Part, constituency_part, dependency_part, scorable
+from analyses.trees.adjust import NONE
 from analyses.trees.decoders import DECODERS
 from analyses.trees.variants import variants
 from data.dp import wsj10
@@ -60,6 +61,8 @@ def build_parser() -> argparse.ArgumentParser:
         perturb=["pair"],
         out=None,
         default_metrics=("dist",),
+        adjust=[NONE],
+        openness_from=None,
     )
     add = parser.add_argument
     text = (

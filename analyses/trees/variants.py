@@ -85,7 +85,7 @@ def random_weights(model: ImpactSource, args: argparse.Namespace) -> Iterator[Pr
 def variants(model: ImpactSource, args: argparse.Namespace) -> tuple[Variant, ...]:
     """The combinations of ``--metric``, ``--layer``, ``--pool`` and ``--perturb`` for a model.
 
-    "best" is resolved metric by metric, so that ``dist`` keeps its layer beside ``prob``.
+    "best" is resolved for each metric and perturbation, so that ``dist`` keeps its layer beside ``prob``.
 
     Raises:
         probe.OptionError: a layer that the model does not have, or a pool that goes with none of the metrics.
@@ -101,8 +101,9 @@ def variants(model: ImpactSource, args: argparse.Namespace) -> tuple[Variant, ..
     found = [
         Variant(*combination, adjust=adjustment)
         for metric in metrics
+        for perturb in args.perturb
         for combination in model.resolve(
-            metric=metric, layer=layers, pool=args.pools, perturb=args.perturb
+            metric=metric, layer=layers, pool=args.pools, perturb=perturb
         ).combinations()
         for adjustment in args.adjust
     ]

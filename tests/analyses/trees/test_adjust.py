@@ -68,6 +68,7 @@ def matrix_of(values: np.ndarray) -> ImpactMatrix:
         layer=1,
         pool="mean",
         perturb="pair",
+        openness=np.arange(n, dtype=np.float64),
     )
 
 
@@ -105,7 +106,8 @@ def test_commands_decode_adjusted_impacts(
     assert main(command) == 0
     wu2020, fair = json.loads(capsys.readouterr().out)
     sentences = list(read_conllu(data))
-    matrices = list(probe.load(model, device="cpu", dtype="float32").impact_many(s.words for s in sentences))
+    loaded = probe.load(model, device="cpu", dtype="float32")
+    matrices = list(loaded.impact_many((s.words for s in sentences), openness=True))
     for name in ADJUSTMENTS:
         ending = "" if name == "none" else f", {name}"
         (row,) = [row for row in fair["rows"] if row["name"] == f"{model} cle+dist, layer 3, mean{ending}"]
@@ -144,9 +146,9 @@ def test_commands_decode_adjusted_impacts(
             {r["name"]: r for r in fair["rows"]}[n]["cells"] for n in (f"{name}, {adjustment}", name)
         )
         assert f": UAS {own['UAS']['value'] - plain['UAS']['value']:+.1f} [" in note
-    # The published CLE multiplies impacts, and these can be negative.
+    # The published CLE multiplies impacts, which offset and openness can make negative.
     ways = [row["name"] for row in wu2020["rows"] if "cle+" in row["name"] and row["kind"] == "model"]
-    assert [way.rpartition(", ")[2] for way in ways] == ["mean", "symmetric"]
+    assert [way.rpartition(", ")[2] for way in ways] == ["mean", "log", "symmetric", "root"]
 
 
 def test_misspelt_adjustment(capsys: pytest.CaptureFixture[str]) -> None:
