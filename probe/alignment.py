@@ -36,6 +36,16 @@ class Alignment:
     cls: int | None
     unknown: tuple[bool, ...] = ()
 
+    def check_known(self) -> None:
+        """Check that the vocabulary knows a unit of the sentence.
+
+        Raises:
+            SentenceError: it knows none; says how many there are.
+        """
+        if self.unknown and all(self.unknown):
+            n = len(self.unknown)
+            raise SentenceError(f"unknown words {n} of {n}: the model's vocabulary has none of them")
+
 
 def align(
     pieces: WordPieces | PreTrainedTokenizerBase,
@@ -53,9 +63,8 @@ def align(
     Unigram vocabulary cannot).
 
     Raises:
-        SentenceError: no words, a word without pieces or one that is a special token, no word that the
-            vocabulary knows, more pieces than the model's window, or spans that are empty, out of range or
-            overlapping.
+        SentenceError: no words, a word without pieces or one that is a special token, more pieces than the
+            model's window, or spans that are empty, out of range or overlapping.
     """
     if isinstance(words, str):
         raise SentenceError("a sentence is a list of words, not one string: split it first")
@@ -75,10 +84,6 @@ def align(
                 f"word {word + 1} ({words[word]!r}) cannot be told from a special token of this model"
             )
     unknown = [pieces.is_unknown(ids) for ids in by_word]
-    if all(unknown):
-        raise SentenceError(
-            f"unknown words {len(words)} of {len(words)}: the model's vocabulary has none of them"
-        )
     length = len(pieces.before) + sum(map(len, by_word)) + len(pieces.after)
     if length > window:
         raise SentenceError(f"{length} pieces are more than the model's window of {window}")

@@ -206,8 +206,9 @@ def check_states(model: PreTrainedModel, pieces: WordPieces, name: str) -> None:
         raise ModelError(f"{name}: its states are not finite: damaged weights, or a dtype that overflows")
     if states.shape[:2] != ids.shape or last == first:
         return  # said where layers are read
-    from_first, from_last = ((states[0] != states[row]).any(-1) for row in (1, 2))
-    if not from_first[last] and not from_last[first]:
+    others = torch.ones(ids.shape[1], dtype=torch.bool, device=ids.device)
+    others[[first, last]] = False
+    if not (states[0] != states[1:]).any(-1)[:, others].any():
         raise ModelError(f"{name}: no state depends on another word: its attention does not run here")
 
 

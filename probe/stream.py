@@ -73,7 +73,9 @@ class Stream:
 
     def _plan(self, request: Request) -> Plan | SentenceError:
         try:
-            plan = make_plan(self._probe.align(*request), self._settings.perturbs)
+            alignment = self._probe.align(*request)
+            alignment.check_known()
+            plan = make_plan(alignment, self._settings.perturbs)
             self._engine.check(plan)
         except SentenceError as error:
             return error

@@ -300,7 +300,7 @@ class PieceBatch:
 def _reason(encoder: Encoder, words: Sequence[str]) -> SentenceError:
     """Why a sentence has no states."""
     try:
-        align(encoder.pieces, words, window=encoder.window)
+        align(encoder.pieces, words, window=encoder.window).check_known()
     except SentenceError as error:
         return error
     raise AssertionError(f"{list(words)} can be aligned")

@@ -12,7 +12,7 @@ import numpy as np
 
 from analyses.tables.signature import Settings, impact_text
 from analyses.trees.adjust import NONE, adjust, can_be_negative, needs_openness
-from probe.errors import SentenceError
+from probe.errors import SentenceError, warn
 from probe.metrics import METRICS
 from probe.option_groups import ImpactOptions
 from probe.options import Pool
@@ -134,6 +134,8 @@ def matrices(
     openness = openness_choice(model, [variant.adjust for variant in chosen], args.openness_from)
     own = int(openness is not False)  # a pass more a word
     sizes = [n_passes(len(words), perturbs) + own * len(words) if runs else 0 for words in sentences]
+    if not args.quiet:
+        _say_unknown(model, sentences)
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         results = model.impact_many(
             sentences,
@@ -178,6 +180,25 @@ def _loaded(source: str, device: str, dtype: str) -> Probe:
     from probe.loading import load
 
     return load(source, device=device, dtype=dtype.removeprefix("torch."))
+
+
+def _say_unknown(model: ImpactSource, sentences: Sequence[Sequence[str]]) -> None:
+    """Warn of words that the model's vocabulary does not know; stored matrices do not tell."""
+    from probe.model import Probe
+
+    if not isinstance(model, Probe):
+        return
+    unknown, places = 0, []
+    for number, words in enumerate(sentences, start=1):
+        try:
+            found = sum(model.align(words).unknown)
+        except SentenceError:
+            continue  # skipped, with its reason
+        unknown += found
+        places += [number] if found else []
+    if unknown:
+        total = sum(map(len, sentences))
+        warn(f"{model.name}: unknown words {unknown:,} of {total:,}, the first in sentence {places[0]}")
 
 
 def _pick(found: ImpactSet, chosen: Sequence[Variant]) -> Matrices | SentenceError:

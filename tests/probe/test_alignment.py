@@ -180,7 +180,7 @@ def test_any_words_are_aligned_whole_or_refused_by_name(name: str, load_probe: L
             alignment = align(pieces, words, window=1000)
         except probe.SentenceError as error:
             named = [f"word {i} ({word!r}) " for i, word in enumerate(words, start=1)]
-            assert str(error).startswith((*named, f"unknown words {len(words)} of {len(words)}"))
+            assert str(error).startswith(tuple(named))
             return
         assert alignment.positions.tolist() == list(range(1, len(alignment.ids) - 1))
         assert np.unique(alignment.unit_of).tolist() == list(range(len(words)))

@@ -230,3 +230,10 @@ def test_nothing_is_said_of_a_trained_mask(model_folder: ModelFolder, recwarn: A
     assert probe.load("bert", device="cpu").mask_note is None
     assert load(model_folder("bert")).mask_note is None
     assert not [said for said in recwarn if issubclass(said.category, probe.ProbeWarning)]
+
+
+def test_local_attention_that_does_not_reach_from_end_to_end(tmp_path: Path) -> None:
+    config = transformers.LongformerConfig(
+        **shape(VOCABULARY), max_position_embeddings=40, attention_window=[4] * 3
+    )
+    assert load(save(tmp_path, config)).impact(WORDS, metric="kl").values.any()
