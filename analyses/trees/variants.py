@@ -198,7 +198,7 @@ def _say_unknown(model: ImpactSource, sentences: Sequence[Sequence[str]]) -> Non
         places += [number] if found else []
     if unknown:
         total = sum(map(len, sentences))
-        warn(f"{model.name}: unknown words {unknown:,} of {total:,}, the first in sentence {places[0]}")
+        warn(f"unknown words {unknown:,} of {total:,} to the vocabulary, the first in sentence {places[0]}")
 
 
 def _pick(found: ImpactSet, chosen: Sequence[Variant]) -> Matrices | SentenceError:
