@@ -13,6 +13,7 @@ import pytest
 from analyses.constituency import bias, bias_command
 from analyses.constituency.bias import measure_bias, measure_reach
 from analyses.intervals import Interval
+from analyses.tables.table import SUFFIXES
 from analyses.trees.arc_scores import Floats
 from analyses.trees.decoders import CONSTITUENT_DECODERS, ConstituentDecoder
 from parsers import Bracketing, branching
@@ -145,7 +146,8 @@ def test_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     small = [*SMALL, "--decoder", "mart-released", "chart-row"]
     for folder in folders:
         assert run(capsys, *small, "--out", folder).code == 0
-    names = ["bias.csv", "bias.pdf", "bias.png", "bias.svg", "reach.csv"]
+    tables = [f"bias-{protocol}.{form}" for protocol in ("fair", "wu2020") for form in SUFFIXES.values()]
+    names = sorted([*tables, "bias.csv", "bias.pdf", "bias.png", "bias.svg", "reach.csv"])
     for folder in folders:
         assert sorted(path.name for path in folder.iterdir()) == names
     for name in names:

@@ -204,7 +204,7 @@ def test_malformed_facts_show_before_a_model_is_loaded(
 ) -> None:
     with (lama / "Squad" / "test.jsonl").open("a", encoding="utf-8") as file:
         file.write("{\n")
-    message = "test.jsonl:4: a JSON object is expected"
+    message = "test.jsonl:4: JSON is expected, found Expecting property name"
     refused(capsys, message, "--model", "no/such/model", "--data", str(lama), code=1)
 
 

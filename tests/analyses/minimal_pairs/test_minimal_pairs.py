@@ -74,17 +74,17 @@ class TestReader:
     @pytest.mark.parametrize(
         ("line", "expected"),
         [
-            ("good bad\n", "a JSON object is expected, found text that is no JSON"),
-            ("[" * 100_000 + "\n", "a JSON object is expected, found text that is no JSON"),
+            ("good bad\n", "JSON is expected, found Expecting value at column 1"),
+            ("[" * 100_000 + "\n", "JSON is expected, found brackets nested too deeply"),
             ("[1]\n", "a JSON object is expected, found list"),
-            ("{}\n", "key 'sentence_good' is expected, found no keys"),
+            ("{}\n", "key 'sentence_good' is expected, found none"),
             (record("A.", "B.").replace("UID", "uid"), "key 'UID' is expected, found sentence_good, "),
             (record("A.", " "), "a text that is not empty is expected as 'sentence_bad', found ' '"),
             (
                 record("A.", "B.").replace('"p"', "7"),
                 "a text that is not empty is expected as 'UID', found 7",
             ),
-            (record("A\ud800.", "B."), "Unicode text is expected as 'sentence_good'"),
+            (record("A\ud800.", "B."), "Unicode text is expected, found half a surrogate pair in 'A\\ud800.'"),
         ],
     )
     def test_malformed_line(self, tmp_path: Path, line: str, expected: str) -> None:
@@ -389,7 +389,7 @@ class TestCommand:
         refused(2, "a whole number from 0", "--seed", -1)
         refused(2, "cannot be written", "--out", tmp_path / "none" / "out.csv")
         (folder / "q.jsonl").write_text("{\n", encoding="utf-8")
-        refused(1, "q.jsonl:1: a JSON object is expected")
+        refused(1, "q.jsonl:1: JSON is expected, found Expecting property name")
         (folder / "q.jsonl").unlink()
         (folder / "p.jsonl").write_text(record("a " * 40, "a b"), encoding="utf-8")
         refused(1, "at least one pair", "--no-random-model")

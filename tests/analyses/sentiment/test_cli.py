@@ -335,7 +335,7 @@ def test_bad_embeddings(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("analyses.sentiment.inputs.load", None)  # found before a model is loaded
     path = tmp_path / "bad.txt"
     for text, message in (
-        ("the 1 nan\n", "bad.txt:1: finite numbers are expected"),
+        ("the 1 nan\n", "bad.txt:1: a word and 2 numbers are expected, found 'nan'"),
         ("", "found none"),
         ("zebra 1 2\n", "found none"),
     ):
