@@ -84,7 +84,10 @@ class TestReader:
                 record("A.", "B.").replace('"p"', "7"),
                 "a text that is not empty is expected as 'UID', found 7",
             ),
-            (record("A\ud800.", "B."), "Unicode text is expected, found half a surrogate pair in 'A\\ud800.'"),
+            (
+                record("A\ud800.", "B."),
+                "Unicode text is expected, found half a surrogate pair in 'A\\ud800.'",
+            ),
         ],
     )
     def test_malformed_line(self, tmp_path: Path, line: str, expected: str) -> None:
