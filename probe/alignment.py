@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from probe.errors import SentenceError
+from probe.errors import SentenceError, quoted
 from probe.spaces import WordPieces
 
 if TYPE_CHECKING:
@@ -76,12 +76,12 @@ def align(
     by_word = pieces(words)
     if empty := [i for i, ids in enumerate(by_word) if not ids]:
         raise SentenceError(
-            f"word {empty[0] + 1} ({words[empty[0]]!r}) has no pieces in this model's vocabulary"
+            f"word {empty[0] + 1} ({quoted(words[empty[0]])}) has no pieces in this model's vocabulary"
         )
     for word, ids in enumerate(by_word):
         if not pieces.reserved.isdisjoint(ids):
             raise SentenceError(
-                f"word {word + 1} ({words[word]!r}) cannot be told from a special token of this model"
+                f"word {word + 1} ({quoted(words[word])}) cannot be told from a special token of this model"
             )
     unknown = [pieces.is_unknown(ids) for ids in by_word]
     length = len(pieces.before) + sum(map(len, by_word)) + len(pieces.after)
@@ -110,9 +110,11 @@ def check_words(words: Sequence[str]) -> None:
     """
     for at, word in enumerate(words, start=1):
         if not isinstance(word, str):
-            raise SentenceError(f"word {at} ({word!r}) is not text but of type {type(word).__name__}")
+            raise SentenceError(f"word {at} ({quoted(word)}) is not text but of type {type(word).__name__}")
         if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
-            raise SentenceError(f"word {at} ({word!r}) holds half of a surrogate pair, which is no text")
+            raise SentenceError(
+                f"word {at} ({quoted(word)}) holds half of a surrogate pair, which is no text"
+            )
 
 
 def check_spans(spans: Sequence[tuple[int, int]], n_words: int) -> list[tuple[int, int]]:

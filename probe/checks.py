@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from probe.errors import ModelError
+from probe.errors import ModelError, quoted
+from probe.json_text import parse_json
 from probe.spaces import WordPieces
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def check_source(source: str, name: str) -> None:
     """
     path = Path(source) / "config.json"
     try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        config = parse_json(path.read_bytes())
     except (OSError, ValueError):
         return  # of the hub, or damaged: transformers says which
     from transformers import CONFIG_MAPPING
@@ -175,6 +175,21 @@ def check_mask(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
         raise ModelError(
             f"{name}: its mask token is its unknown token ({tokenizer.mask_token}), so unknown words of a text "
             "would stand there as masks"
+        )
+
+
+def check_maximum(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+    """Refuse a longest sequence that is none.
+
+    Raises:
+        ModelError: the tokenizer says no whole number above 0.
+    """
+    said: object = tokenizer.model_max_length
+    # Those without a maximum say 1e30; infinity is no whole number.
+    if isinstance(said, bool) or not isinstance(said, int | float) or said < 1 or said != said // 1:
+        raise ModelError(
+            f"{name}: tokenizer_config.json gives model_max_length {quoted(said)}, "
+            "a whole number above 0 is expected"
         )
 
 

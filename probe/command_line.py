@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from probe import __version__
-from probe.errors import OptionError, ProbeWarning
+from probe.errors import OptionError, ProbeWarning, one_line
 from probe.interrupt import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit with the message."""
-        self.exit(WRONG_USE, f"{self.prog}: error: {message} (see --help)\n")
+        self.exit(WRONG_USE, f"{self.prog}: error: {one_line(message)} (see --help)\n")
 
     def group(self, title: str) -> argparse._ArgumentGroup:
         """The group of options with this title; made when it is first asked for."""
@@ -189,7 +189,7 @@ def _plain_warnings(prog: str) -> Iterator[None]:
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
             if issubclass(category, ProbeWarning):
-                print(f"{prog}: warning: {message}", file=sys.stderr)
+                print(f"{prog}: warning: {one_line(str(message))}", file=sys.stderr)
             else:
                 shown(message, category, *where, **more)
 
@@ -198,7 +198,7 @@ def _plain_warnings(prog: str) -> Iterator[None]:
 
 
 def _fail(prog: str, error: object, code: int) -> int:
-    print(f"{prog}: error: {error}", file=sys.stderr)
+    print(f"{prog}: error: {one_line(str(error))}", file=sys.stderr)
     return code
 
 

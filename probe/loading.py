@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from probe.calibration import take_fastest
 from probe.checks import (
     check_configuration,
     check_mask,
+    check_maximum,
     check_source,
     check_states,
     check_vocabulary,
@@ -21,7 +21,8 @@ from probe.checks import (
     mask_note,
     of_transformers,
 )
-from probe.errors import ModelError, OptionError, warn
+from probe.errors import ModelError, OptionError, quoted, warn
+from probe.json_text import is_count, parse_json
 from probe.model import Probe, placed
 from probe.options import POOLS, Best
 from probe.perturbations import PERTURBATIONS
@@ -123,11 +124,11 @@ def source_of(name: str) -> str:
     if name == EMBEDDED:
         return os.fspath(Path(str(files("probe"))) / "embedded")
     path = Path(name).expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):  # which takes a name of any length
         if not (path / "config.json").is_file():
             raise ModelError(f"{name}: no config.json in this directory, so it holds no transformers model")
         return os.fspath(path)
-    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or path.exists():
+    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or os.path.exists(path):
         raise ModelError(f"{name}: no such model directory")
     return name
 
@@ -185,6 +186,7 @@ def _load_tokenizer(source: str, name: str, *, local: bool) -> PreTrainedTokeniz
             "(BERT, RoBERTa, ALBERT, ELECTRA, DistilBERT, XLM-R, DeBERTa, MPNet, ModernBERT, ERNIE)"
         )
     check_mask(tokenizer, name)
+    check_maximum(tokenizer, name)
     return tokenizer  # type: ignore[no-any-return]
 
 
@@ -239,20 +241,23 @@ def _best(folder: Path, name: str, n_layers: int) -> Best:
     if not path.is_file():
         return Best()
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        layers = {PERTURBATIONS.resolve(key): int(value) for key, value in found.get("layers", {}).items()}
-        best = Best(int(found["layer"]), check_name("pool", found["pool"], POOLS), layers)
+        found = parse_json(path.read_bytes())
+        layers = {PERTURBATIONS.resolve(key): value for key, value in found.get("layers", {}).items()}
+        best = Best(found["layer"], check_name("pool", found["pool"], POOLS), layers)
     except (AttributeError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{name}: {_BEST_FILE} must give a layer and a pool ({error})") from error
     for layer in (best.layer, *best.layers.values()):
-        if not -n_layers - 1 <= layer <= n_layers:
-            raise ModelError(f"{name}: {_BEST_FILE} gives layer {layer}, the model has 0 to {n_layers}")
+        if not is_count(layer, least=-n_layers - 1, most=n_layers):
+            raise ModelError(
+                f"{name}: {_BEST_FILE} gives layer {quoted(layer)}, the model has 0 to {n_layers}"
+            )
     return best
 
 
 def window_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Longest sequence in pieces: what the positions allow, and what the tokenizer says."""
-    limits = [tokenizer.model_max_length] if tokenizer.model_max_length < _UNBOUNDED else []
+    said = tokenizer.model_max_length
+    limits = [int(said)] if said < _UNBOUNDED else []
     if (positions := getattr(model.config, "max_position_embeddings", None)) and positions > 0:
         offsets = [
             int(padding) + 1  # RoBERTa and its kin count positions from after the padding index

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from probe import __version__
-from probe.errors import ProbeError
+from probe.errors import ProbeError, quoted
 from probe.fingerprint import tokenizer_sha256, weights_sha256, words_sha256
+from probe.json_text import is_count, parse_json
 from probe.metrics import METRICS
 from probe.options import POOLS, Pool, Settings
 from probe.perturbations import PERTURBATIONS
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 _FORMAT = "probe.Store/1"
+_SHARD = re.compile(r"shard-(\d{6,9})\.safetensors")
 
 
 class StoreError(ProbeError):
@@ -76,13 +79,16 @@ class Configuration:
             metrics=self.metric, layers=self.layer, pools=self.pool, perturbs=self.perturb, several=True
         )
 
-    def shards(self) -> list[tuple[str, range]]:
+    @property
+    def n_shards(self) -> int:
+        """How many files the matrices are in."""
+        return -(-self.sentences // self.shard_sentences)
+
+    def shards(self) -> Iterator[tuple[str, range]]:
         """The file name of every shard, and which sentences it holds."""
         size, n = self.shard_sentences, self.sentences
-        return [
-            (f"shard-{number:06}.safetensors", range(first, min(first + size, n)))
-            for number, first in enumerate(range(0, n, size))
-        ]
+        for number, first in enumerate(range(0, n, size)):
+            yield f"shard-{number:06}.safetensors", range(first, min(first + size, n))
 
     def difference(self, other: Configuration) -> str:
         """What differs, as ``name: mine there, the other's here``; empty if nothing does."""
@@ -169,20 +175,71 @@ class Manifest:
         """
         path = folder / MANIFEST
         try:
-            document: dict[str, Any] = json.loads(path.read_bytes())
+            document: dict[str, Any] = parse_json(path.read_bytes())
             if document["format"] != _FORMAT:
-                raise ValueError(f"{_FORMAT} is expected, found {document['format']}")
+                raise ValueError(f"{_FORMAT} is expected, found {quoted(document['format'])}")
             if document.pop("sha256") != _digest(document):
                 raise ValueError("it does not match its own checksum")
             listed: dict[str, Any] = document["configuration"]
             values: Any = {key: tuple(v) if isinstance(v, list) else v for key, v in listed.items()}
-            return cls(Configuration(**values), document["shards"])
+            return cls(Configuration(**values), document["shards"])._checked()
         except OSError as error:
             raise StoreError(
                 f"{path}: cannot be read ({error.strerror}): is {folder} a run directory?"
             ) from None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{path}: not the manifest of a run directory ({error})") from error
+
+    def _checked(self) -> Manifest:
+        """The manifest itself, if it can be one: its checksum shows damage, not a forgery.
+
+        Raises:
+            ValueError: a value is of another type or range than ``Configuration`` says, or a shard is none.
+        """
+        about = self.configuration
+        for name in (
+            "model",
+            "weights_sha256",
+            "tokenizer_sha256",
+            "device",
+            "dtype",
+            "words_sha256",
+            "versions",
+        ):
+            _check(name, getattr(about, name), isinstance(getattr(about, name), str), "text")
+        for name in ("n_layers", "window", "batch_tokens", "shard_sentences"):
+            _check(
+                name, getattr(about, name), is_count(getattr(about, name), least=1), "a whole number above 0"
+            )
+        _check("sentences", about.sentences, is_count(about.sentences), "a whole number from 0")
+        _check("openness", about.openness, about.openness is None or isinstance(about.openness, str), "text")
+        for name in ("metric", "pool", "perturb"):
+            found: Any = getattr(about, name)
+            listed = isinstance(found, tuple) and found and all(isinstance(one, str) for one in found)
+            _check(name, found, bool(listed) and len(set(found)) == len(found), "names, each once,")
+        layers: Any = about.layer
+        known = (
+            isinstance(layers, tuple) and layers and all(is_count(one, most=about.n_layers) for one in layers)
+        )
+        _check("layer", layers, bool(known) and sorted(set(layers)) == list(layers), "layers of the model")
+        _check("pool", about.pool, set(about.pool) <= set(POOLS), "pools")
+        _check("metric", about.metric, set(about.metric) <= set(METRICS), "metrics")
+        best = is_count(about.best_layer, least=-about.n_layers - 1, most=about.n_layers)
+        _check("best_layer", about.best_layer, best, "a layer of the model")
+        _check("best_pool", about.best_pool, about.best_pool in POOLS, "a pool")
+        _check("shards", self.shards, isinstance(self.shards, dict), "an object")
+        for name, sha256 in self.shards.items():
+            number = _SHARD.fullmatch(name)
+            _check(
+                "shards", name, number is not None and int(number[1]) < about.n_shards, "the name of a shard"
+            )
+            _check(name, sha256, isinstance(sha256, str), "a checksum")
+        return self
+
+
+def _check(name: str, found: object, holds: bool, expected: str) -> None:
+    if not holds:
+        raise ValueError(f"{name}: {expected} is expected, found {quoted(found)}")
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from probe.errors import OptionError
+from probe.errors import OptionError, one_line, quoted
+from probe.json_text import parse_json
 from probe.metrics import METRICS
 from probe.options import POOLS, Pool
 from probe.perturbations import PERTURBATIONS
@@ -135,7 +136,7 @@ class ImpactMatrix:
                     raise ValueError(
                         f"{_KEY} is expected, found {', '.join(sorted(metadata)) or 'no metadata'}"
                     )
-                found = json.loads(metadata[_KEY])
+                found = parse_json(metadata[_KEY])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
             about = found["about"]
             if not isinstance(about["units"], list):
@@ -143,12 +144,8 @@ class ImpactMatrix:
             if found["sha256"] != _digest(about, arrays):
                 raise ValueError("it does not match its own checksum")
             return cls(**arrays, **about | {"units": tuple(about["units"])})._checked()
-        except RecursionError as error:
-            raise ValueError(
-                f"{os.fspath(path)}: not an impact matrix (its metadata is nested too deeply)"
-            ) from error
         except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
-            said = " ".join(str(error).split())[:200]
+            said = one_line(str(error))
             raise ValueError(f"{os.fspath(path)}: not an impact matrix ({said})") from error
 
     def _checked(self) -> ImpactMatrix:
@@ -161,14 +158,14 @@ class ImpactMatrix:
         if not n or not all(isinstance(text, str) for text in (*self.units, self.model)):
             raise ValueError("units and model: texts are expected")
         if type(self.layer) is not int or self.layer < 0:
-            raise ValueError(f"layer: a whole number from 0 is expected, found {self.layer!r}")
+            raise ValueError(f"layer: a whole number from 0 is expected, found {quoted(self.layer)}")
         for option, name, known in (
             ("metric", self.metric, METRICS),
             ("pool", self.pool, POOLS),
             ("perturb", self.perturb, PERTURBATIONS),
         ):
             if not isinstance(name, str) or check_name(option, name, known) != name:
-                raise ValueError(f"{option}: a name is expected, found {name!r}")
+                raise ValueError(f"{option}: a name is expected, found {quoted(name)}")
         if self.values.dtype not in (np.float32, np.float64):
             raise ValueError(f"values: float32 or float64 is expected, found {self.values.dtype}")
         for key, array, shape in (("values", self.values, (n, n)), ("on_cls", self.on_cls, (n,))):

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Generic, Protocol, TypeVar
 
-from probe.errors import OptionError
+from probe.errors import OptionError, quoted
 
 
 class Named(Protocol):
@@ -112,4 +112,4 @@ def check_name(option: str, name: str, known: Iterable[Name]) -> Name:
             return candidate
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise OptionError(f"unknown {option} {name!r}: {hint}known are {', '.join(names)}")
+    raise OptionError(f"unknown {option} {quoted(name)}: {hint}known are {', '.join(names)}")

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probe.errors import SentenceError
+from probe.json_text import parse_json
 from probe.manifest import StoreError, write_whole
 from probe.matrix import ImpactMatrix, ImpactSet
+from probe.options import Settings
 
 # One key only: safetensors writes the keys of its metadata in an order that differs from run to run.
 _KEY = "probe.Store"
@@ -89,29 +91,63 @@ def read_sentences(path: Path) -> list[StoredSentence]:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            listed = json.loads(file.metadata()[_KEY])
-            return [StoredSentence(tuple(entry["words"]), entry["failure"]) for entry in listed]
+            listed = parse_json((file.metadata() or {})[_KEY])
+            return [_sentence(entry["words"], entry["failure"]) for entry in listed]
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise damaged(path) from error
 
 
-def read_arrays(path: Path, places: range, combinations: Sequence[int]) -> Iterator[list[Arrays] | None]:
+def _sentence(words: object, failure: object) -> StoredSentence:
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise TypeError("words: a list of texts is expected")
+    if not isinstance(failure, str | None):
+        raise TypeError("failure: a text is expected")
+    return StoredSentence(tuple(words), failure)
+
+
+def read_arrays(
+    path: Path, places: range, sentences: Sequence[StoredSentence], settings: Settings, picked: Sequence[int]
+) -> Iterator[list[Arrays] | None]:
     """The matrices of some combinations, sentence by sentence; None where a sentence could not be probed.
 
-    The file must be whole; see ``is_whole``.
-    """
-    from safetensors import safe_open
+    Args:
+        path: a whole shard; see ``is_whole``.
+        places: of its sentences in the input.
+        sentences: themselves, from ``read_sentences``.
+        settings: of all matrices in the shard.
+        picked: places of the combinations that are asked for.
 
+    Raises:
+        StoreError: the tensors are not those of the sentences and settings, or an impact is not finite.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    stored = len(settings.combinations())
     with safe_open(path, framework="numpy") as file:
-        names = set(file.keys())
-        for place in places:
-            if f"{place}.values" not in names:
+        for place, sentence in zip(places, sentences, strict=True):
+            if sentence.failure is not None:
                 yield None
                 continue
-            values, on_cls = file.get_slice(f"{place}.values"), file.get_slice(f"{place}.on_cls")
-            kept = f"{place}.openness"
-            openness = file.get_tensor(kept) if kept in names else None
-            yield [(values[at], on_cls[at], openness) for at in combinations]
+            try:
+                yield _arrays(file, place, (stored, len(sentence.words)), picked)
+            except (SafetensorError, ValueError) as error:
+                raise damaged(path) from error
+
+
+def _arrays(file: Any, place: int, shape: tuple[int, int], picked: Sequence[int]) -> list[Arrays]:
+    """The matrices of one sentence; ``shape`` is that of their ``on_cls``."""
+    values, on_cls = file.get_slice(f"{place}.values"), file.get_slice(f"{place}.on_cls")
+    kept = f"{place}.openness"
+    openness = file.get_tensor(kept) if kept in file.keys() else None  # noqa: SIM118 - not a dict
+    n = shape[1]
+    if values.get_shape() != [*shape, n] or on_cls.get_shape() != [*shape]:
+        raise ValueError("a tensor of another shape")
+    if openness is not None and (openness.shape != (n,) or not np.isfinite(openness).all()):
+        raise ValueError("openness of another shape, or not finite")
+    found = [(values[at], on_cls[at], openness) for at in picked]
+    if not all(np.issubdtype(own.dtype, np.floating) and np.isfinite(own).all() for own, _, _ in found):
+        raise ValueError("an impact is not a finite number")
+    return found
 
 
 def damaged(path: Path) -> StoreError:

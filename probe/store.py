@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probe.errors import OptionError, SentenceError
+from probe.errors import OptionError, SentenceError, quoted
 from probe.manifest import MANIFEST, Configuration, Manifest, StoreError, configure, openness_from
 from probe.matrix import ImpactMatrix, ImpactSet
 from probe.options import Best, Layers, PoolChoice, Settings, resolve
@@ -83,11 +83,11 @@ class Store:
         """
         folder = Path(folder)
         manifest = Manifest.load(folder)
-        names = [name for name, _ in manifest.configuration.shards()]
-        if missing := [name for name in names if name not in manifest.shards]:
+        there, expected = len(manifest.shards), manifest.configuration.n_shards
+        if there < expected:  # the manifest has no other names than those of its shards
             raise StoreError(
-                f"{folder}: {len(names) - len(missing)} of {len(names)} shards are there: start the run that "
-                "makes them again, which goes on from there"
+                f"{folder}: {there} of {expected} shards are there: start the run that makes them again, which "
+                "goes on from there"
             )
         return cls(folder, manifest)
 
@@ -271,14 +271,18 @@ class Store:
     def _stream(
         self, settings: Settings, errors: Errors
     ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
-        order = {combination: at for at, combination in enumerate(self.configuration.settings.combinations())}
+        stored = self.configuration.settings
+        order = {combination: at for at, combination in enumerate(stored.combinations())}
         picked = [order[combination] for combination in settings.combinations()]
         for name, places in self.configuration.shards():
             path = self.folder / name
             if not is_whole(path, self._checksums[name]):
                 raise damaged(path)
-            pairs = zip(read_sentences(path), read_arrays(path, places, picked), strict=True)
-            for sentence, arrays in pairs:
+            sentences = read_sentences(path)
+            if len(sentences) != len(places):
+                raise damaged(path)
+            found = read_arrays(path, places, sentences, stored, picked)
+            for sentence, arrays in zip(sentences, found, strict=True):
                 if arrays is not None:
                     yield self._matrices(sentence.words, arrays, settings)
                 elif errors == "return":
@@ -368,4 +372,4 @@ def _first_difference(stored: Sequence[str], words: Sequence[str]) -> str:
     if len(stored) != len(words):
         return f"it has {len(stored)} words, the input's has {len(words)}"
     at, mine, its = next((i, a, b) for i, (a, b) in enumerate(zip(stored, words, strict=True), 1) if a != b)
-    return f"word {at} is {mine!r}, the input's is {its!r}"
+    return f"word {at} is {quoted(mine)}, the input's is {quoted(its)}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from probe.engine import Engine, Impacts, pool_pieces, windows
+from probe.engine import NOT_FINITE, Engine, Impacts, pool_pieces, windows
 from probe.errors import SentenceError
 from probe.matrix import ImpactMatrix, ImpactSet
 from probe.memory import Budget
@@ -100,16 +100,19 @@ class Stream:
             self._add_openness(self._openness, window, results)
         return [results[index] for index in range(len(window))]
 
-    def _matrices(self, plan: Plan, impacts: Impacts) -> ImpactMatrix | ImpactSet:
+    def _matrices(self, plan: Plan, impacts: Impacts) -> Result:
         settings, matrices = self._settings, []
         for metric, layer, pool, perturb in settings.combinations():
             of_units = pool == "state"
             rows = impacts[metric, perturb, of_units][settings.layers.index(layer)]
             unit_of = np.arange(plan.n) if of_units else plan.alignment.unit_of
             on_cls = rows[-1].copy() if plan.alignment.cls is not None else np.full_like(rows[-1], np.nan)
+            values = pool_pieces(rows[None, :-1], unit_of, "first" if of_units else pool)[0]
+            if not np.isfinite(values).all():  # the sum of finite impacts of pieces
+                return SentenceError(NOT_FINITE)
             matrices.append(
                 ImpactMatrix(
-                    values=pool_pieces(rows[None, :-1], unit_of, "first" if of_units else pool)[0],
+                    values=values,
                     on_cls=on_cls,
                     units=plan.alignment.units,
                     model=self._probe.name,

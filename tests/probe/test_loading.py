@@ -382,9 +382,48 @@ def test_the_directory_says_which_layer_and_pool_are_best(copied: Path) -> None:
         ('{"layer": 1}', "probe.json must give a layer and a pool"),
         ("[1]", "probe.json must give a layer and a pool"),
         ("{", "probe.json must give a layer and a pool"),
+        ('{"layer": 1.9, "pool": "max"}', "probe.json gives layer 1.9, the model has 0 to 3"),
+        ('{"layer": true, "pool": "max"}', "probe.json gives layer True, the model has 0 to 3"),
+        ('{"layer": 1e400, "pool": "max"}', "found 1e400, which is beyond a float"),
+        ('{"layer": NaN, "pool": "max"}', "JSON is expected, found NaN"),
+        ('{"layer": 1, "pool": 1e3}', "probe.json must give a layer and a pool"),
+        ('{"layer": 1, "pool": "max", "layers": {"single": "2"}}', "probe.json gives layer '2'"),
+        ('{"layer": 1, "pool": "max", "layers": [1]}', "probe.json must give a layer and a pool"),
+        ('{"layer": ' + 5_000 * "1" + "}", "a number of thousands of digits"),
+        (100_000 * "[", "found brackets nested too deeply"),
+        (json.dumps({"layer": 1, "pool": 50_000 * "max"}), "probe.json must give a layer and a pool"),
     ],
 )
 def test_a_bad_choice_of_layer_and_pool(copied: Path, content: str, message: str) -> None:
     (copied / "probe.json").write_text(content, encoding="utf-8")
-    with pytest.raises(probe.ModelError, match=message):
+    with pytest.raises(probe.ModelError, match=message) as caught:
         probe.load(copied, device="cpu")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("said", ["x", -5, 0, True, 1.5, [1], {"a": 1}])
+def test_a_tokenizer_without_a_sensible_window(copied: Path, said: object) -> None:
+    path = copied / "tokenizer_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(settings | {"model_max_length": said}), encoding="utf-8")
+    with pytest.raises(probe.ModelError, match=r"model_max_length|cannot be loaded") as caught:
+        probe.load(copied, device="cpu")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_settings_nested_too_deeply(copied: Path, file: str) -> None:
+    path = copied / file
+    text = path.read_text(encoding="utf-8").rstrip().removesuffix("}")
+    path.write_text(f'{text}, "deep": {100_000 * "["}{100_000 * "]"}}}', encoding="utf-8")
+    with pytest.raises(probe.ModelError, match="cannot be loaded"):
+        probe.load(copied, device="cpu")
+
+
+def test_a_name_of_any_length_makes_a_short_message() -> None:
+    for name in ("./" + "x" * 10_000, "x/" * 10_000, "a\nb/c/d"):
+        with pytest.raises(probe.ModelError) as caught:
+            probe.load(name, device="cpu")
+        assert len(str(caught.value)) < 400
+        assert "\n" not in str(caught.value)
