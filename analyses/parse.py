@@ -23,7 +23,7 @@ from probe import __version__
 from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type
 from probe.errors import ProbeError
 from probe.files import whole_file
-from probe.inputs import add_input_options, load_model, read_input
+from probe.inputs import add_input_options, load_model, read_input, say_guess
 from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions, RandomOptions, known
 
 if TYPE_CHECKING:
@@ -200,7 +200,9 @@ def _source(args: argparse.Namespace) -> ImpactSource:
     from probe.store import Store
 
     if args.matrices is None:
-        return load_model(args)
+        model = load_model(args)
+        say_guess(model, args)
+        return model
     store = Store.open(args.matrices)
     if args.dtype not in ("auto", store.dtype):
         raise UsageError(f"--dtype {args.dtype}: the matrices of {args.matrices} are of {store.dtype}")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probe.command_line import Parser, UsageError
-from probe.option_groups import InputOptions, ModelOptions
+from probe.errors import warn
+from probe.option_groups import ImpactOptions, InputOptions, ModelOptions
 
 if TYPE_CHECKING:
     from data import Sentence
@@ -32,6 +33,19 @@ def load_model(args: argparse.Namespace) -> Probe:
 
     chosen = ModelOptions.of(args)
     return load(chosen.models[0], device=chosen.device, dtype=chosen.dtype)
+
+
+def say_guess(model: object, args: argparse.Namespace) -> None:
+    """Warn, unless ``--quiet``, where "best" is asked for and nothing says which layer of the model that is."""
+    from probe.metrics import METRICS
+    from probe.model import Probe
+
+    asked = ImpactOptions.of(args)
+    if args.quiet or asked.chosen_layers != "best" or not isinstance(model, Probe) or not model.best.guess:
+        return
+    if any(METRICS[METRICS.resolve(name)].reads == "states" for name in asked.chosen_metrics):
+        last = f"the last, {model.n_layers}, is read, which is a guess"
+        warn(f"{model.name}: no probe.json says which layer is best: {last}")
 
 
 def read_input(

@@ -234,12 +234,14 @@ def unavailable(source: str, name: str, error: Exception) -> ModelError:
 def _best(folder: Path, name: str, n_layers: int) -> Best:
     """The layer and pool that the model directory recommends, and the layers of single perturbations.
 
+    Where it recommends none, they are a guess.
+
     Raises:
         ModelError: they are no layers and no pool of the model.
     """
     path = folder / _BEST_FILE
     if not path.is_file():
-        return Best()
+        return Best(guess=True)
     try:
         found = parse_json(path.read_bytes())
         layers = {PERTURBATIONS.resolve(key): value for key, value in found.get("layers", {}).items()}

@@ -45,7 +45,7 @@ class Probe:
         name: what it was loaded as.
         window: the longest sequence it takes, in pieces, special tokens included.
         has_head: whether it can predict pieces, which metrics ``prob`` and ``kl`` need.
-        best: the layer and pool that "best", the default, stands for.
+        best: the layer and pool that "best", the default, stands for; ``best.guess`` where nobody chose them.
         mask_note: why its mask token was probably never trained; None where nothing speaks for it.
     """
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probe.command_line import DONE, SOME_FAILED, Parser, exit_code, positive
-from probe.inputs import add_input_options, load_model, read_input
+from probe.inputs import add_input_options, load_model, read_input, say_guess
 from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions
 from probe.options import Layers
 from probe.store import SHARD_SENTENCES, Store
@@ -70,6 +70,7 @@ def _run(args: argparse.Namespace) -> int:
     sentences, _ = read_input([], args.data, args.limit, tokenize=args.tokenize)
     started = time.monotonic()
     model = load_model(args)
+    say_guess(model, args)
     made: list[bool] = []
     try:
         store = _fill(args, model, [sentence.words for sentence in sentences], layer, made)

@@ -115,6 +115,8 @@ def _save(folder: Path, model_class: Any, config: Any, tokenizer: Any, *, seed: 
             torch.nn.init.normal_(parameter, std=INITIALIZER_RANGE)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    # Else every command would say that its layer is a guess.
+    (folder / "probe.json").write_text('{"layer": -1, "pool": "mean"}', encoding="utf-8")
     return folder
 
 

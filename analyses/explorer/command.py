@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from probe.command_line import DONE, Parser, UsageError, exit_code, positive
+from probe.inputs import say_guess
 from probe.option_groups import ModelOptions, OutputOptions
 
 if TYPE_CHECKING:
@@ -82,7 +83,10 @@ def _models(args: argparse.Namespace) -> Mapping[str, ImpactSource]:
     from probe.loading import load
 
     chosen = ModelOptions.of(args)
-    return {name: load(name, device=chosen.device, dtype=chosen.dtype) for name in chosen.models}
+    models = {name: load(name, device=chosen.device, dtype=chosen.dtype) for name in chosen.models}
+    for model in models.values():
+        say_guess(model, args)
+    return models
 
 
 def _url(host: str, listener: socket.socket) -> str:

@@ -25,6 +25,7 @@ from probe.command_line import (
     exit_code,
     positive,
 )
+from probe.inputs import say_guess
 from probe.option_groups import (
     ImpactOptions,
     InputOptions,
@@ -144,7 +145,9 @@ class Job:
         """The model."""
         from probe.loading import load
 
-        return load(self.args.model, device=self.args.device, dtype=self.args.dtype)
+        model = load(self.args.model, device=self.args.device, dtype=self.args.dtype)
+        say_guess(model, self.args)
+        return model
 
     @cached_property
     def layers(self) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 from analyses.tables.signature import Settings, impact_text
 from analyses.trees.adjust import NONE, adjust, can_be_negative, needs_openness
 from probe.errors import SentenceError, warn
+from probe.inputs import say_guess
 from probe.metrics import METRICS
 from probe.option_groups import ImpactOptions
 from probe.options import Pool
@@ -93,6 +94,7 @@ def variants(model: ImpactSource, args: argparse.Namespace) -> tuple[Variant, ..
     """
     from probe.store import Store
 
+    say_guess(model, args)
     asked = ImpactOptions.of(args)
     metrics: Sequence[str] = asked.chosen_metrics
     if args.metrics is None and isinstance(model, Store):

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,6 +49,17 @@ def heads_of(text: str) -> list[tuple[int, ...] | None]:
 
 
 # --- input
+
+
+def test_a_layer_that_nobody_chose_is_said_to_be_a_guess(
+    model_folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(model_folder("bert"), tmp_path / "model")
+    (folder / "probe.json").unlink()
+    said = "no probe.json says which layer is best: the last, 3, is read, which is a guess"
+    assert said in parse(capsys, "--model", folder, "a cat").err
+    for options in (["--quiet"], ["--layer", "3"], ["--metric", "prob"]):
+        assert "guess" not in parse(capsys, "--model", folder, *options, "a cat").err
 
 
 def test_sentences_as_arguments(run: Parse) -> None:
