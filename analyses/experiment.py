@@ -118,13 +118,15 @@ class ReportSection:
         kind: its name for ``--sections``.
         title: behind the name of the data.
         steps: of the experiment, by name.
-        data: the data set that it is made of; None where the report itself sees to that.
+        data: the data set that it is made of, PUD for any treebank in CoNLL-U; None for data of the report's own.
+        endings: of the names of files that are such data, where the report does not know them yet.
     """
 
     kind: str
     title: str
     steps: tuple[str, ...]
     data: Source | None = None
+    endings: tuple[str, ...] = ()
 
 
 Answer: TypeAlias = "Callable[[Row, str], bool]"

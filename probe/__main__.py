@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from probe.commands import ALIASES, COMMANDS, start
+from probe.commands import ALIASES, COMMANDS, own_commands, start
 from probe.interrupt import run_interruptible
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run ``probe COMMAND``; returns the exit code."""
     given = sys.argv[1:] if argv is None else list(argv)
     name = ALIASES.get(given[0], given[0]) if given else None
-    if name in COMMANDS:
+    if name in COMMANDS or (name is not None and not name.startswith("-") and name in own_commands()):
         return start(name, given[1:])
     return run_interruptible("probe", lambda: _without_command(given))
 
@@ -54,7 +54,7 @@ def build_parser(*, whole: bool = False) -> Parser:
     commands = parser.add_subparsers(
         metavar="COMMAND", title="commands", parser_class=argparse.ArgumentParser
     )
-    for name, command in COMMANDS.items():
+    for name, command in {**COMMANDS, **own_commands()}.items():
         parents = [command.build_parser()] if whole else []
         commands.add_parser(name, help=command.help, parents=parents, add_help=False)
     return parser
@@ -68,7 +68,7 @@ def _without_command(given: Sequence[str]) -> int:
     parser = build_parser()
     if given and not given[0].startswith("-"):
         try:
-            check_name("command", given[0], COMMANDS)
+            check_name("command", given[0], [*COMMANDS, *own_commands()])
         except OptionError as error:
             parser.error(str(error))
     options = parser.parse_args(given)

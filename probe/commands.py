@@ -1,12 +1,13 @@
 """Every command by its name, and how one is started: ``probe NAME``, ``python -m probe NAME``.
 
-Only the module of the command that is asked for is imported.
+An experiment of the user's own is a command, too. Only the module of the command that is asked for is imported.
 """
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from probe.interrupt import run_interruptible
@@ -52,6 +53,26 @@ COMMANDS = {
 """The commands by name, in the order of ``probe --help``."""
 ALIASES = {"static-vectors": "vectors"}
 """Other names of commands."""
+_EXPERIMENTS = "analyses.experiments"
+
+
+def own_commands() -> dict[str, Command]:
+    """The commands of experiments of the user's own, by name.
+
+    The experiments are imported only where there are others than ours: registered, or installed as entry points.
+
+    Raises:
+        probe.siblings.ClashError: another module of the name of one of this project's was imported already.
+    """
+    from probe.siblings import use_own
+
+    if _EXPERIMENTS not in sys.modules and not entry_points(group="perturbed_probe.experiments"):
+        return {}
+    use_own()
+    experiments = import_module(_EXPERIMENTS).EXPERIMENTS.values()
+    return {
+        each.command: Command(each.module, each.title) for each in experiments if each.command not in COMMANDS
+    }
 
 
 def start(name: str, argv: Sequence[str] | None = None) -> int:
@@ -60,7 +81,7 @@ def start(name: str, argv: Sequence[str] | None = None) -> int:
     From here on Ctrl-C ends it, and the packages beside ``probe`` are ours, whatever the current folder holds.
 
     Args:
-        name: of ``COMMANDS``.
+        name: of ``COMMANDS``, or of ``own_commands``.
         argv: its options; those of the process without.
     """
     prog = f"probe {name}"
@@ -70,7 +91,7 @@ def start(name: str, argv: Sequence[str] | None = None) -> int:
 
         try:
             use_own()
-            return COMMANDS[name].main(argv)
+            return (COMMANDS.get(name) or own_commands()[name]).main(argv)
         except ClashError as error:
             print(f"{prog}: error: {error}", file=sys.stderr)
             return error.exit_code

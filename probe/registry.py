@@ -52,12 +52,11 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             self._add(entry)
 
     def register(self, entry: Entry) -> Entry:
-        """Add an entry and return it.
+        """Add an entry and return it; one that is there already, as of an entry point, is there once.
 
         Raises:
-            OptionError: there is one of that name.
+            OptionError: there is another of that name.
         """
-        self._load()
         return self._add(entry)
 
     def resolve(self, name: str) -> str:
@@ -86,6 +85,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return len(self._entries)
 
     def _add(self, entry: Entry) -> Entry:
+        if self._entries.get(entry.name) is entry:
+            return entry
         if entry.name in self._entries or entry.name in self._aliases:
             raise OptionError(f"there is a {self.kind} {entry.name!r} already: choose another name")
         self._entries[entry.name] = entry

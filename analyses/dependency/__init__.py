@@ -103,6 +103,7 @@ EXPERIMENT = Experiment(
             kind="layers",
             title="trees by layer, distance and relation",
             steps=("matrices", "layers", "curves"),
+            data=PUD,
         ),
     ),
     answers=(same_trees,),

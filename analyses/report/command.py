@@ -17,7 +17,7 @@ from analyses.experiment import Settings
 from analyses.options import load_sources
 from analyses.report.inputs import Inputs, recognise
 from analyses.report.page import Report, page
-from analyses.report.sections import SECTIONS, TREES, Made, Section, make, sections
+from analyses.report.sections import TREES, Made, Section, kinds, make, sections
 from analyses.report.trees import Part, constituency_part, dependency_part, scorable
 from analyses.trees.adjust import NONE
 from analyses.trees.decoders import DECODERS
@@ -70,7 +70,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     InputOptions.add(parser, help=text, nargs="+", limit="sentences, facts, pairs of each file")
     ModelOptions.add(parser)
-    add("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, help="default: all that the data allow")
+    known = kinds()
+    add("--sections", nargs="+", choices=known, default=known, help="default: all that the data allow")
     add("--out", dest="report", type=Path, required=True, metavar="FILE", help="the HTML file to write")
     text = "in place of a model: read the impact matrices of this directory of probe run"
     add("--matrices", type=Path, metavar="DIR", help=text)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from analyses.experiment import Found
+from analyses.experiments import report_sections
 from analyses.report.results import read_path
 from analyses.tables.results import Results
 from data.json_text import parse_json
@@ -85,8 +86,8 @@ def _look(path: Path, found: Inputs) -> None:
     """Sort the files of a path by what they are."""
     files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
 
-    def ending(suffix: str) -> list[Path]:
-        return [file for file in files if file.name.endswith(suffix)]
+    def ending(*suffixes: str) -> list[Path]:
+        return [file for file in files if file.name.endswith(suffixes)]
 
     found.conllu += ending(".conllu")
     found.brackets += [path] if ending(".mrg") else []
@@ -97,6 +98,8 @@ def _look(path: Path, found: Inputs) -> None:
         sts = sentences[0] if path.is_file() else _common(sentences)
         curves = sts.parent / Path(CURVES.places[0]).relative_to("geometry")
         found.work.append((STS.name, {STS.name: sts} | ({CURVES.name: curves} if curves.is_dir() else {})))
+    own = [(each.data.name, each.endings) for each in report_sections() if each.data is not None]
+    found.work += [(name, {name: file}) for name, endings in dict.fromkeys(own) for file in ending(*endings)]
     if ending(".seg"):
         found.notes.append(
             "aspect sentiment is trained, which a report does not do: give it the --out folder of "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from analyses.experiment import Found, Settings
+from analyses.experiment import Found, ReportSection, Settings
 from analyses.experiments import report_sections, steps
 from analyses.report.inputs import Inputs
 from analyses.reproduce.steps import is_empty, perform
@@ -16,20 +16,24 @@ from analyses.tables.table import Table
 from data.sources import PUD, STS
 from probe.command_line import DONE, INTERRUPTED, SOME_FAILED
 
-TREES, LAYERS, BIAS, GEOMETRY = "trees", "layers", "bias", "geometry"
-
-_KNOWN = {section.kind: section for section in report_sections()}
-
-SECTIONS = (TREES, *_KNOWN)
-"""All sections; the trees of the sentences are made by the report itself, the others by steps of experiments."""
+TREES, BIAS, GEOMETRY = "trees", "bias", "geometry"
 
 _OCCURRENCES = 5
 """Of a word, that ``analyses.geometry`` asks for."""
 
 
+def kinds() -> tuple[str, ...]:
+    """All sections: the trees of the sentences, by the report itself, and those that steps of experiments make."""
+    return (TREES, *_known())
+
+
+def _known() -> dict[str, ReportSection]:
+    return {section.kind: section for section in report_sections()}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """What one section is made of: its kind, of ``SECTIONS``, a title, and where the data are."""
+    """What one section is made of: its kind, of ``kinds()``, a title, and where the data are."""
 
     kind: str
     title: str
@@ -47,14 +51,19 @@ def sections(inputs: Inputs, *, limit: int | None) -> list[Section]:
         data.DataError: a treebank is malformed.
     """
 
-    def titled(kind: str, path: Path, found: Found) -> Section:
-        return Section(kind=kind, title=f"{path.resolve().stem}: {_KNOWN[kind].title}", found=found)
+    known = _known()
 
-    planned = [titled(LAYERS, path, {PUD.name: path}) for path in inputs.conllu]
+    def of_data(name: str, found: Found) -> list[Section]:
+        made = [each for each in known.values() if each.data is not None and each.data.name == name]
+        return [titled(each.kind, found[name], found) for each in made]
+
+    def titled(kind: str, path: Path, found: Found) -> Section:
+        return Section(kind=kind, title=f"{path.resolve().stem}: {known[kind].title}", found=found)
+
+    planned = [section for path in inputs.conllu for section in of_data(PUD.name, {PUD.name: path})]
     if inputs.brackets:
-        planned.append(Section(kind=BIAS, title=f"Decoders: {_KNOWN[BIAS].title}", found={}))
-    kinds = {section.data.name: section.kind for section in _KNOWN.values() if section.data is not None}
-    planned += [titled(kinds[name], found[name], found) for name, found in inputs.work]
+        planned.append(Section(kind=BIAS, title=f"Decoders: {known[BIAS].title}", found={}))
+    planned += [section for name, found in inputs.work for section in of_data(name, found)]
     frequent = [path for path in inputs.conllu if _has_frequent_words(path, limit)]
     return planned + [titled(GEOMETRY, path, {STS.name: path}) for path in frequent]
 
@@ -91,7 +100,7 @@ def make(section: Section, settings: Settings, scratch: Path) -> Made:
     tables: list[Table] = []
     pictures: dict[str, bytes] = {}
     note = ""
-    for name in _KNOWN[section.kind].steps:
+    for name in _known()[section.kind].steps:
         code, ran = perform(known[name], known[name].options(settings, section.found, scratch), scratch)
         if code == INTERRUPTED:
             raise KeyboardInterrupt(f"in {section.title}")

@@ -12,11 +12,10 @@ from importlib import import_module
 from pathlib import Path
 
 from analyses.experiment import Step
-from analyses.experiments import EXPERIMENTS
 from analyses.options import keep
 from analyses.tables.results import Ran
 from probe.command_line import DONE, INTERRUPTED, SOME_FAILED, WRONG_USE, exit_code
-from probe.commands import COMMANDS
+from probe.commands import COMMANDS, own_commands
 
 
 def perform(step: Step, options: Sequence[object], out: Path) -> tuple[int, Ran]:
@@ -36,7 +35,7 @@ def perform(step: Step, options: Sequence[object], out: Path) -> tuple[int, Ran]
 
     def run() -> int:
         nonlocal found
-        module = import_module(_module(step.command))
+        module = import_module((COMMANDS.get(step.command) or own_commands()[step.command]).module)
         if not hasattr(module, "run"):
             return int(module.main(given))
         args = module.build_parser().parse_args(given)
@@ -58,13 +57,6 @@ def perform(step: Step, options: Sequence[object], out: Path) -> tuple[int, Ran]
             traceback.print_exc()
             code = WRONG_USE
     return code, found
-
-
-def _module(command: str) -> str:
-    """The module of a command: one of this project's, or that of an experiment of the user's own."""
-    if command in COMMANDS:
-        return COMMANDS[command].module
-    return next(each.module for each in EXPERIMENTS.values() if each.command == command)
 
 
 def command_line(step: Step, options: Sequence[object]) -> str:

@@ -55,11 +55,11 @@ class Variant:
         self,
         model: ImpactSource,
         *,
-        decoder: str,
+        decoder: str | None = None,
         biased: bool | None = None,
         random_weights: int | None = None,
     ) -> Settings:
-        """How a row was made whose trees are those of a model, or of so many seeds of random weights."""
+        """How a row was made whose trees, or whose impacts, are those of a model, or of so many seeds of random weights."""
         return Settings(
             decoder=decoder,
             model=model.name,

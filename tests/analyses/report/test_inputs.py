@@ -17,7 +17,7 @@ from analyses.report.charts import chart_svg
 from analyses.report.command import main
 from analyses.report.inputs import recognise
 from analyses.report.results import read_path
-from analyses.report.sections import SECTIONS, sections
+from analyses.report.sections import kinds, sections
 from analyses.tables.forms import read_table, table_of
 from analyses.tables.results import Ran, read_results
 from analyses.tables.signature import Settings
@@ -173,7 +173,7 @@ def test_every_section(
     assert text.count("data:image/svg+xml;base64,") == 4
     assert any(each.startswith("uas-by-layer") for each in captions)
     assert any(each.startswith("lama") for each in captions)
-    assert set(SECTIONS) >= {"layers", "discourse", "knowledge", "minimal-pairs", "geometry", "bias"}
+    assert set(kinds()) >= {"layers", "discourse", "knowledge", "minimal-pairs", "geometry", "bias"}
 
 
 def test_results_are_shown_and_nothing_is_computed(
