@@ -171,7 +171,7 @@ def keep(ran: Ran, args: argparse.Namespace) -> None:
     Raises:
         OSError: a file cannot be written.
     """
-    for stem, table in ran.tables if args.out is not None and not ran.kept else ():
+    for stem, table in ran.tables if not ran.kept and args.out is not None else ():
         table.write(args.out, stem)
 
 

@@ -45,7 +45,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         aliases: Mapping[str, str] | None = None,
         group: str | None = None,
     ) -> None:
-        self.kind, self._group = kind, group
+        self.kind, self.group = kind, group
+        self._loaded = False
         self._aliases = dict(aliases or {})
         self._entries: dict[str, Entry] = {}
         for entry in entries:
@@ -94,8 +95,10 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     def _load(self) -> None:
         """Take the entries of installed packages, once."""
-        group, self._group = self._group, None
-        for point in entry_points(group=group) if group is not None else ():
+        if self._loaded:
+            return
+        self._loaded = True
+        for point in entry_points(group=self.group) if self.group is not None else ():
             self._add(point.load())
 
 

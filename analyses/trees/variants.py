@@ -59,7 +59,7 @@ class Variant:
         biased: bool | None = None,
         random_weights: int | None = None,
     ) -> Settings:
-        """How a row was made whose trees, or whose impacts, are those of a model, or of so many seeds of random weights."""
+        """How a row was made: by a model or by so many seeds of random weights; without a decoder no trees."""
         return Settings(
             decoder=decoder,
             model=model.name,
