@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 from analyses.options import add_method, add_protocol
 from analyses.trees.adjust import needs_openness
 from analyses.trees.decoders import BASELINES, DECODERS, tree_maker
+from analyses.trees.systems import check_probed
 from probe import __version__
 from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type
-from probe.errors import ProbeError
+from probe.errors import ProbeError, one_line
 from probe.files import whole_file
 from probe.inputs import add_input_options, load_model, read_input, say_guess
 from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions, RandomOptions, known
@@ -112,13 +113,15 @@ def _parse(args: argparse.Namespace) -> int:
         run = Run()
         for outcome in _induce(args, sentences, model, method, "parsing"):
             _take(args, run, outcome, out)
+        check_probed([sentence for sentence, _ in run.induced], skipped=len(run.skipped))
         rows = _evaluate(args, run, model, method, name) if args.evaluate else []
         if _format(args) == "json":
             _write_json(run, model, method, rows, out)
     if rows and _format(args) != "json":
         # CoNLL-U on standard output stays CoNLL-U: then the scores go to stderr.
         scores = sys.stderr if _format(args) == "conllu" and args.out is None else sys.stdout
-        print(f"{table(rows)}\n\n{rows[-1]}", file=scores)
+        left_out = f"{_not_covered(run)}\n\n" if run.skipped else ""
+        print(f"{table(rows)}\n\n{left_out}{rows[-1]}", file=scores)
     sys.stdout.flush()
     if not args.quiet:
         if _format(args) == "conllu":
@@ -252,7 +255,9 @@ def _take(args: argparse.Namespace, run: Run, outcome: Outcome, out: TextIO) -> 
     sentence = outcome.sentence
     if isinstance(outcome, Skipped):
         run.skipped.append(outcome)
-        print(f"{sentence.where}: sentence {sentence.id} skipped: {outcome.reason}", file=sys.stderr)
+        print(
+            one_line(f"{sentence.where}: sentence {sentence.id} skipped: {outcome.reason}"), file=sys.stderr
+        )
         return
     run.induced.append((sentence, outcome.heads))
     if args.save_matrices and outcome.matrix is not None:
@@ -279,6 +284,12 @@ def _format(args: argparse.Namespace) -> str | None:
     return None if args.evaluate else "tree"
 
 
+def _not_covered(run: Run) -> str:
+    """What the scores of a run leave out."""
+    total = len(run.induced) + len(run.skipped)
+    return f"Left out of every row, since they could not be parsed: {len(run.skipped)} of {total} sentences."
+
+
 def _evaluate(
     args: argparse.Namespace, run: Run, model: ImpactSource | None, method: Method, name: str
 ) -> list[Evaluation]:
@@ -293,7 +304,9 @@ def _evaluate(
         return _induce(args, sentences, blank, method, "random weights")
 
     again = rerun if args.random_model else None
-    return evaluation_rows(run.induced, model, method, data=name, version=__version__, rerun=again)
+    return evaluation_rows(
+        run.induced, model, method, data=name, version=__version__, skipped=len(run.skipped), rerun=again
+    )
 
 
 def _write_json(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probe.command_line import DONE, SOME_FAILED, Parser, exit_code, positive
+from probe.errors import ProbeError, one_line
 from probe.inputs import add_input_options, load_model, read_input, say_guess
 from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions
 from probe.options import Layers
@@ -80,9 +81,11 @@ def _run(args: argparse.Namespace) -> int:
     failures = store.failures()
     for place, reason in failures:
         sentence = sentences[place]
-        print(f"{sentence.where}: sentence {sentence.id} skipped: {reason}", file=sys.stderr)
+        print(one_line(f"{sentence.where}: sentence {sentence.id} skipped: {reason}"), file=sys.stderr)
     if not args.quiet:
         _summarise(args.out, len(sentences), len(failures), made, time.monotonic() - started)
+    if failures and len(failures) == len(sentences):
+        raise ProbeError(f"{args.out}: none of the {len(sentences)} sentences could be probed")
     return SOME_FAILED if args.strict and failures else DONE
 
 

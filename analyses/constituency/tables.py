@@ -32,18 +32,20 @@ _RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Scores:
-    """What the rows of a table share: data, columns, the places of the sentences scored, seed."""
+    """What the rows of a table share: data, columns, places of the sentences scored, how many are not, seed."""
 
     data: str
     columns: Columns
     places: Sequence[int]
+    skipped: int
     seed: int
 
     @classmethod
     def of(cls, data: str, gold: Gold, places: Sequence[int], *, max_length: int | None, seed: int) -> Scores:
         """The sentences of ``gold`` at these places."""
         kept = Gold.of([gold.sentences[place] for place in places], gold.protocol)
-        return cls(data, Columns(kept, max_length), places, seed)
+        skipped = len(gold.sentences) - len(places)
+        return cls(data, Columns(kept, max_length), places, skipped, seed)
 
     @property
     def protocol(self) -> ProtocolName:
@@ -56,6 +58,7 @@ class Scores:
             data=self.data,
             digest=self.columns.gold.digest(),
             n=len(self.places),
+            skipped=self.skipped or None,
             version=__version__,
             protocol=self.protocol,
             settings=line.settings,

@@ -19,7 +19,7 @@ from analyses.tables.table import Cell, Row, RowKind, Table
 from analyses.trees.adjust import NONE
 from analyses.trees.decoders import Heads
 from analyses.trees.protocols import ProtocolName, baseline_trees, gold_roots, root_of, scored_words
-from analyses.trees.systems import System, Way, spread
+from analyses.trees.systems import System, Way, check_probed, spread
 from probe import __version__
 from probe.errors import ProbeError
 
@@ -50,6 +50,7 @@ class Scored:
             "version": __version__,
             "protocol": self.protocol,
             "root": root_of(self.protocol),
+            "skipped": len(self.corpus.items) - len(self.places),
             "seed": self.seed,
         }
 
@@ -84,6 +85,7 @@ def tables(
     scored = Scored(corpus=corpus, protocol=protocol, places=places, seed=seed)
     if not any(scored_words(sentence, protocol).any() for sentence in scored.sentences):
         raise ProbeError("no sentence with words to score could be probed, so there is nothing to score")
+    check_probed(scored.sentences, skipped=len(corpus.items) - len(places))
     baselines = list(baseline_rows(scored.sentences, **scored.about()))
     chain = _strongest_chain(baselines)
     models: list[dict[Way, Evaluation]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -22,10 +23,10 @@ from analyses.options import add_decoders, add_options, finish, load_models
 from analyses.tables.results import Ran
 from analyses.trees.arc_scores import Floats
 from analyses.trees.decoders import DECODERS, Heads
-from analyses.trees.systems import System, Way, dependency_ways, systems
+from analyses.trees.systems import Skipped, System, Way, dependency_ways, systems
 from analyses.trees.variants import Variant, variants
 from probe.command_line import Parser, UsageError, exit_code
-from probe.errors import ProbeError, SentenceError
+from probe.errors import ProbeError, SentenceError, one_line
 from probe.option_groups import InputOptions
 
 if TYPE_CHECKING:
@@ -67,11 +68,16 @@ def run(args: argparse.Namespace) -> Ran:
     models = load_models(args)
     chosen = [variants(model, args) for model in models]
     corpus = _that_fit(corpus, models)
+    skipped: Skipped = {}
     induced = [
         system
         for model, own in zip(models, chosen, strict=True)
-        for system in _induce(model, dependency_ways(args.protocol, args.decoders, own), corpus.items, args)
+        for system in _induce(
+            model, dependency_ways(args.protocol, args.decoders, own), corpus.items, args, skipped
+        )
     ]
+    if skipped:
+        corpus, induced = _without(corpus, induced, skipped)
     tables = [
         (f"discourse-{corpus.name}-{protocol}", score_table(corpus, induced, protocol, args.seed))
         for protocol in dict.fromkeys(args.protocol)
@@ -109,20 +115,54 @@ def _that_fit(corpus: Documents, models: Sequence[Probe]) -> Documents:
             print(f"{document.where}: document skipped: {model.name}: {error}", file=sys.stderr)
         else:
             kept.append(document)
+    return _documents(corpus, kept, failures)
+
+
+def _without(
+    corpus: Documents, induced: Sequence[System[Heads]], skipped: Skipped
+) -> tuple[Documents, list[System[Heads]]]:
+    """Leave out the documents of which some model gave no finite impacts, and their trees."""
+    for place, reason in sorted(skipped.items()):
+        print(one_line(f"{corpus.items[place].where}: document skipped: {reason}"), file=sys.stderr)
+    places = [place for place in range(len(corpus.items)) if place not in skipped]
+    kept = _documents(
+        corpus, [corpus.items[place] for place in places], [corpus.items[place].id for place in skipped]
+    )
+    systems = [
+        replace(
+            system,
+            runs=tuple(
+                {way: {at: trees[place] for at, place in enumerate(places)} for way, trees in run.items()}
+                for run in system.runs
+            ),
+        )
+        for system in induced
+    ]
+    return kept, systems
+
+
+def _documents(corpus: Documents, kept: Sequence[Document], failures: Sequence[str]) -> Documents:
+    """The documents that are left, beside those that failed before."""
     if not kept:
         raise ProbeError("no document could be probed, so there is nothing to score")
-    return Documents(name=corpus.name, items=tuple(kept), human=corpus.human, failures=tuple(failures))
+    return replace(corpus, items=tuple(kept), failures=(*corpus.failures, *failures))
 
 
 # --- trees
 
 
 def _induce(
-    model: Probe, ways: Sequence[Way], documents: Sequence[Document], args: argparse.Namespace
+    model: Probe,
+    ways: Sequence[Way],
+    documents: Sequence[Document],
+    args: argparse.Namespace,
+    skipped: Skipped,
 ) -> list[System[Heads]]:
     """Trees of random weights and of the model itself; the documents fit the models' windows."""
 
-    def impacts(source: ImpactSource, chosen: Sequence[Variant], label: str) -> Iterator[tuple[Floats, ...]]:
+    def impacts(
+        source: ImpactSource, chosen: Sequence[Variant], label: str
+    ) -> Iterator[tuple[Floats, ...] | SentenceError]:
         return _impacts(cast("Probe", source), chosen, documents, args, label)
 
     def trees(way: Way, places: Sequence[int], found: Sequence[Floats]) -> list[Heads]:
@@ -131,7 +171,7 @@ def _induce(
             for place, values in zip(places, found, strict=True)
         ]
 
-    return systems(model, ways, impacts=impacts, decode=trees, args=args, label="documents", skipped={})
+    return systems(model, ways, impacts=impacts, decode=trees, args=args, label="documents", skipped=skipped)
 
 
 def _impacts(
@@ -140,7 +180,7 @@ def _impacts(
     documents: Sequence[Document],
     args: argparse.Namespace,
     label: str,
-) -> Iterator[tuple[Floats, ...]]:
+) -> Iterator[tuple[Floats, ...] | SentenceError]:
     """The impacts of each document under every variant, with a progress bar."""
     from probe.perturbations import n_passes
     from probe.progress import Progress
@@ -151,8 +191,9 @@ def _impacts(
         found = document_impacts(
             model, documents, chosen, batch_tokens=args.batch_tokens, on_passes=progress.passes
         )
-        for size, document, values in zip(sizes, documents, found, strict=True):
+        for size, values in zip(sizes, found, strict=True):
             progress.sentence(size, ran=True)
-            if not all(np.isfinite(each).all() for each in values.values()):
-                raise ProbeError(f"{document.where}: impacts are not finite: try --dtype float32")
-            yield tuple(values[variant] for variant in chosen)
+            if all(np.isfinite(each).all() for each in values.values()):
+                yield tuple(values[variant] for variant in chosen)
+            else:
+                yield SentenceError(f"{model.name}: its impacts are not finite: try --dtype float32")

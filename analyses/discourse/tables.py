@@ -64,6 +64,7 @@ def score_table(
         digest=digest(_as_sentences(corpus.items)),
         root="gold" if protocol == "wu2020" else "predicted",
         n=len(corpus.items),
+        skipped=len(corpus.failures) or None,
         version=__version__,
         protocol=protocol,
         resamples=_RESAMPLES,
@@ -177,8 +178,8 @@ def _notes(corpus: Documents, protocol: ProtocolName, counts: DiscourseCounts) -
     ]
     if corpus.failures:
         notes.append(
-            f"{len(corpus.failures):,} more documents do not fit a model's window, or have a word without "
-            f"pieces, and are left out of every row: {', '.join(corpus.failures)}."
+            f"{len(corpus.failures):,} more documents could not be probed, as where they do not fit a model's "
+            f"window, and are left out of every row: {', '.join(corpus.failures)}."
         )
     problems = [
         f"{document.id}: {problem.removeprefix(document.where + ': ')}"

@@ -87,6 +87,7 @@ def evaluate(
     protocol: ProtocolName,
     root: RootName,
     settings: Settings | None = None,
+    skipped: int = 0,
     seed: int = 0,
     resamples: int = 1000,
 ) -> Evaluation:
@@ -101,6 +102,7 @@ def evaluate(
         protocol: ``wu2020`` or ``fair``; decides which words are scored.
         root: ``gold`` if the decoder was given the gold root (always under ``wu2020``), else ``predicted``.
         settings: how the trees were made, for the signature.
+        skipped: how many sentences could not be probed and are not among these, for the signature.
         seed: of the bootstrap over sentences.
         resamples: of the bootstrap.
 
@@ -117,6 +119,7 @@ def evaluate(
         protocol=protocol,
         root=root,
         settings=settings,
+        skipped=skipped,
         seed=seed,
         resamples=resamples,
     )
@@ -132,6 +135,7 @@ def evaluate_runs(
     protocol: ProtocolName,
     root: RootName,
     settings: Settings | None = None,
+    skipped: int = 0,
     seed: int = 0,
     resamples: int = 1000,
 ) -> Evaluation:
@@ -141,16 +145,15 @@ def evaluate_runs(
 
     Args:
         runs: predicted trees of each run; at least one run.
-        sentences, name, data, version, protocol, root, settings, seed, resamples: as :func:`evaluate`.
+        sentences, name, data, version, protocol, root, settings, skipped, seed, resamples: as :func:`evaluate`.
 
     Raises:
         ValueError: as :func:`evaluate`, or if there is no run.
     """
     if not runs:
         raise ValueError("expected at least one run, found none")
-    signature = _signature(
-        sentences, data=data, version=version, protocol=protocol, root=root, seed=seed, resamples=resamples
-    )
+    about: Any = {"data": data, "version": version, "protocol": protocol, "root": root, "skipped": skipped}
+    signature = _signature(sentences, **about, seed=seed, resamples=resamples)
     signature = replace(signature, settings=settings or Settings())
     counts = [_counts(sentences, predicted, protocol) for predicted in runs]
     return _evaluation(name, counts, signature, seed=seed, resamples=resamples)
@@ -163,6 +166,7 @@ def baseline_rows(
     version: str,
     protocol: ProtocolName,
     root: RootName,
+    skipped: int = 0,
     seed: int = 0,
     resamples: int = 1000,
 ) -> tuple[Evaluation, ...]:
@@ -175,9 +179,8 @@ def baseline_rows(
         ValueError: as :func:`evaluate`.
         data.DataError: if a gold root is needed and the gold heads are no tree with one root.
     """
-    signature = _signature(
-        sentences, data=data, version=version, protocol=protocol, root=root, seed=seed, resamples=resamples
-    )
+    about: Any = {"data": data, "version": version, "protocol": protocol, "root": root, "skipped": skipped}
+    signature = _signature(sentences, **about, seed=seed, resamples=resamples)
     roots = gold_roots(sentences) if root == "gold" else None
     lengths = [len(sentence.words) for sentence in sentences]
     rng = np.random.default_rng(seed)
@@ -207,6 +210,7 @@ def _signature(
     version: str,
     protocol: ProtocolName,
     root: RootName,
+    skipped: int,
     seed: int,
     resamples: int,
 ) -> Signature:
@@ -221,6 +225,7 @@ def _signature(
         root=root,
         punct="scored" if protocol == "wu2020" else "unscored",
         n=len(sentences),
+        skipped=skipped or None,
         version=version,
         protocol=protocol,
         resamples=resamples,
@@ -277,6 +282,7 @@ def evaluation_rows(
     *,
     data: str,
     version: str,
+    skipped: int = 0,
     rerun: Callable[[Probe], Iterable[Outcome]] | None = None,
 ) -> list[Evaluation]:
     """A model's row below those of the baselines, and of the same architecture with random weights.
@@ -287,6 +293,7 @@ def evaluation_rows(
         method: how.
         data: name of the data, for the signature.
         version: of this project, for the signature.
+        skipped: how many sentences could not be probed, for the signature.
         rerun: induces trees for the same sentences with the model it is given. None leaves random weights out,
             and so does a run directory in the place of a model.
 
@@ -302,6 +309,7 @@ def evaluation_rows(
         "version": version,
         "protocol": method.protocol,
         "root": method.root,
+        "skipped": skipped,
         "seed": method.seed,
     }
     rows = list(baseline_rows(sentences, **common))

@@ -133,6 +133,7 @@ class Signature:
         root: ``gold`` (given) or ``predicted``; None where there is no root.
         punct: ``scored`` or ``unscored``; None where the question does not arise.
         n: number of sentences scored.
+        skipped: number of those that could not be probed, which no score covers; None where there is none.
         version: version of this project.
         protocol: name of the protocol.
         settings: how the trees were made.
@@ -146,6 +147,7 @@ class Signature:
     root: str | None = None
     punct: str | None = None
     n: int
+    skipped: int | None = None
     version: str
     protocol: str | None = None
     settings: Settings = Settings()
@@ -160,11 +162,11 @@ class Signature:
     def parts(self) -> list[str]:
         """Fields in a fixed order, absent ones left out.
 
-        Data with the first digits of the digest, root, punct, n and version; then protocol, decoder, model,
+        Data with the first digits of the digest, root, punct, n, skipped, version; then protocol, decoder, model,
         metric, layer, pool, perturb, adjust, dtype, the bootstrap (bs) with its seed, and the rest.
         """
         parts = [f"{self.data}@{self.digest[:_SHOWN_DIGITS]}…"]
-        parts += _pairs({"root": self.root, "punct": self.punct, "n": self.n})
+        parts += _pairs({"root": self.root, "punct": self.punct, "n": self.n, "skipped": self.skipped})
         parts.append(f"v{self.version}")
         parts += _pairs({"protocol": self.protocol, **self.settings.signed()})
         bootstrap = " ".join(_pairs({"bs": self.resamples, "seed": self.seed}))

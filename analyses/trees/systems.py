@@ -16,7 +16,7 @@ from analyses.tables.signature import Settings, seeds_text
 from analyses.tables.table import RowKind
 from analyses.trees.protocols import ProtocolName, is_defined
 from analyses.trees.variants import Variant, matrices, random_weights
-from probe.errors import SentenceError
+from probe.errors import ProbeError, SentenceError, one_line
 
 if TYPE_CHECKING:
     from data import ConstituencySentence, Sentence
@@ -191,10 +191,28 @@ def systems(
     return [System(model, "baseline", blank), own] if blank else [own]
 
 
+def check_probed(sentences: Sequence[Sentence], *, skipped: int) -> None:
+    """Refuse what is left of a corpus where a model could take nothing but sentences of one word.
+
+    The only tree of one word is right whatever the model says, even one whose states are not finite.
+
+    Args:
+        sentences: those that could be probed.
+        skipped: how many could not.
+
+    Raises:
+        probe.ProbeError: some could not, and no other has two words.
+    """
+    if skipped and all(len(sentence.words) == 1 for sentence in sentences):
+        total = skipped + len(sentences)
+        alone = ", and all others are of one word, whose tree no model decides" if sentences else ""
+        raise ProbeError(f"{skipped} of {total} sentences could not be probed{alone}")
+
+
 def skip_lines(items: Sequence[Sentence | ConstituencySentence], skipped: Skipped) -> list[str]:
     """A line for each sentence that could not be probed: where it stands, its id and the reason."""
     return [
-        f"{items[place].where}: sentence {items[place].id} skipped: {reason}"
+        one_line(f"{items[place].where}: sentence {items[place].id} skipped: {reason}")
         for place, reason in sorted(skipped.items())
     ]
 

@@ -127,7 +127,7 @@ def test_gold_trees_that_are_none(
 
 def test_nothing_is_left_to_score(run: Parse, tmp_path: Path) -> None:
     path = tmp_path / "gold.conllu"
-    path.write_text(conllu((".", [0]), (TOO_LONG.strip(), list(range(60)))), encoding="utf-8")
+    path.write_text(conllu((". .", [0, 1]), (TOO_LONG.strip(), list(range(60)))), encoding="utf-8")
     done = run("--data", path, "--evaluate", "--out", tmp_path / "out.conllu")
     assert (done.code, done.out) == (1, "")
     skipped, error = done.err.splitlines()
@@ -300,7 +300,8 @@ def test_a_run_that_fails_midway_leaves_the_output_as_it_was(
     kept.write_text("older", encoding="utf-8")
     for target in (kept, tmp_path / "new"):
         done = run(*["a b"] * 80, "--format", form, "--out", target)
-        refused(done, code, "interrupted" if code == 130 else str(failure))
+        said = getattr(failure, "strerror", None) or str(failure)
+        refused(done, code, "interrupted" if code == 130 else said)
     assert names(tmp_path) == ["kept"]
     assert kept.read_text(encoding="utf-8") == "older"
 

@@ -324,7 +324,8 @@ def test_a_document_that_does_not_fit_is_left_out_of_every_row(run: Run, corpus:
     assert "L.edu.txt.dep: document skipped: " in done.err and "window of 32" in done.err
     (table,) = json.loads(done.out)
     assert any(
-        note.startswith("1 more documents do not fit") and note.endswith("row: L.") for note in table["notes"]
+        note.startswith("1 more documents could not be probed") and note.endswith("row: L.")
+        for note in table["notes"]
     )
     assert all("| n:3 |" in row["signatures"][0] for row in table["rows"])
 
