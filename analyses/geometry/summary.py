@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from analyses.geometry.measures import Floats, bootstrap_means, iso_score, maximum_explained, without_rogue
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from torch import Tensor
 
     from analyses.geometry.stream import Geometry
@@ -61,6 +62,22 @@ class Summary:
     curves: Mapping[str, Curve]
     isotropy: Mapping[str, Floats]
     excess: Mapping[str, Floats]
+
+    def to_frame(self) -> DataFrame:
+        """The measures as a pandas frame: a row a measure and layer; ``value``, ``low`` and ``high`` (95%).
+
+        The bounds are missing where there is no interval.
+        """
+        import pandas
+
+        exact = {name: Curve.exact(value) for name, value in self.isotropy.items()}
+        frames = [
+            pandas.DataFrame(
+                {"measure": name, "value": curve.value, "low": curve.low, "high": curve.high}
+            ).rename_axis("layer")
+            for name, curve in (exact | dict(self.curves)).items()  # the anisotropy with its interval
+        ]
+        return pandas.concat(frames).reset_index()[["measure", "layer", "value", "low", "high"]]
 
 
 SIMILARITY = (

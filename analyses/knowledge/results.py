@@ -28,6 +28,8 @@ from analyses.knowledge.scores import fact_values
 from data.lama import Fact, Relation, read_facts
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from probe import Probe
 
 
@@ -37,7 +39,8 @@ class RelationResult:
 
     Attributes:
         relation: which.
-        asked: how many facts.
+        facts: those that were asked, without their sentences.
+        answers: what ranked first for each of them, by the model.
         digest: of prompts and objects, see ``question_digest``.
         own: ranks by the model.
         blank: ranks by the model with the subject masked; None where no prompt has its subject in it.
@@ -47,13 +50,42 @@ class RelationResult:
     """
 
     relation: Relation
-    asked: int
+    facts: tuple[Fact, ...]
+    answers: tuple[str, ...]
     digest: str
     own: Ranks
     blank: Ranks | None
     frequent: RankArray
     random: tuple[Ranks, ...]
     excluded: tuple[Excluded, ...]
+
+    @property
+    def asked(self) -> int:
+        """How many facts."""
+        return len(self.facts)
+
+    def to_frame(self) -> DataFrame:
+        """The facts that were asked as a pandas frame, a row each.
+
+        Columns: ``relation``, ``id``, ``subject``, ``object``, ``answer``, and the rank of the object from 1:
+        ``rank`` among all candidates, ``rank_filtered`` without other right ones, ``rank_frequent`` by how often
+        an object is right.
+        """
+        import pandas
+
+        columns = {
+            "relation": [self.relation.name] * self.asked,
+            "id": [fact.id for fact in self.facts],
+            "subject": [fact.subject for fact in self.facts],
+            "object": [fact.object for fact in self.facts],
+            "answer": list(self.answers),
+        }
+        ranks = {
+            "rank": self.own.plain,
+            "rank_filtered": self.own.filtered,
+            "rank_frequent": self.frequent,
+        }
+        return pandas.DataFrame(columns | ranks).astype({name: "string" for name in columns})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,7 +142,8 @@ def probe_relations(
 ) -> list[RelationResult]:
     """Rank the right objects of all facts, by the model and by the baselines.
 
-    What is kept of a fact is its ranks; what is held of texts and scores is that of one relation and batch.
+    What is kept of a fact is its ranks and its names; what is held of texts and scores is that of one relation and
+    batch.
 
     Args:
         model: a masked language model with its head.
@@ -135,12 +168,14 @@ def probe_relations(
     reader = GapReader(model, candidates.ids, batch_tokens=batch_tokens)
     results = []
     for number, each in enumerate(ask_relations(model, relations, candidates, limit=limit)):
+        own = rank(reader, each.questions, each.clozes, on_done=on_done)
         results.append(
             RelationResult(
                 relation=each.relation,
-                asked=len(each.questions),
+                facts=tuple(dataclasses.replace(question.fact, sentences=()) for question in each.questions),
+                answers=tuple(candidates.words[place] for place in own.top),
                 digest=question_digest(each.questions),
-                own=rank(reader, each.questions, each.clozes, on_done=on_done),
+                own=own,
                 blank=_blank_ranks(model, reader, each.questions),
                 frequent=frequency_ranks(each.questions),
                 random=tuple(ranks[number] for ranks in random),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 NO_HEAD = -1
 """Predicted head of a word that no arc of the predicted structure reaches; it counts as wrong."""
@@ -24,6 +28,13 @@ class ArcCounts:
     directed: NDArray[np.int64]
     undirected: NDArray[np.int64]
     ned: NDArray[np.int64]
+
+    def to_frame(self) -> DataFrame:
+        """The counts as a pandas frame: a row a sentence, numbered from 0, a column an attribute."""
+        import pandas
+
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        return pandas.DataFrame(columns).rename_axis("sentence")
 
 
 def count_arcs(

@@ -12,8 +12,9 @@ over one word, leaves punctuation out itself, and its F1 is that of the corpus.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from analyses.intervals import Interval, bootstrap
 from analyses.tables.signature import Score
 from analyses.trees.protocols import PROTOCOLS, ProtocolName
 from probe.registry import check_name
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,13 @@ class BracketCounts:
         """F1 of the brackets of all sentences together, 0 to 1; NaN if there is none."""
         brackets = self.predicted.sum() + self.gold.sum()
         return float(2 * self.matched.sum() / brackets) if brackets else float("nan")
+
+    def to_frame(self) -> DataFrame:
+        """A pandas frame: a row a sentence, numbered from 0; columns as the attributes, ``f1`` and ``scored``."""
+        import pandas
+
+        names = ("matched", "predicted", "gold", "f1", "scored")
+        return pandas.DataFrame({name: getattr(self, name) for name in names}).rename_axis("sentence")
 
 
 @dataclass(frozen=True)
@@ -179,6 +190,45 @@ def label_recall(
             found[label] += (start, end) in counted & output
     present = sorted((label for label in total if total[label]), key=lambda label: (-total[label], label))
     return {label: LabelRecall(found[label], total[label]) for label in present}
+
+
+def recall_frame(recall: Mapping[str, LabelRecall]) -> DataFrame:
+    """Recall by label as a pandas frame: a row a label; ``found``, ``total`` and ``recall``, 0 to 1."""
+    import pandas
+
+    rows = [(each.found, each.total, each.recall) for each in recall.values()]
+    index = pandas.Index(list(recall), name="label")
+    return pandas.DataFrame(rows, columns=["found", "total", "recall"], index=index)
+
+
+def span_frame(
+    gold: Sequence[Iterable[tuple[int, int]]],
+    predicted: Sequence[Iterable[tuple[int, int]]],
+    *,
+    lengths: Sequence[int],
+    protocol: ProtocolName,
+) -> DataFrame:
+    """The brackets that are counted as a pandas frame: a row a sentence and span, in their order.
+
+    Args:
+        gold, predicted, lengths, protocol: as :func:`count_brackets`.
+
+    Returns:
+        Columns ``sentence`` (from 0), ``start``, ``end`` (exclusive), and the bools ``gold`` and ``predicted``.
+
+    Raises:
+        ValueError: as :func:`count_brackets`.
+    """
+    import pandas
+
+    gold_sets = _counted(gold, lengths, protocol, "gold")
+    predicted_sets = _counted(predicted, lengths, protocol, "predicted")
+    rows = [
+        (number, start, end, (start, end) in right, (start, end) in found)
+        for number, (right, found) in enumerate(zip(gold_sets, predicted_sets, strict=True))
+        for start, end in sorted(right | found)
+    ]
+    return pandas.DataFrame(rows, columns=["sentence", "start", "end", "gold", "predicted"])
 
 
 def _counted(

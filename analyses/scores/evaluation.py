@@ -29,6 +29,8 @@ from data import Sentence
 from probe.registry import check_name
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from probe import Probe
     from probe.source import ImpactSource
 
@@ -67,6 +69,14 @@ class Evaluation:
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """The same where a notebook shows plain text."""
         printer.text(f"{self.name}\n{self}")
+
+    def to_frame(self) -> DataFrame:
+        """The scores as a pandas frame: a row a measure; ``value``, ``low``, ``high`` in percent, and ``n``."""
+        import pandas
+
+        rows = [(score.value, score.interval.low, score.interval.high, score.n) for score in self.scores]
+        index = pandas.Index([score.name for score in self.scores], name="measure")
+        return pandas.DataFrame(rows, columns=["value", "low", "high", "n"], index=index)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able form: name, scores and signature, without the counts per sentence."""

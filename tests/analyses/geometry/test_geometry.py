@@ -231,6 +231,14 @@ def test_summary_takes_baselines_off(model_folder: ModelFolder) -> None:
         assert (curve.low[there] <= curve.high[there]).all()
     order = -np.sort(-found.contributions, axis=1)
     np.testing.assert_allclose(summary.isotropy["top 3"], order[:, :3].sum(axis=1) / found.anisotropy())
+    frame = summary.to_frame().set_index(["measure", "layer"])
+    assert frame.index.is_unique and set(frame.index.get_level_values("measure")) == {
+        *curves,
+        *summary.isotropy,
+    }
+    assert frame.loc["self-similarity", "value"].tolist() == curves["self-similarity"].value.tolist()
+    assert frame.loc["anisotropy", "high"].tolist() == curves["anisotropy"].high.tolist()
+    assert frame.loc["IsoScore"][["low", "high"]].isna().all(axis=None)
 
 
 def test_groups() -> None:

@@ -242,6 +242,11 @@ def test_limit(model: Probe, tmp_path: Path) -> None:
     candidates = Candidates.of(model.tokenizer, ["the", "and", "of", "to"])
     results = probe_relations(model, relations, candidates, limit=2)
     assert [result.asked for result in results] == [2]
+    frame, facts = results[0].to_frame(), list(read_facts(relations[0]))[:2]
+    columns = ["relation", "id", "subject", "object"]
+    assert frame[columns].values.tolist() == [["P2", fact.id, fact.subject, fact.object] for fact in facts]
+    assert frame["rank"].tolist() == results[0].own.plain.tolist()
+    assert ((frame["rank"] == 1) <= (frame["answer"] == frame["object"])).all()
 
 
 @pytest.mark.skipif("PROBE_DATA" not in os.environ, reason="PROBE_DATA is not set")

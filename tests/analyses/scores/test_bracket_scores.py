@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from nltk.tree import Tree  # type: ignore[import-untyped]
 
-from analyses import count_brackets, label_recall, score_brackets
+from analyses import count_brackets, label_recall, recall_frame, score_brackets, span_frame
 from analyses.scores import brackets as bracket_scores
 from analyses.trees.protocols import PROTOCOLS, ProtocolName
 from parsers import branching
@@ -194,6 +194,32 @@ def test_a_label_without_a_bracket_that_counts_is_left_out() -> None:
     gold = [{(0, 2, "S"), (0, 1, "NP")}]
     assert list(label_recall(gold, [{(0, 2)}], lengths=[2], protocol="wu2020")) == ["S"]
     assert label_recall(gold, [{(0, 2)}], lengths=[2], protocol="fair") == {}
+
+
+def test_frames_have_a_row_a_sentence_a_label_and_a_span() -> None:
+    gold, predicted = [{(0, 3, "S"), (0, 2, "NP")}, {(0, 2, "S")}], [{(0, 3), (1, 3)}, {(0, 2)}]
+    spans = [{(start, end) for start, end, _ in each} for each in gold]
+    counts = count_brackets(spans, predicted, lengths=[3, 2], protocol="fair").to_frame()
+    assert counts.index.name == "sentence"
+    assert counts[["matched", "predicted", "gold", "scored"]].values.tolist() == [
+        [0, 1, 1, True],
+        [0, 0, 0, False],
+    ]
+    recall = recall_frame(label_recall(gold, predicted, lengths=[3, 2], protocol="wu2020"))
+    assert recall.to_dict("index") == {
+        "S": {"found": 2, "total": 2, "recall": 1.0},
+        "NP": {"found": 0, "total": 1, "recall": 0.0},
+    }
+    found = span_frame(spans, predicted, lengths=[3, 2], protocol="wu2020")
+    assert list(found.columns) == ["sentence", "start", "end", "gold", "predicted"]
+    assert found.values.tolist() == [
+        [0, 0, 2, True, False],
+        [0, 0, 3, True, True],
+        [0, 1, 3, False, True],
+        [1, 0, 2, True, True],
+    ]
+    both = span_frame(spans, predicted, lengths=[3, 2], protocol="fair").eval("gold and predicted")
+    assert both.sum() == counts["matched"].sum()
 
 
 @pytest.mark.parametrize(

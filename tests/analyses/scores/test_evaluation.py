@@ -55,6 +55,18 @@ def test_evaluate_counts_what_the_protocol_scores() -> None:
     assert {(score.value, score.interval) for score in perfect.scores} == {(100.0, Interval(100.0, 100.0))}
 
 
+def test_frames_have_the_scores_and_the_counts_of_each_sentence() -> None:
+    found = evaluate(
+        TOY, GOLD, name="bert", data="toy", version="0.1", protocol="fair", root="predicted", resamples=100
+    )
+    assert found.to_frame().to_dict("index") == {
+        name: {"value": 100.0, "low": 100.0, "high": 100.0, "n": 3} for name in ("UAS", "UUAS", "NED")
+    }
+    counts = found.counts.to_frame()
+    assert (counts.index.name, list(counts.index)) == ("sentence", [0, 1, 2])
+    assert counts.sum().to_dict() == {"total": 5, "directed": 5, "undirected": 5, "ned": 5}
+
+
 def test_evaluate_refuses() -> None:
     options: dict[str, Any] = {
         "name": "x",
