@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,7 +14,7 @@ from analyses.tables.table import FORMATS, Table, TableFormat
 from analyses.trees.adjust import ADJUSTMENTS, NONE, adjustment_name
 from analyses.trees.methods import METHODS
 from analyses.trees.protocols import PROTOCOLS
-from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, option_type
+from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, command_main, option_type
 from probe.option_groups import (
     ImpactOptions,
     InputOptions,
@@ -151,6 +151,13 @@ def load_sources(args: argparse.Namespace) -> list[ImpactSource]:
     if args.dtype not in ("auto", store.dtype):
         raise UsageError(f"--dtype {args.dtype}: the matrices of {args.matrices} are of {store.dtype}")
     return [store]
+
+
+def experiment_main(
+    build_parser: Callable[[], argparse.ArgumentParser], run: Callable[[argparse.Namespace], Ran]
+) -> Callable[[Sequence[str] | None], int]:
+    """The ``main`` of a command whose ``run`` returns its tables as values: they are printed and written."""
+    return command_main(build_parser, lambda args: finish(run(args), args))
 
 
 def finish(ran: Ran, args: argparse.Namespace) -> int:

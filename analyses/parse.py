@@ -21,7 +21,7 @@ from analyses.trees.adjust import needs_openness
 from analyses.trees.decoders import BASELINES, DECODERS, tree_maker
 from analyses.trees.systems import check_probed
 from probe import __version__
-from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type
+from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, command_main, option_type
 from probe.errors import ProbeError, one_line
 from probe.files import whole_file
 from probe.inputs import add_input_options, load_model, read_input, say_guess
@@ -92,13 +92,6 @@ def build_parser() -> argparse.ArgumentParser:
     OutputOptions.add(parser, formats=FORMATS, default=None, out=where, metavar="FILE", strict="a sentence")
     parser.rename(output="--out")
     return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _parse(args))
 
 
 def _parse(args: argparse.Namespace) -> int:
@@ -341,3 +334,6 @@ def _summarise(run: Run, seconds: float) -> None:
     skipped = f", {len(run.skipped)} skipped" if run.skipped else ""
     noun = "sentence" if len(run.induced) == 1 else "sentences"
     print(f"{len(run.induced)} {noun} parsed{skipped} in {seconds:.1f} s", file=sys.stderr)
+
+
+main = command_main(build_parser, _parse)

@@ -25,6 +25,7 @@ __all__ = [
     "WRONG_USE",
     "Parser",
     "UsageError",
+    "command_main",
     "exit_code",
     "layer_name",
     "one_layer",
@@ -179,6 +180,25 @@ def exit_code(prog: str, command: Callable[[], int]) -> int:
         if not isinstance(code := getattr(error, "exit_code", None), int):
             raise
         return _fail(prog, error, code)
+
+
+def command_main(
+    build_parser: Callable[[], argparse.ArgumentParser], run: Callable[[argparse.Namespace], int]
+) -> Callable[[Sequence[str] | None], int]:
+    """The ``main`` of a command: options in, exit code out.
+
+    Args:
+        build_parser: makes the command's parser.
+        run: does what the options ask for; returns the exit code.
+    """
+
+    def main(argv: Sequence[str] | None = None) -> int:
+        """Run the command; returns the exit code."""
+        parser = build_parser()
+        args = parser.parse_args(argv)
+        return exit_code(parser.prog, lambda: run(args))
+
+    return main
 
 
 @contextmanager

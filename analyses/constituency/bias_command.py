@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 
 from analyses.constituency import bias_tables as bias_report
 from analyses.constituency.bias import measure_bias, measure_reach
 from analyses.options import add_decoders, keep
 from analyses.tables.results import Ran
 from analyses.trees.decoders import CONSTITUENT_DECODERS
-from probe.command_line import DONE, Parser, exit_code, positive
+from probe.command_line import DONE, Parser, command_main, positive
 from probe.option_groups import OutputOptions, RandomOptions
 
 
@@ -34,13 +33,6 @@ def build_parser() -> argparse.ArgumentParser:
     OutputOptions.add(parser, formats=bias_report.FORMATS, out=where, quiet=False)
     parser.rename(matrices="--random-matrices")
     return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _main(args))
 
 
 def run(args: argparse.Namespace) -> Ran:
@@ -88,3 +80,6 @@ def _scale(value: str) -> float:
     if not 0 < scale <= 1e6:
         raise argparse.ArgumentTypeError(f"a number above 0, up to 1e6, is expected, found {value!r}")
     return scale
+
+
+main = command_main(build_parser, _main)

@@ -20,7 +20,7 @@ from analyses.trees.decoders import CONSTITUENT_DECODERS
 from analyses.trees.protocols import ProtocolName
 from analyses.trees.systems import Corpus, Skipped, System, Way, skip_lines
 from analyses.trees.variants import variants
-from probe.command_line import Parser, UsageError, exit_code, positive
+from probe.command_line import Parser, UsageError, command_main, positive
 from probe.errors import ProbeError
 from probe.files import whole_file
 from probe.option_groups import InputOptions
@@ -76,13 +76,6 @@ def _length(value: str) -> int:
     return n
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _finish(run(args), args))
-
-
 def run(args: argparse.Namespace) -> Ran:
     """What the options ask for, as values: main prints and writes them."""
     _check(args)
@@ -121,8 +114,9 @@ def run(args: argparse.Namespace) -> Ran:
     return Ran(tables=tuple(tables), failed=failed > 0)
 
 
-def _finish(ran: Ran, args: argparse.Namespace) -> int:
+def _main(args: argparse.Namespace) -> int:
     """Standard output may be that of the brackets."""
+    ran = run(args)
     with redirect_stdout(sys.stderr if args.brackets == "-" else sys.stdout):
         return finish(ran, args)
 
@@ -226,3 +220,6 @@ def _sentences_note(gold: Gold, max_length: int | None) -> str:
         f"{len(gold.sentences):,} sentences of {lengths} without punctuation, {short:,} of them of up to "
         f"{WSJ10_WORDS}; one word has no tree."
     )
+
+
+main = command_main(build_parser, _main)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from analyses import published
 from analyses.dependency.tables import tables
 from analyses.dependency.trees import Treebank, induce
-from analyses.options import add_decoders, add_options, finish, load_sources
+from analyses.options import add_decoders, add_options, experiment_main, load_sources
 from analyses.scores.recall import GROUPS
 from analyses.tables.results import Ran
 from analyses.trees.decoders import DECODERS
@@ -18,7 +17,7 @@ from analyses.trees.protocols import scored_words
 from analyses.trees.systems import Skipped, dependency_ways, skip_lines
 from analyses.trees.variants import variants
 from data.dp import wsj10
-from probe.command_line import Parser, UsageError, exit_code
+from probe.command_line import Parser, UsageError
 from probe.option_groups import InputOptions
 
 
@@ -39,13 +38,6 @@ def build_parser() -> argparse.ArgumentParser:
     add("--by", nargs="+", choices=GROUPS, default=[], help="recall by these, too, in a table each")
     add_options(parser, metrics=("dist", "prob"))
     return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: finish(run(args), args))
 
 
 def run(args: argparse.Namespace) -> Ran:
@@ -115,3 +107,6 @@ def _check(corpus: Treebank, args: argparse.Namespace) -> None:
             raise UsageError(str(error)) from error
         if not scored:
             raise UsageError(f"{corpus.name}: no word to score under protocol {protocol}")
+
+
+main = experiment_main(build_parser, run)

@@ -19,13 +19,13 @@ from analyses.discourse.protocols import (
     human_documents,
 )
 from analyses.discourse.tables import Documents, score_table
-from analyses.options import add_decoders, add_options, finish, load_models
+from analyses.options import add_decoders, add_options, experiment_main, load_models
 from analyses.tables.results import Ran
 from analyses.trees.arc_scores import Floats
 from analyses.trees.decoders import DECODERS, Heads
-from analyses.trees.systems import Skipped, System, Way, dependency_ways, systems
+from analyses.trees.systems import System, Way, dependency_ways, systems
 from analyses.trees.variants import Variant, variants
-from probe.command_line import Parser, UsageError, exit_code
+from probe.command_line import Parser, UsageError
 from probe.errors import ProbeError, SentenceError, one_line
 from probe.option_groups import InputOptions
 
@@ -51,13 +51,6 @@ def build_parser() -> argparse.ArgumentParser:
     add_decoders(parser, DECODERS)
     add_options(parser, pool="state", limit="documents")
     return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: finish(run(args), args))
 
 
 def run(args: argparse.Namespace) -> Ran:
@@ -197,3 +190,6 @@ def _impacts(
                 yield tuple(values[variant] for variant in chosen)
             else:
                 yield SentenceError(f"{model.name}: its impacts are not finite: try --dtype float32")
+
+
+main = experiment_main(build_parser, run)

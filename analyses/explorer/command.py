@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import errno
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from probe.command_line import DONE, Parser, UsageError, exit_code, positive
+from probe.command_line import DONE, Parser, UsageError, command_main, positive
 from probe.inputs import say_guess
 from probe.option_groups import ModelOptions, OutputOptions
 
@@ -45,13 +45,6 @@ def _port(value: str) -> int:
     if not value.isdecimal() or int(value) >= 2**16:
         raise argparse.ArgumentTypeError(f"a whole number from 0 to 65535 is expected, found {value!r}")
     return int(value)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _serve(args))
 
 
 def _serve(args: argparse.Namespace) -> int:
@@ -109,3 +102,6 @@ def _run(args: argparse.Namespace, models: Mapping[str, ImpactSource], listener:
         timeout_graceful_shutdown=1,
     )
     uvicorn.Server(config).run(sockets=[listener])
+
+
+main = command_main(build_parser, _serve)

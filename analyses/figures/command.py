@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from analyses.experiments import EXPERIMENTS
 from analyses.figures.sentence import Example, own_example, published_example, treebank_example
-from analyses.options import add_protocol, finish
+from analyses.options import add_protocol, experiment_main
 from analyses.pictures.style import FORMATS, save, style
 from analyses.tables.results import CONFIGURATION, Ran
 from analyses.trees.decoders import CONSTITUENT_DECODERS, DECODERS
@@ -22,7 +22,6 @@ from probe import __version__
 from probe.command_line import (
     Parser,
     UsageError,
-    exit_code,
     positive,
 )
 from probe.inputs import say_guess
@@ -88,13 +87,6 @@ def build_parser() -> argparse.ArgumentParser:
     OutputOptions.add(parser, out="where the files go", required=True)
     parser.rename(matrices="--random-matrices")
     return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: finish(run(args), args))
 
 
 def _say(message: Warning | str, *about: object, **more: object) -> None:
@@ -286,3 +278,6 @@ def figures() -> dict[str, Callable[[Job], Drawn]]:
     """All figures by name, in the order of ``all``: those of a sentence, then those of the experiments."""
     drawings = [drawing for experiment in EXPERIMENTS.values() for drawing in experiment.figures]
     return SENTENCE | {drawing.name: drawing.draw for drawing in drawings}
+
+
+main = experiment_main(build_parser, run)

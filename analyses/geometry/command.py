@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from analyses.geometry.summary import GROUPS, RESAMPLES, Group, frequency_bands, summarize, tags_of
 from analyses.geometry.tables import Measured, geometry_tables, released_table, write_words
-from analyses.options import finish
+from analyses.options import experiment_main
 from analyses.states.options import Corpus, add_state_options, read_corpus
 from analyses.tables.results import Ran
 from analyses.tables.signature import Settings, Signature, digest
@@ -18,7 +18,6 @@ from probe import __version__
 from probe.command_line import (
     Parser,
     UsageError,
-    exit_code,
     positive,
 )
 from probe.option_groups import ModelOptions
@@ -52,13 +51,6 @@ def _two_or_more(value: str) -> int:
     if (found := positive(value)) < 2:
         raise argparse.ArgumentTypeError(f"a whole number above 1 is expected, found {value!r}")
     return found
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: finish(run(args), args))
 
 
 def run(args: argparse.Namespace) -> Ran:
@@ -181,3 +173,6 @@ def _draw(measured: Sequence[Measured], curves: Sequence[GeometryCurves], folder
 
     with style():
         save(plot_geometry(measured, curves), folder / "geometry")
+
+
+main = experiment_main(build_parser, run)

@@ -13,13 +13,12 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analyses.options import finish, load_models
+from analyses.options import experiment_main, load_models
 from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS, Table
 from probe.command_line import (
     Parser,
     UsageError,
-    exit_code,
     whole_number,
 )
 from probe.option_groups import InputOptions, ModelOptions, OutputOptions, RandomOptions
@@ -73,13 +72,6 @@ def build_parser() -> argparse.ArgumentParser:
     RandomOptions.add(parser, of="the bootstrap", seeds=1)
     OutputOptions.add(parser, formats=FORMATS, out="write each table there, too, and excluded.csv")
     return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: finish(run(args), args))
 
 
 @contextmanager
@@ -233,3 +225,6 @@ def _write_excluded(excluded: Sequence[_Left], folder: Path) -> None:
             line = fact.where.rpartition(":")[2]
             about = (relation.corpus, relation.name, relation.file.name, line, fact.id, fact.object)
             writer.writerow((model.name, row, *about, each.reason))
+
+
+main = experiment_main(build_parser, run)

@@ -29,7 +29,7 @@ from probe.command_line import (
     DONE,
     SOME_FAILED,
     Parser,
-    exit_code,
+    command_main,
 )
 from probe.option_groups import InputOptions, ModelOptions, OutputOptions, RandomOptions
 from probe.source import EMBEDDED
@@ -66,13 +66,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.rename(output="--out")
     return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _main(args))
 
 
 def _main(args: argparse.Namespace) -> int:
@@ -200,3 +193,6 @@ def _write_csv(evaluations: Sequence[PairEvaluation], out: TextIO) -> None:
                 row.ties,
             )
             writer.writerow((evaluation.model, row.level, row.name, *cells))
+
+
+main = command_main(build_parser, _main)

@@ -9,7 +9,7 @@ import argparse
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from probe.command_line import (
     SOME_FAILED,
     Parser,
     UsageError,
-    exit_code,
+    command_main,
     positive,
 )
 from probe.files import whole_file
@@ -55,13 +55,6 @@ def build_parser() -> argparse.ArgumentParser:
     RandomOptions.add(parser, of=None, seeds=3)
     OutputOptions.add(parser, out="folder of the results", required=True)
     return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _run(args))
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -220,3 +213,6 @@ def _earlier(step: Step, marker: Mapping[str, Any]) -> Outcome:
 def _files(folder: Path) -> str:
     """Hash of what a step wrote."""
     return path_sha256(folder) if folder.exists() else ""
+
+
+main = command_main(build_parser, _run)

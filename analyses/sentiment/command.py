@@ -23,7 +23,7 @@ from probe.command_line import (
     DONE,
     Parser,
     UsageError,
-    exit_code,
+    command_main,
     option_type,
     positive,
     utf8,
@@ -90,13 +90,6 @@ def build_parser() -> argparse.ArgumentParser:
     OutputOptions.add(parser, formats=FORMATS, out=where)
     parser.rename(seeds="--networks")
     return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: _finish(args))
 
 
 def _finish(args: argparse.Namespace) -> int:
@@ -372,3 +365,6 @@ def _predict(
     about = f"{source}, trained on {prepared.corpus.name}, protocol {protocol}, seed 0, v{__version__}"
     print_prediction(found, about, as_json=args.format == "json")
     return DONE
+
+
+main = command_main(build_parser, _finish)

@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analyses.options import finish
+from analyses.options import experiment_main
 from analyses.states.options import Corpus, add_state_options, read_corpus
 from analyses.states.static_vectors import METHODS, Method, static_vector_sets
 from analyses.tables.results import Ran
 from analyses.tables.signature import Settings, Signature, digest
 from analyses.vectors.scores import RESAMPLES
 from probe import __version__
-from probe.command_line import Parser, UsageError, exit_code, positive
+from probe.command_line import Parser, UsageError, positive
 from probe.errors import SentenceError
 
 if TYPE_CHECKING:
@@ -52,13 +52,6 @@ def build_parser() -> argparse.ArgumentParser:
     add("--evaluate", type=Path, metavar="DIR", help="folder with similarity, analogy and categorization")
     add("--beside", type=Path, nargs="+", default=[], metavar="FILE", help="other vectors, evaluated beside")
     return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    return exit_code(parser.prog, lambda: finish(run(args), args))
 
 
 def run(args: argparse.Namespace) -> Ran:
@@ -132,3 +125,6 @@ def _make(
         )
         found.append(Vectors(name=f"{name} {layer} {method}", vectors=vectors, signature=signature))
     return found
+
+
+main = experiment_main(build_parser, run)
