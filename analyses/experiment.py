@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -45,10 +45,16 @@ Found: TypeAlias = Mapping[str, Path]
 """Where the data sets are, by name."""
 
 
-Options: TypeAlias = Callable[[Settings, Found, Path], Sequence[object]]
+Options: TypeAlias = Callable[[Settings, Path], Sequence[object]]
+"""From the settings and the folder of all steps."""
 
 
-@dataclass(frozen=True, kw_only=True)
+def with_seeds(run: Settings, out: Path) -> Sequence[object]:
+    """The options of a command that has rows of random weights."""
+    return [*run.options(), "--seeds", run.seeds]
+
+
+@dataclass(frozen=True)
 class Step:
     """A command and what it needs.
 
@@ -56,19 +62,48 @@ class Step:
         name: of the folder of its files.
         title: for the page.
         command: that runs it, by its name.
-        needs: data sets without which it cannot run.
-        uses: data sets that it takes if they are there.
+        options: its options but those of data sets and ``--out``.
+        data: data sets without which it cannot run, by the option that names their place.
+        extras: data sets that it takes if they are there, likewise.
         after: steps whose files it reads; without them it does not run.
-        options: its options, from the settings, the data sets and the folder of all steps.
+        file: of its folder, where its ``--out`` is a file.
     """
 
     name: str
     title: str
+    _: KW_ONLY
     command: str
     options: Options
-    needs: tuple[Source, ...] = ()
-    uses: tuple[Source, ...] = ()
+    data: Mapping[str, Source] = field(default_factory=dict)
+    extras: Mapping[str, Source] = field(default_factory=dict)
     after: tuple[str, ...] = ()
+    file: str = ""
+
+    @property
+    def needs(self) -> tuple[Source, ...]:
+        """The data sets without which it cannot run."""
+        return tuple(self.data.values())
+
+    @property
+    def uses(self) -> tuple[Source, ...]:
+        """The data sets that it takes if they are there."""
+        return tuple(self.extras.values())
+
+    def arguments(self, settings: Settings, found: Found, out: Path) -> list[str]:
+        """All that stands behind the command's name.
+
+        Args:
+            settings: of all steps.
+            found: where the data sets are.
+            out: folder of all steps.
+        """
+        arguments: list[object] = []
+        for option, source in self.data.items():
+            arguments += [option, found[source.name]]
+        arguments += self.options(settings, out)
+        for option, source in self.extras.items():
+            arguments += [option, found[source.name]] if source.name in found else []
+        return [*map(str, arguments), "--out", str(out / self.name / self.file)]
 
 
 class Job(Protocol):

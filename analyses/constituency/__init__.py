@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analyses.experiment import Drawing, Drawn, Experiment, Job, ReportSection, Step
+from analyses.experiment import Drawing, Drawn, Experiment, Job, ReportSection, Step, with_seeds
 from data.sources import WSJ_TREES
 
 if TYPE_CHECKING:
@@ -28,21 +28,13 @@ EXPERIMENT = Experiment(
     command="constituency",
     steps=(
         Step(
-            name="constituency",
-            title="Table 3: constituency trees, WSJ sample",
+            "constituency",
+            "Table 3: constituency trees, WSJ sample",
             command="constituency",
-            needs=(WSJ_TREES,),
-            options=lambda run, found, out: [
-                *("--data", found[WSJ_TREES.name], *run.options(), "--seeds", run.seeds),
-                *("--out", out / "constituency"),
-            ],
+            data={"--data": WSJ_TREES},
+            options=with_seeds,
         ),
-        Step(
-            name="bias",
-            title="What MART's trees owe to MART",
-            command="bias",
-            options=lambda run, found, out: ["--out", out / "bias"],
-        ),
+        Step("bias", "What MART's trees owe to MART", command="bias", options=lambda run, out: []),
     ),
     figures=(Drawing(name="bias", draw=_bias),),
     sections=(ReportSection(kind="bias", title="what the trees of a decoder owe to it", steps=("bias",)),),

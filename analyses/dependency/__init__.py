@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from analyses.experiment import Drawing, Drawn, Experiment, Job, ReportSection, Step, same_trees
+from collections.abc import Sequence
+from pathlib import Path
+
+from analyses.experiment import (
+    Drawing,
+    Drawn,
+    Experiment,
+    Job,
+    ReportSection,
+    Settings,
+    Step,
+    same_trees,
+    with_seeds,
+)
 from data.sources import PUD, WSJ_HEADS
 
 
@@ -24,73 +37,74 @@ def _by_relation(job: Job) -> Drawn:
     return draw_by_relation(job)
 
 
+def _one_sentence(run: Settings, out: Path) -> Sequence[object]:
+    return ["heatmap", "tree", "arcs", *run.options(limit=False)]
+
+
+def _with_breakdowns(run: Settings, out: Path) -> Sequence[object]:
+    return ["--by", "relation", "length", "sentence-length", *with_seeds(run, out)]
+
+
+def _all_layers(run: Settings, out: Path) -> Sequence[object]:
+    return ["--layer", "all", "--metric", "dist", *run.options()]
+
+
+def _by_all_layers(run: Settings, out: Path) -> Sequence[object]:
+    return [
+        *("--matrices", out / "matrices", "--layer", "all"),
+        *("--protocol", "fair", "--decoder", "eisner", "--by", "length", "relation"),
+        *([] if run.limit is None else ["--limit", run.limit]),
+        *(["--quiet"] if run.quiet else []),
+    ]
+
+
+def _curves(run: Settings, out: Path) -> Sequence[object]:
+    drawn = ["uas-by-layer", "accuracy-by-distance", "recall-by-relation"]
+    return [*drawn, "--results", out / "layers", *run.options(limit=False)]
+
+
 EXPERIMENT = Experiment(
     name="dependency",
     title="Dependency trees (Wu et al. 2020, Tables 1 and 2)",
     module="analyses.dependency.command",
     command="dependency",
     steps=(
+        Step("figures", "Figures 1 and 2: one sentence", command="figures", options=_one_sentence),
         Step(
-            name="figures",
-            title="Figures 1 and 2: one sentence",
-            command="figures",
-            options=lambda run, found, out: [
-                *("heatmap", "tree", "arcs", *run.options(limit=False), "--out", out / "figures")
-            ],
-        ),
-        Step(
-            name="dependency-pud",
-            title="Tables 1 and 2: dependency trees, PUD",
+            "dependency-pud",
+            "Tables 1 and 2: dependency trees, PUD",
             command="dependency",
-            needs=(PUD,),
-            options=lambda run, found, out: [
-                *("--data", found[PUD.name], "--by", "relation", "length", "sentence-length"),
-                *(*run.options(), "--seeds", run.seeds, "--out", out / "dependency-pud"),
-            ],
+            data={"--data": PUD},
+            options=_with_breakdowns,
         ),
         Step(
-            name="dependency-wsj10",
-            title="Table 1: dependency trees, WSJ10",
+            "dependency-wsj10",
+            "Table 1: dependency trees, WSJ10",
             command="dependency",
-            needs=(WSJ_HEADS,),
-            options=lambda run, found, out: [
-                *("--wsj", found[WSJ_HEADS.name], *run.options(), "--seeds", run.seeds),
-                *("--out", out / "dependency-wsj10"),
-            ],
+            data={"--wsj": WSJ_HEADS},
+            options=with_seeds,
         ),
         Step(
-            name="matrices",
-            title="Impact matrices of all layers, PUD",
+            "matrices",
+            "Impact matrices of all layers, PUD",
             command="run",
-            needs=(PUD,),
-            options=lambda run, found, out: [
-                *("--data", found[PUD.name], "--layer", "all", "--metric", "dist", *run.options()),
-                *("--out", out / "matrices"),
-            ],
+            data={"--data": PUD},
+            options=_all_layers,
         ),
         Step(
-            name="layers",
-            title="Dependency trees by layer, PUD",
+            "layers",
+            "Dependency trees by layer, PUD",
             command="dependency",
-            needs=(PUD,),
+            data={"--data": PUD},
             after=("matrices",),
-            options=lambda run, found, out: [
-                *("--data", found[PUD.name], "--matrices", out / "matrices", "--layer", "all"),
-                *("--protocol", "fair", "--decoder", "eisner", "--by", "length", "relation"),
-                *([] if run.limit is None else ["--limit", run.limit]),
-                *(["--quiet"] if run.quiet else []),
-                *("--out", out / "layers"),
-            ],
+            options=_by_all_layers,
         ),
         Step(
-            name="curves",
-            title="Scores by layer, distance and relation, PUD",
+            "curves",
+            "Scores by layer, distance and relation, PUD",
             command="figures",
             after=("layers",),
-            options=lambda run, found, out: [
-                *("uas-by-layer", "accuracy-by-distance", "recall-by-relation"),
-                *("--results", out / "layers", *run.options(limit=False), "--out", out / "curves"),
-            ],
+            options=_curves,
         ),
     ),
     figures=(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyses.experiment import Experiment, ReportSection, Step, same_trees
+from analyses.experiment import Experiment, ReportSection, Step, same_trees, with_seeds
 from data.sources import SCIDTB, SCIDTB_HUMAN
 
 EXPERIMENT = Experiment(
@@ -12,16 +12,12 @@ EXPERIMENT = Experiment(
     command="discourse",
     steps=(
         Step(
-            name="discourse",
-            title="Table 4: discourse trees, SciDTB",
+            "discourse",
+            "Table 4: discourse trees, SciDTB",
             command="discourse",
-            needs=(SCIDTB,),
-            uses=(SCIDTB_HUMAN,),
-            options=lambda run, found, out: [
-                *("--data", found[SCIDTB.name], *run.options(), "--seeds", run.seeds),
-                *(["--human", found[SCIDTB_HUMAN.name]] if SCIDTB_HUMAN.name in found else []),
-                *("--out", out / "discourse"),
-            ],
+            data={"--data": SCIDTB},
+            extras={"--human": SCIDTB_HUMAN},
+            options=with_seeds,
         ),
     ),
     sections=(ReportSection(kind="discourse", title="discourse trees", steps=("discourse",), data=SCIDTB),),

@@ -19,16 +19,12 @@ EXPERIMENT = Experiment(
     command="geometry",
     steps=(
         Step(
-            name="geometry",
-            title="Geometry of the states (Ethayarajh 2019)",
+            "geometry",
+            "Geometry of the states (Ethayarajh 2019)",
             command="geometry",
-            needs=(STS,),
-            uses=(CURVES,),
-            options=lambda run, found, out: [
-                *("--data", found[STS.name], *run.options(), "--figures"),
-                *(["--curves", found[CURVES.name]] if CURVES.name in found else []),
-                *("--out", out / "geometry"),
-            ],
+            data={"--data": STS},
+            extras={"--curves": CURVES},
+            options=lambda run, out: [*run.options(), "--figures"],
         ),
     ),
     figures=(Drawing(name="geometry", draw=_draw),),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analyses.experiment import Drawing, Drawn, Experiment, Job, ReportSection, Step
+from analyses.experiment import Drawing, Drawn, Experiment, Job, ReportSection, Settings, Step
 from data.sources import LAMA
 
 if TYPE_CHECKING:
@@ -22,6 +24,14 @@ def _single_mask(own: Row, published: str) -> bool:
     return own.kind == "model" and published.startswith(("bert-base", "bert-large"))
 
 
+def _one_seed(run: Settings, out: Path) -> Sequence[object]:
+    return [*run.options(), "--seeds", min(run.seeds, 1)]
+
+
+def _figures(run: Settings, out: Path) -> Sequence[object]:
+    return ["lama", "--results", out / "knowledge", *run.options(limit=False)]
+
+
 EXPERIMENT = Experiment(
     name="knowledge",
     title="Facts that a model can fill in (LAMA, Petroni et al. 2019)",
@@ -29,24 +39,18 @@ EXPERIMENT = Experiment(
     command="knowledge",
     steps=(
         Step(
-            name="knowledge",
-            title="Knowledge (LAMA, Petroni et al. 2019)",
+            "knowledge",
+            "Knowledge (LAMA, Petroni et al. 2019)",
             command="knowledge",
-            needs=(LAMA,),
-            options=lambda run, found, out: [
-                *("--data", found[LAMA.name], *run.options(), "--seeds", min(run.seeds, 1)),
-                *("--out", out / "knowledge"),
-            ],
+            data={"--data": LAMA},
+            options=_one_seed,
         ),
         Step(
-            name="knowledge-figures",
-            title="Knowledge by relation",
+            "knowledge-figures",
+            "Knowledge by relation",
             command="figures",
             after=("knowledge",),
-            options=lambda run, found, out: [
-                *("lama", "--results", out / "knowledge", *run.options(limit=False)),
-                *("--out", out / "knowledge-figures"),
-            ],
+            options=_figures,
         ),
     ),
     figures=(Drawing(name="lama", draw=_draw),),

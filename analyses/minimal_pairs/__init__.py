@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from analyses.experiment import Experiment, ReportSection, Step
+from collections.abc import Sequence
+from pathlib import Path
+
+from analyses.experiment import Experiment, ReportSection, Settings, Step
 from data.sources import BLIMP
+
+
+def _options(run: Settings, out: Path) -> Sequence[object]:
+    return [*run.options(), "--strict", *([] if run.seeds else ["--no-random-model"])]
+
 
 EXPERIMENT = Experiment(
     name="minimal-pairs",
@@ -12,15 +20,12 @@ EXPERIMENT = Experiment(
     command="minimal-pairs",
     steps=(
         Step(
-            name="minimal-pairs",
-            title="Minimal pairs (BLiMP, Warstadt et al. 2020)",
+            "minimal-pairs",
+            "Minimal pairs (BLiMP, Warstadt et al. 2020)",
             command="minimal-pairs",
-            needs=(BLIMP,),
-            options=lambda run, found, out: [
-                *("--data", found[BLIMP.name], *run.options(), "--strict"),
-                *([] if run.seeds else ["--no-random-model"]),
-                *("--out", out / "minimal-pairs" / "minimal-pairs.json"),
-            ],
+            data={"--data": BLIMP},
+            options=_options,
+            file="minimal-pairs.json",
         ),
     ),
     sections=(

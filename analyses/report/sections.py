@@ -101,7 +101,7 @@ def make(section: Section, settings: Settings, scratch: Path) -> Made:
     pictures: dict[str, bytes] = {}
     note = ""
     for name in _known()[section.kind].steps:
-        code, ran = perform(known[name], known[name].options(settings, section.found, scratch), scratch)
+        code, ran = perform(known[name], known[name].arguments(settings, section.found, scratch), scratch)
         if code == INTERRUPTED:
             raise KeyboardInterrupt(f"in {section.title}")
         if code not in (DONE, SOME_FAILED) or is_empty(scratch / name):

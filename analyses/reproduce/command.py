@@ -184,7 +184,7 @@ def _outcome(step: Step, settings: Settings, data: Path, out: Path) -> Outcome:
     inputs |= {
         f"step {name}": str(marker.get("files")) for name, marker in zip(step.after, before, strict=True)
     }
-    options = step.options(settings, found, out)
+    options = step.arguments(settings, found, out)
     command = command_line(step, options)
     marker = read_json(out / MARKERS / f"{step.name}.json")
     if marker and marker.get("inputs") != inputs and (out / step.name).exists():

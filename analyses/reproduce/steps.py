@@ -18,27 +18,26 @@ from probe.command_line import DONE, INTERRUPTED, SOME_FAILED, WRONG_USE, exit_c
 from probe.commands import COMMANDS, own_commands
 
 
-def perform(step: Step, options: Sequence[object], out: Path) -> tuple[int, Ran]:
+def perform(step: Step, options: Sequence[str], out: Path) -> tuple[int, Ran]:
     """Run a step in this process; its files go to its folder, and nothing to standard output.
 
     Args:
         step: the step.
-        options: as ``step.options`` gives them.
+        options: as ``step.arguments`` gives them.
         out: folder of all steps.
 
     Returns:
         The exit code, and what the step gave; nothing but files for the commands that make no table.
     """
     (out / step.name).mkdir(parents=True, exist_ok=True)
-    given = list(map(str, options))
     found = Ran()
 
     def run() -> int:
         nonlocal found
         module = import_module((COMMANDS.get(step.command) or own_commands()[step.command]).module)
         if not hasattr(module, "run"):
-            return int(module.main(given))
-        args = module.build_parser().parse_args(given)
+            return int(module.main(options))
+        args = module.build_parser().parse_args(options)
         try:
             found = module.run(args)
         except KeyboardInterrupt as error:
@@ -59,9 +58,9 @@ def perform(step: Step, options: Sequence[object], out: Path) -> tuple[int, Ran]
     return code, found
 
 
-def command_line(step: Step, options: Sequence[object]) -> str:
+def command_line(step: Step, options: Sequence[str]) -> str:
     """How to run a step by itself."""
-    return shlex.join(["probe", step.command, *map(str, options)])
+    return shlex.join(["probe", step.command, *options])
 
 
 def is_empty(folder: Path) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analyses.experiment import Drawing, Drawn, Experiment, Job, Step
+from analyses.experiment import Drawing, Drawn, Experiment, Job, Settings, Step
 from data.sources import ABSA
 
 if TYPE_CHECKING:
@@ -25,6 +27,11 @@ def _source_of_trees(own: Row, published: str) -> bool:
     return own.name.lower() == _NAMES.get(published, published.removeprefix("pwcn+"))
 
 
+def _options(run: Settings, out: Path) -> Sequence[object]:
+    run_folder = out / "sentiment" / "run"
+    return ["--table", *run.options(), "--networks", run.networks, "--run", run_folder]
+
+
 EXPERIMENT = Experiment(
     name="sentiment",
     title="Aspect sentiment with induced trees (Wu et al. 2020, Table 5)",
@@ -32,14 +39,11 @@ EXPERIMENT = Experiment(
     command="sentiment",
     steps=(
         Step(
-            name="sentiment",
-            title="Table 5: aspect sentiment",
+            "sentiment",
+            "Table 5: aspect sentiment",
             command="sentiment",
-            needs=(ABSA,),
-            options=lambda run, found, out: [
-                *("--table", "--data", found[ABSA.name], *run.options(), "--networks", run.networks),
-                *("--run", out / "sentiment" / "run", "--out", out / "sentiment"),
-            ],
+            data={"--data": ABSA},
+            options=_options,
         ),
     ),
     figures=(Drawing(name="sentiment", draw=_draw),),

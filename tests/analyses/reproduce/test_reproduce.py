@@ -251,7 +251,7 @@ def test_options_are_those_of_the_commands(data: Path, tmp_path: Path) -> None:
     settings = Settings(model="m", limit=3, quiet=True, dtype="float32")
     for step in steps():
         found = {source.name: data / source.places[0] for source in (*step.needs, *step.uses)}
-        given = [str(option) for option in step.options(settings, found, tmp_path)]
+        given = step.arguments(settings, found, tmp_path)
         args = COMMANDS[step.command].build_parser().parse_args(given)
         out = args.file.parent if step.name == "minimal-pairs" else args.out
         assert out == tmp_path / step.name
