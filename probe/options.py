@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from operator import index
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, TypedDict, get_args
 
 from probe.errors import OptionError
 from probe.metrics import METRICS
@@ -23,6 +23,30 @@ Layers: TypeAlias = LayerChoice | Sequence[int] | Literal["all"]
 """One layer, several, or all of them."""
 
 POOLS: tuple[Pool, ...] = get_args(Pool)
+
+
+class ImpactKeywords(TypedDict):
+    """The settings of one matrix as keyword arguments of ``Probe.impact``, ``impact_many`` and ``resolve``."""
+
+    metric: str
+    layer: LayerChoice
+    pool: PoolChoice
+    perturb: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImpactChoice:
+    """The settings of one matrix as they are chosen, before a model resolves them: see ``Probe.impact``."""
+
+    metric: str = "dist"
+    layer: LayerChoice = "best"
+    pool: PoolChoice = "best"
+    perturb: str = "pair"
+
+    @property
+    def impact(self) -> ImpactKeywords:
+        """The settings as keyword arguments."""
+        return {"metric": self.metric, "layer": self.layer, "pool": self.pool, "perturb": self.perturb}
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from probe import __version__
 from probe.errors import SentenceError
 from probe.loading import load
 from probe.manifest import write_whole
-from probe.options import LayerChoice, PoolChoice
+from probe.options import ImpactChoice
 from probe.source import EMBEDDED
 
 if TYPE_CHECKING:
@@ -35,14 +35,10 @@ _KEY = "analyses.sentiment"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelChoice:
+class ModelChoice(ImpactChoice):
     """A language model and how it is asked; the options of ``probe.load`` and ``Probe.impact``."""
 
     name: str = EMBEDDED
-    metric: str = "dist"
-    layer: LayerChoice = "best"
-    pool: PoolChoice = "best"
-    perturb: str = "pair"
     device: str = "auto"
     dtype: str = "auto"
     batch_tokens: int = 4_096
@@ -131,16 +127,13 @@ def _make(
             folder / "matrices",
             model,
             sentences,
-            metric=choice.metric,
-            layer=choice.layer,
-            pool=choice.pool,
-            perturb=choice.perturb,
+            **choice.impact,
             batch_tokens=choice.batch_tokens,
             quiet=quiet,
         )
-        options = {key: getattr(choice, key) for key in ("metric", "layer", "pool", "perturb")}
-        found = cast("list[ImpactMatrix | SentenceError]", list(store.matrices(**options, errors="return")))
-        resolved = model.resolve(**options)
+        matrices = store.matrices(**choice.impact, errors="return")
+        found = cast("list[ImpactMatrix | SentenceError]", list(matrices))
+        resolved = model.resolve(**choice.impact)
         settings = Settings(
             model=model.name,
             metric=choice.metric,

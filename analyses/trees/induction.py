@@ -11,12 +11,12 @@ from analyses.tables.signature import Settings
 from analyses.trees.adjust import NONE, adjust
 from analyses.trees.decoders import BASELINES, DECODERS, Heads
 from analyses.trees.protocols import ProtocolName, RootName, baseline_trees, decode_sentences, gold_roots
-from analyses.trees.variants import openness_choice, unless_overflown
+from analyses.trees.variants import Variant, openness_choice, unless_overflown
+from probe.options import ImpactChoice
 
 if TYPE_CHECKING:
     from data import Sentence
     from probe import ImpactMatrix
-    from probe.options import LayerChoice, PoolChoice
     from probe.source import ImpactSource
 
 _CHUNK = 64
@@ -24,7 +24,7 @@ _CHUNK = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method:
+class Method(ImpactChoice):
     """How trees are made: protocol and decoder, and what the decoder is given.
 
     ``root`` is "gold" where the decoder is given the gold root (always under ``wu2020``), else "predicted".
@@ -35,10 +35,6 @@ class Method:
     protocol: ProtocolName = "fair"
     decoder: str = "eisner"
     root: RootName = "predicted"
-    metric: str = "dist"
-    layer: LayerChoice = "best"
-    pool: PoolChoice = "best"
-    perturb: str = "pair"
     adjust: str = NONE
     openness_from: str | None = None
     batch_tokens: int = 4_096
@@ -53,17 +49,8 @@ class Method:
         """What goes into the signature of a score."""
         if model is None:
             return Settings(decoder=self.decoder)
-        chosen = model.resolve(metric=self.metric, layer=self.layer, pool=self.pool, perturb=self.perturb)
-        return Settings(
-            decoder=self.decoder,
-            model=model.name,
-            metric=self.metric,
-            layer=chosen.layers[0],
-            pool=chosen.pools[0],
-            perturb=self.perturb,
-            adjust=self.adjust if self.adjust != NONE else None,
-            dtype=str(model.dtype).removeprefix("torch."),
-        )
+        ((metric, layer, pool, perturb),) = model.resolve(**self.impact).combinations()
+        return Variant(metric, layer, pool, perturb, self.adjust).settings(model, decoder=self.decoder)
 
 
 @dataclass(frozen=True)
@@ -114,10 +101,7 @@ def induce(
         raise ValueError(f"decoder {decoder} reads impact matrices: a model is needed")
     matrices = model.impact_many(
         (sentence.words for sentence in sentences),
-        metric=method.metric,
-        layer=method.layer,
-        pool=method.pool,
-        perturb=method.perturb,
+        **method.impact,
         openness=openness_choice(model, [method.adjust], method.openness_from),
         batch_tokens=method.batch_tokens,
         on_passes=on_passes,

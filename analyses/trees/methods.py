@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from probe.options import LayerChoice, PoolChoice
+from probe.options import ImpactChoice
 from probe.registry import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
-class MethodPreset:
+class MethodPreset(ImpactChoice):
     """How impacts are measured, changed and decoded; each setting as the option of its name takes it.
 
     Attributes:
@@ -26,10 +26,6 @@ class MethodPreset:
 
     name: str
     about: str
-    perturb: str = "pair"
-    metric: str = "dist"
-    layer: LayerChoice = "best"
-    pool: PoolChoice = "best"
     adjust: str = "none"
     decoder: str = "eisner"
 
