@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from parsers._batches import decode_batches
 from parsers._spans import (
     Floats,
     check_span_scores,
     coins,
-    decode_batches,
     fairest_best,
     scaled,
     spans_of,
@@ -59,10 +59,7 @@ def chart_many(matrices: Sequence[ArrayLike]) -> list[Bracketing]:
     Raises:
         ValueError: as for `chart`, naming the matrix.
     """
-    arrays = [
-        check_span_scores(matrix, shortest=2, name=f"matrices[{k}]") for k, matrix in enumerate(matrices)
-    ]
-    return decode_batches(arrays, _chart)
+    return decode_batches(_check_many(matrices, shortest=2), lambda stacked, _: _chart(stacked))
 
 
 def top_down(span_scores: ArrayLike) -> Bracketing:
@@ -99,10 +96,14 @@ def top_down_many(matrices: Sequence[ArrayLike]) -> list[Bracketing]:
     Raises:
         ValueError: as for `top_down`, naming the matrix.
     """
-    arrays = [
-        check_span_scores(matrix, shortest=1, name=f"matrices[{k}]") for k, matrix in enumerate(matrices)
+    return decode_batches(_check_many(matrices, shortest=1), lambda stacked, _: _top_down(stacked))
+
+
+def _check_many(matrices: Sequence[ArrayLike], *, shortest: int) -> list[Floats]:
+    return [
+        check_span_scores(matrix, shortest=shortest, name=f"matrices[{k}]")
+        for k, matrix in enumerate(matrices)
     ]
-    return decode_batches(arrays, _top_down)
 
 
 def _chart(scores: Floats) -> list[Bracketing]:

@@ -26,17 +26,13 @@ def chu_liu_edmonds(scores: ArrayLike, root: int | None = None, *, single_root: 
     Shape: scores [n + 1, n + 1], scores[head, dependent], index 0 = ROOT; result [n].
 
     Args:
-        scores: finite arc scores. The diagonal and column 0 are not read; with `root`, neither are row 0 and
-            column `root`.
-        root: the word (counted from 1) that must be the only child of ROOT.
-        single_root: exactly one word attaches to ROOT; if false, at least one does.
+        scores, root, single_root: as for `eisner`.
 
     Returns:
         The heads: heads[d - 1] is the head of word d, 0 for ROOT.
 
     Raises:
-        ValueError: `scores` is not square, has no word or a score that is not finite, or `root` is not one of
-            the words 1..n or comes with `single_root=False`.
+        ValueError: as for `eisner`.
 
     Example:
         >>> import numpy as np

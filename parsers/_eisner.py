@@ -1,19 +1,17 @@
 """First-order projective dependency parsing (Eisner 1996), vectorised over sentences and spans."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from parsers._batches import decode_batches
 from parsers._scores import check_many, check_scores
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# Entries of one [batch, n, n] array; the chart holds about ten of them, so this keeps a batch near 40 MB.
-_BATCH_ENTRIES = 2**19
 # Scores above this are scaled down by a power of two, which does not round them, so that sums stay finite.
 _HUGE = 2.0**960
 
@@ -81,22 +79,9 @@ def eisner_many(
         [[0], [0, 1]]
     """
     arrays, known = check_many(matrices, roots, single_root=single_root)
-    trees: dict[int, Ints] = {}
-    for batch in _batches([len(array) for array in arrays]):
-        stacked = np.stack([arrays[k] for k in batch])
-        trees.update(zip(batch, _decode(stacked, [known[k] for k in batch], single_root), strict=True))
-    return [trees[k] for k in range(len(arrays))]
-
-
-def _batches(sizes: list[int]) -> Iterator[list[int]]:
-    """Yield the indices of `sizes` in groups of equal size, none larger than the memory bound allows."""
-    by_size: defaultdict[int, list[int]] = defaultdict(list)
-    for index, size in enumerate(sizes):
-        by_size[size].append(index)
-    for size, indices in by_size.items():
-        step = max(1, _BATCH_ENTRIES // size**2)
-        for start in range(0, len(indices), step):
-            yield indices[start : start + step]
+    return decode_batches(
+        arrays, lambda stacked, batch: _decode(stacked, [known[k] for k in batch], single_root)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from parsers._batches import decode_batches
 from parsers._spans import (
     Floats,
     block_sums,
     check_impact,
     coins,
-    decode_batches,
     fairest_best,
     scaled,
     spans_of,
@@ -70,7 +70,8 @@ def mart_many(matrices: Sequence[ArrayLike], variant: MartVariant = "paper") -> 
         ValueError: as for `mart`, naming the matrix.
     """
     arrays = [check_impact(matrix, name=f"matrices[{k}]") for k, matrix in enumerate(matrices)]
-    return decode_batches(arrays, _decoder(variant))
+    decode = _decoder(variant)
+    return decode_batches(arrays, lambda stacked, _: decode(stacked))
 
 
 def wu2020_distances(impact: ArrayLike) -> Floats:

@@ -1,8 +1,6 @@
 """What the constituency decoders share: checks, sums over spans, splits without a preferred side."""
 
 import zlib
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +10,6 @@ from parsers.bracketing import Bracketing
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-# Entries of one [batch, spans, splits] array; a handful of them are alive at a time, about 40 MB.
-_BATCH_ENTRIES = 2**19
 # Entries above this are scaled down by a power of two, which does not round them, so that sums stay finite.
 _HUGE = 2.0**900
 
@@ -119,27 +115,6 @@ def trees_of(splits: Ints) -> list[Bracketing]:
         return Bracketing.from_splits(len(rows), lambda start, end: rows[start][end])
 
     return [tree(rows) for rows in splits.tolist()]
-
-
-def decode_batches(
-    arrays: Sequence[Floats], decode: Callable[[Floats], list[Bracketing]]
-) -> list[Bracketing]:
-    """Decode arrays of any sizes, those of one number of words together; return the trees in order."""
-    trees: dict[int, Bracketing] = {}
-    for batch in _batches([len(array) for array in arrays]):
-        trees.update(zip(batch, decode(np.stack([arrays[k] for k in batch])), strict=True))
-    return [trees[k] for k in range(len(arrays))]
-
-
-def _batches(sizes: list[int]) -> Iterator[list[int]]:
-    """Yield the indices of `sizes` in groups of equal size, none larger than the memory bound allows."""
-    by_size: defaultdict[int, list[int]] = defaultdict(list)
-    for index, size in enumerate(sizes):
-        by_size[size].append(index)
-    for size, indices in by_size.items():
-        step = max(1, _BATCH_ENTRIES // size**2)
-        for first in range(0, len(indices), step):
-            yield indices[first : first + step]
 
 
 def _check_finite(array: Floats, name: str, kind: str) -> None:

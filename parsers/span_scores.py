@@ -53,14 +53,12 @@ def neighbour_contrast(impact: ArrayLike) -> Floats:
     is from Magerman and Marcus (1990, "Parsing a natural language using mutual information statistics",
     AAAI).
 
-    The scores of spans of 2 to n - 1 words do not change when a constant is added to all impacts. They scale
-    with the impacts, and do not change when the matrix is transposed.
+    Constants, factors and transposes of the matrix change the scores as they change `block_contrast`.
 
-    Shape: impact [n, n], the influence of word j on word i at [i, j]; result [n, n + 1], that of the span [i,
-    j) at [i, j].
+    Shape: as for `block_contrast`.
 
     Raises:
-        ValueError: the matrix is not square, has no word, an impact that is not finite or too large ones.
+        ValueError: as for `block_contrast`.
 
     Example:
         >>> from parsers import span_scores

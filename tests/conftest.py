@@ -1,14 +1,23 @@
 """Fixtures shared by the tests; torch is imported only by tests that ask for a model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tests.threads import single_thread
+
 pytest_plugins = ["tests.tiny_run", "tests.store_runs"]
 
 ModelFolder = Callable[[str], Path]
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums in one order, so that two runs, this process's or another's, can be bit-equal."""
+    with single_thread():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pretraining.config import DataConfig, ModelConfig, OptimConfig, TrainConfig
+from tests.threads import single_thread
 
 STEPS = 12
 
@@ -85,11 +86,7 @@ def run(corpora: Path) -> Run:
 @pytest.fixture(scope="session")
 def finished(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output of an uninterrupted run."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("runs") / "whole"
-    assert run(out) == 0
-    torch.set_num_threads(threads)
+    with single_thread():
+        assert run(out) == 0
     return out

@@ -9,20 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from parsers import Bracketing, _chart, _spans, chart, chart_many, top_down, top_down_many
+from parsers import Bracketing, _batches, _chart, chart, chart_many, top_down, top_down_many
 from tests.binary_trees import all_binary_trees, indicator, mirrored, mirrored_scores, splits_of
+from tests.draws import DRAWS, Draw
 
 Floats = NDArray[np.float64]
-Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
 Decode = Callable[[ArrayLike], Bracketing]
 
-DRAWS: dict[str, Draw] = {
-    "positive": lambda rng, shape: rng.random(shape),
-    "negative": lambda rng, shape: -rng.gamma(2.0, size=shape),
-    "mixed": lambda rng, shape: rng.normal(size=shape),
-    "tied": lambda rng, shape: rng.integers(-1, 2, shape).astype(np.float64),
-    "large": lambda rng, shape: rng.normal(size=shape) * 1e300,
-    "small": lambda rng, shape: rng.normal(size=shape) * 1e-300,
+ALL_DRAWS: dict[str, Draw] = {
+    **DRAWS,
     "heavy-tailed": lambda rng, shape: rng.standard_cauchy(shape),
 }
 MANY: dict[Decode, Callable[[Sequence[ArrayLike]], list[Bracketing]]] = {
@@ -39,10 +34,10 @@ def spoil_ignored(scores: Floats, shortest: int) -> Floats:
     return spoilt
 
 
-@pytest.mark.parametrize("kind", DRAWS)
+@pytest.mark.parametrize("kind", ALL_DRAWS)
 @pytest.mark.parametrize("n", range(1, 9))
 def test_best_of_all_binary_trees(kind: str, n: int) -> None:
-    matrices = DRAWS[kind](np.random.default_rng(n), (100, n, n + 1))
+    matrices = ALL_DRAWS[kind](np.random.default_rng(n), (100, n, n + 1))
     table = indicator(n).copy()
     table[:, 0, -1] = 0.0  # the whole sentence, which is in every tree
     found = chart_many(list(spoil_ignored(matrices, 2)))
@@ -82,10 +77,10 @@ def test_a_constant_and_a_positive_factor_do_not_change_the_chart() -> None:
             assert chart(scores) == chart(scores + 7.0) == chart(3.0 * scores)
 
 
-@pytest.mark.parametrize("kind", DRAWS)
+@pytest.mark.parametrize("kind", ALL_DRAWS)
 @pytest.mark.parametrize("n", range(1, 11))
 def test_top_down_splits_each_span_where_its_parts_score_highest(kind: str, n: int) -> None:
-    matrices = DRAWS[kind](np.random.default_rng(n), (50, n, n + 1)) / 4
+    matrices = ALL_DRAWS[kind](np.random.default_rng(n), (50, n, n + 1)) / 4
     for scores, tree in zip(matrices, top_down_many(list(spoil_ignored(matrices, 1))), strict=True):
         for (start, end), split in splits_of(tree.spans, n).items():
             sums = [scores[start, k] + scores[k, end] for k in range(start + 1, end)]
@@ -145,7 +140,7 @@ def test_coins_prefer_no_side(decode: Decode) -> None:
 @pytest.mark.parametrize("kind", ["mixed", "tied"])
 def test_neither_branching_is_preferred(decode: Decode, kind: str) -> None:
     n, number = 10, 3000
-    trees = MANY[decode](list(DRAWS[kind](np.random.default_rng(4), (number, n, n + 1))))
+    trees = MANY[decode](list(ALL_DRAWS[kind](np.random.default_rng(4), (number, n, n + 1))))
     right = np.mean([sum((start, n) in tree.spans for start in range(1, n - 1)) for tree in trees])
     left = np.mean([sum((0, end) in tree.spans for end in range(2, n)) for tree in trees])
     assert abs(right - left) / (n - 2) < 0.03
@@ -153,7 +148,7 @@ def test_neither_branching_is_preferred(decode: Decode, kind: str) -> None:
 
 @pytest.mark.parametrize("decode", MANY)
 def test_many_equals_one_by_one(decode: Decode, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_spans, "_BATCH_ENTRIES", 500)  # several batches of one size
+    monkeypatch.setattr(_batches, "BATCH_ENTRIES", 500)  # several batches of one size
     rng = np.random.default_rng(5)
     sizes = rng.integers(1, 15, 150)
     matrices = [rng.integers(-1, 2, (n, n + 1)) * 10.0 ** rng.integers(-300, 308) for n in sizes]

@@ -11,17 +11,17 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from parsers import _chu_liu_edmonds, chu_liu_edmonds, chu_liu_edmonds_many, eisner
-from tests.parsers.test_eisner import DRAWS, spoil_ignored
+from tests.parsers.test_eisner import ALL_DRAWS, spoil_ignored
 from tests.trees import all_trees, exact_total, is_tree, totals
 
 Floats = NDArray[np.float64]
 
 
-@pytest.mark.parametrize("kind", DRAWS)
+@pytest.mark.parametrize("kind", ALL_DRAWS)
 @pytest.mark.parametrize("n", range(1, 6))
 @pytest.mark.parametrize("single_root", [True, False])
 def test_best_of_all_arborescences(kind: str, n: int, single_root: bool) -> None:
-    matrices = DRAWS[kind](np.random.default_rng(n), (60, n + 1, n + 1))
+    matrices = ALL_DRAWS[kind](np.random.default_rng(n), (60, n + 1, n + 1))
     trees = all_trees(n, single_root=single_root, projective=False)
     for scores, heads in zip(
         matrices, chu_liu_edmonds_many(list(spoil_ignored(matrices)), single_root=single_root), strict=True
@@ -31,10 +31,10 @@ def test_best_of_all_arborescences(kind: str, n: int, single_root: bool) -> None
         assert totals(scores, heads) == totals(scores, trees).max()
 
 
-@pytest.mark.parametrize("kind", DRAWS)
+@pytest.mark.parametrize("kind", ALL_DRAWS)
 @pytest.mark.parametrize("n", range(1, 6))
 def test_best_of_all_arborescences_with_a_given_root(kind: str, n: int) -> None:
-    matrices = DRAWS[kind](np.random.default_rng(n), (20, n + 1, n + 1))
+    matrices = ALL_DRAWS[kind](np.random.default_rng(n), (20, n + 1, n + 1))
     for root in range(1, n + 1):
         trees = all_trees(n, single_root=True, projective=False)
         trees = trees[trees[:, root - 1] == 0]

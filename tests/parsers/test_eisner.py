@@ -1,17 +1,16 @@
 """The Eisner decoder against all projective trees of few words, its batches against single calls."""
 
 import doctest
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from parsers import _eisner, eisner, eisner_many
+from parsers import _batches, _eisner, eisner, eisner_many
+from tests.draws import DRAWS, Draw
 from tests.trees import all_trees, is_projective, is_tree, totals
 
 Floats = NDArray[np.float64]
-Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
 
 
 def from_root(shape: tuple[int, ...]) -> Floats:
@@ -19,13 +18,8 @@ def from_root(shape: tuple[int, ...]) -> Floats:
     return np.eye(shape[-1], 1)
 
 
-DRAWS: dict[str, Draw] = {
-    "positive": lambda rng, shape: rng.random(shape),
-    "negative": lambda rng, shape: -rng.gamma(2.0, size=shape),
-    "mixed": lambda rng, shape: rng.normal(size=shape),
-    "tied": lambda rng, shape: rng.integers(-1, 2, shape).astype(np.float64),
-    "large": lambda rng, shape: rng.normal(size=shape) * 1e300,
-    "small": lambda rng, shape: rng.normal(size=shape) * 1e-300,
+ALL_DRAWS: dict[str, Draw] = {
+    **DRAWS,
     "root arcs attract": lambda rng, shape: rng.random(shape) + 1e6 * from_root(shape),
     "root arcs repel": lambda rng, shape: rng.random(shape) - 1e6 * from_root(shape),
 }
@@ -40,11 +34,11 @@ def spoil_ignored(matrices: Floats) -> Floats:
     return spoilt
 
 
-@pytest.mark.parametrize("kind", DRAWS)
+@pytest.mark.parametrize("kind", ALL_DRAWS)
 @pytest.mark.parametrize("n", range(1, 7))
 @pytest.mark.parametrize("single_root", [True, False])
 def test_best_of_all_projective_trees(kind: str, n: int, single_root: bool) -> None:
-    matrices = DRAWS[kind](np.random.default_rng(n), (60, n + 1, n + 1))
+    matrices = ALL_DRAWS[kind](np.random.default_rng(n), (60, n + 1, n + 1))
     trees = all_trees(n, single_root=single_root, projective=True)
     for scores, heads in zip(
         matrices, eisner_many(list(spoil_ignored(matrices)), single_root=single_root), strict=True
@@ -55,10 +49,10 @@ def test_best_of_all_projective_trees(kind: str, n: int, single_root: bool) -> N
         np.testing.assert_allclose(totals(scores, heads), best, rtol=1e-12, atol=1e-14 * np.abs(scores).max())
 
 
-@pytest.mark.parametrize("kind", DRAWS)
+@pytest.mark.parametrize("kind", ALL_DRAWS)
 @pytest.mark.parametrize("n", range(1, 6))
 def test_best_of_all_projective_trees_with_a_given_root(kind: str, n: int) -> None:
-    matrices = DRAWS[kind](np.random.default_rng(n), (20, n + 1, n + 1))
+    matrices = ALL_DRAWS[kind](np.random.default_rng(n), (20, n + 1, n + 1))
     for root in range(1, n + 1):
         trees = all_trees(n, single_root=True, projective=True)
         trees = trees[trees[:, root - 1] == 0]
@@ -120,7 +114,7 @@ def test_ties_go_to_the_smallest_root_and_split() -> None:
 
 @pytest.mark.parametrize("single_root", [True, False])
 def test_many_equals_one_by_one(single_root: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_eisner, "_BATCH_ENTRIES", 1000)  # several batches of one size
+    monkeypatch.setattr(_batches, "BATCH_ENTRIES", 1000)  # several batches of one size
     rng = np.random.default_rng(3)
     sizes = rng.integers(2, 15, 150)
     matrices = [rng.integers(-1, 2, (size, size)) * 10.0 ** rng.integers(-300, 308) for size in sizes]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from parsers import Bracketing, _mart, _spans, branching, mart, mart_many, wu2020_distances
+from parsers import Bracketing, _batches, _mart, branching, mart, mart_many, wu2020_distances
 from parsers._mart import MartVariant
 from tests.binary_trees import Spans, all_binary_trees, mirrored, splits_of
 
@@ -207,7 +207,7 @@ def test_one_and_two_words(variant: MartVariant) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_many_equals_one_by_one(variant: MartVariant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_spans, "_BATCH_ENTRIES", 500)  # several batches of one size
+    monkeypatch.setattr(_batches, "BATCH_ENTRIES", 500)  # several batches of one size
     rng = np.random.default_rng(5)
     sizes = rng.integers(1, 15, 120).tolist()
     matrices = [draw(str(rng.choice(list(DRAWS))), k, 1, n)[0] for k, n in enumerate(sizes)]

@@ -4,7 +4,6 @@ import json
 import lzma
 import math
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,7 @@ from tests.tiny_run import CONFIG, STEPS, TOML, Run
 FILES = ("model.safetensors", "optimizer.safetensors")
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums in one order, so that two runs can be bit-equal."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def curve_of(out: Path) -> list[dict[str, Any]]:
@@ -279,7 +272,6 @@ def failing(corpora: Path, out: Path, config: Path, capsys: pytest.CaptureFixtur
         ('heldout = ["c"]', 'heldout = ["x"]', "x.txt.xz: expected xz-compressed text"),
         ('shards = ["a", "b"]', 'shards = ["a", "y"]', "y.txt.xz: expected xz-compressed text"),
         ("decay = 0.5", "decoy = 0.5", "c.toml: unknown key optim.decoy"),
-        ("decay = 0.5", "decay = 5", "c.toml: optim.decay must lie in [0, 1]"),
     ],
 )
 def test_bad_configuration(
