@@ -23,7 +23,7 @@ from analyses.options import add_decoders, add_options, experiment_main, load_mo
 from analyses.tables.results import Ran
 from analyses.trees.arc_scores import Floats
 from analyses.trees.decoders import DECODERS, Heads
-from analyses.trees.systems import System, Way, dependency_ways, systems
+from analyses.trees.systems import Skipped, System, Way, dependency_ways, systems
 from analyses.trees.variants import Variant, variants
 from probe.command_line import Parser, UsageError
 from probe.errors import ProbeError, SentenceError, one_line
