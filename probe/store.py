@@ -33,7 +33,7 @@ from probe.shards import (
 if TYPE_CHECKING:
     from probe.model import Errors, OpennessChoice, Probe, Words
 
-__all__ = ["Store", "StoreError"]
+__all__ = ["Store", "StoreError", "locked"]
 
 SHARD_SENTENCES = 64
 """Sentences in a shard, unless told otherwise: what a killed run has to repeat at most."""
@@ -143,7 +143,7 @@ class Store:
         )
         # What the model cannot give is refused before anything is written.
         _compute(probe, [], configuration, openness, on_passes)
-        with _locked(folder):
+        with _begun(folder):
             manifest = _begin(folder, configuration)
             for name, places in configuration.shards():
                 path = folder / name
@@ -348,14 +348,31 @@ def _compute(
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Make the directory and lock it against other processes; the lock of a dead process does not last."""
+def _begun(folder: Path) -> Iterator[None]:
+    """Make the directory and lock it; refuses one with other things in it."""
+    try:
+        others = not (folder / MANIFEST).exists() and any(
+            not path.name.startswith(".") for path in (folder.iterdir() if folder.exists() else ())
+        )
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made a run directory ({error.strerror})") from error
+    if others:
+        raise StoreError(f"{folder}: neither empty nor a run directory: it has no {MANIFEST}")
+    with locked(folder):
+        yield
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make a directory and lock it against other processes; the lock of a dead process does not last.
+
+    Raises:
+        StoreError: another process holds the lock, or the directory cannot be made or written to.
+    """
     from filelock import FileLock, Timeout
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / MANIFEST).exists() and any(not p.name.startswith(".") for p in folder.iterdir()):
-            raise StoreError(f"{folder}: neither empty nor a run directory: it has no {MANIFEST}")
         lock = FileLock(folder / ".lock", blocking=False)
         lock.acquire()
     except Timeout:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from analyses.sentiment.network import CLASSES, build
 from analyses.sentiment.training import Encoded, Recipe, Trained, train
 from probe import __version__
+from probe.json_text import is_count, parse_json
 from probe.manifest import write_whole
 
 _KEY = "analyses.sentiment"
 _WEIGHTS = "weights."
+
+Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 
 
 def experiment_sha256(training: Encoded, test: Encoded, embeddings: torch.Tensor, recipe: Recipe) -> str:
@@ -57,8 +63,10 @@ def train_or_load(
     """
     key = experiment_sha256(training, test, embeddings, recipe)
     path = folder / f"{recipe.architecture}-{recipe.protocol}-{key[:16]}-seed-{seed}.safetensors"
-    if (found := load_checkpoint(path)) is not None:
-        return found
+    if path.is_file():
+        shapes = _shapes(embeddings, recipe)
+        if (found := load_checkpoint(path, seed=seed, items=len(test), shapes=shapes)) is not None:
+            return found
     made = train(training, test, embeddings, recipe=recipe, seed=seed, on_epoch=on_epoch)
     folder.mkdir(parents=True, exist_ok=True)
     save_checkpoint(path, made)
@@ -79,19 +87,42 @@ def save_checkpoint(path: Path, trained: Trained) -> None:
     write_whole(path, save({**tensors, **predictions}, metadata={_KEY: about}))
 
 
-def load_checkpoint(path: Path) -> Trained | None:
-    """Read what ``save_checkpoint`` wrote; None where there is nothing, or nothing that can be read."""
+def load_checkpoint(path: Path, *, seed: int, items: int, shapes: Shapes) -> Trained | None:
+    """Read what ``save_checkpoint`` wrote; None where there is nothing, or nothing that can be one.
+
+    Args:
+        path: of the file.
+        seed: its seed.
+        items: how many the test set has.
+        shapes: of the weights of its network, by their names.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            about = json.loads(file.metadata()[_KEY])
+            about = parse_json((file.metadata() or {})[_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (FileNotFoundError, SafetensorError):
+        classes = [tensors.pop("by_accuracy"), tensors.pop("by_f1")]
+        weights = {name.removeprefix(_WEIGHTS): torch.from_numpy(np.array(v)) for name, v in tensors.items()}
+        epochs = about["epochs"]
+        if about["seed"] != seed or not is_count(epochs):
+            return None
+    except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
         return None
-    weights = {
-        name.removeprefix(_WEIGHTS): torch.from_numpy(np.array(value))
-        for name, value in tensors.items()
-        if name.startswith(_WEIGHTS)
-    }
-    return Trained(**about, by_accuracy=tensors["by_accuracy"], by_f1=tensors["by_f1"], weights=weights)
+    fits = {name: tuple(value.shape) for name, value in weights.items()} == shapes
+    finite = all(bool(torch.isfinite(value).all()) for value in weights.values())
+    if not (fits and finite and all(_are_classes(each, items) for each in classes)):
+        return None
+    return Trained(seed=seed, epochs=epochs, by_accuracy=classes[0], by_f1=classes[1], weights=weights)
+
+
+def _shapes(embeddings: torch.Tensor, recipe: Recipe) -> Shapes:
+    """Of the weights of a network."""
+    with torch.random.fork_rng(devices=[]):
+        network = build(recipe.architecture, embeddings, recipe.shape)
+    return {name: tuple(value.shape) for name, value in network.state_dict().items()}
+
+
+def _are_classes(found: NDArray[np.int64], items: int) -> bool:
+    known = found.dtype == np.int64 and found.shape == (items,)
+    return bool(known and ((found >= 0) & (found < CLASSES)).all())

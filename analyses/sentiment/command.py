@@ -106,13 +106,26 @@ def run(args: argparse.Namespace) -> Ran:
 
 
 def _run(args: argparse.Namespace) -> Ran | int:
+    from probe.store import locked
+
     protocols: Sequence[ProtocolName] = args.protocol or (PROTOCOLS if args.table else ("fair",))
     trees: Sequence[str] = args.trees or _default_trees(args)
     corpora = _corpora(args)
     sentence = _asked(args, corpora, trees, protocols) if args.predict is not None else None
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)
-    args.run.mkdir(parents=True, exist_ok=True)
+    with locked(args.run):
+        return _run_all(corpora, trees, protocols, sentence, args)
+
+
+def _run_all(
+    corpora: Sequence[Corpus],
+    trees: Sequence[str],
+    protocols: Sequence[ProtocolName],
+    sentence: AspectItem | None,
+    args: argparse.Namespace,
+) -> Ran | int:
+    """All corpora under all protocols, or what the first network says of a sentence."""
     tables: list[tuple[str, Table]] = []
     failed = 0
     for corpus in corpora:

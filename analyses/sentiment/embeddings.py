@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from probe.json_text import is_count, parse_json
 
 if TYPE_CHECKING:
     from data.vectors import WordVectors
@@ -140,10 +142,26 @@ def _cached(
     path = folder / f"vectors-{key[:16]}.safetensors"
     try:
         with safe_open(path, framework="numpy") as file:
-            about = json.loads(file.metadata()[_KEY])
-            return Embeddings(about["name"], tuple(words), file.get_tensor("values"), about["covered"])
-    except (FileNotFoundError, SafetensorError):
+            about = parse_json((file.metadata() or {})[_KEY])
+            return kept_embeddings(about, tuple(words), file.get_tensor("values"))
+    except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
         made = make()
     about = json.dumps({"name": made.name, "covered": made.covered})
     write_whole(path, save({"values": made.values}, metadata={_KEY: about}))
     return made
+
+
+def kept_embeddings(about: Any, words: tuple[str, ...], values: NDArray[Any]) -> Embeddings:
+    """Vectors out of a file: ``about`` has ``name`` and ``covered``.
+
+    Raises:
+        KeyError, TypeError, ValueError: they are not those of the words.
+    """
+    name, covered = about["name"], about["covered"]
+    if not isinstance(name, str) or not is_count(covered, most=len(words)):
+        raise ValueError("a name and a number of words are expected")
+    if values.dtype != np.float32 or values.ndim != 2 or len(values) != len(words) + 1:
+        raise ValueError("a float32 vector a word is expected")
+    if not np.isfinite(values).all() or values[:1].any():
+        raise ValueError("finite vectors are expected, zeros for padding")
+    return Embeddings(name, words, values, covered)

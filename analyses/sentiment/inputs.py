@@ -16,12 +16,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from analyses.sentiment.embeddings import SPREAD, Embeddings, model_embeddings, read_embeddings, vocabulary
+from analyses.sentiment.embeddings import (
+    SPREAD,
+    Embeddings,
+    kept_embeddings,
+    model_embeddings,
+    read_embeddings,
+    vocabulary,
+)
 from analyses.sentiment.trees import Words, decoded_heads, fill_store
 from analyses.tables.signature import Settings
 from probe import __version__
 from probe.errors import SentenceError
+from probe.json_text import parse_json
 from probe.loading import load
 from probe.manifest import write_whole
 from probe.options import ImpactChoice
@@ -102,7 +111,7 @@ def read_inputs(
     if embeddings is not None and not decoders:
         return Inputs(heads={}, failed={}, settings=Settings(), embeddings=embeddings)
     path = _path(folder, sentences, decoders, choice, with_vectors=vectors is None)
-    kept = None if path is None else _load(path, sentences, words)
+    kept = None if path is None else _load(path, sentences, decoders, words)
     if kept is None:
         kept = _make(sentences, decoders, choice, folder=folder, with_vectors=vectors is None, quiet=quiet)
         if path is not None:
@@ -193,30 +202,46 @@ def _save(path: Path, sentences: Sequence[Words], inputs: Inputs) -> None:
     write_whole(path, save(tensors, metadata={_KEY: json.dumps(about)}))
 
 
-def _load(path: Path, sentences: Sequence[Words], words: tuple[str, ...]) -> Inputs | None:
-    """Read what ``_save`` wrote; None where there is nothing, or nothing that can be read."""
+def _load(
+    path: Path, sentences: Sequence[Words], decoders: Sequence[str], words: tuple[str, ...]
+) -> Inputs | None:
+    """Read what ``_save`` wrote; None where there is nothing, or nothing that can be these inputs."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            about = json.loads(file.metadata()[_KEY])
+            about = parse_json((file.metadata() or {})[_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (FileNotFoundError, SafetensorError):
+        vectors = tensors.pop("vectors")
+        failed = {sentences[at]: str(reason) for at, reason in about["failed"]}
+        embeddings = kept_embeddings(about, words, vectors)
+        settings = Settings.from_dict(
+            {key: value for key, value in about["settings"].items() if value is not None}
+        )
+        if tensors.keys() != set(decoders):
+            return None
+        heads = {decoder: _trees(sentences, failed, rows) for decoder, rows in tensors.items()}
+    except (FileNotFoundError, SafetensorError, AttributeError, LookupError, TypeError, ValueError):
         return None
-    vectors = tensors.pop("vectors")
-    failed = {sentences[at]: reason for at, reason in about["failed"]}
-    ends = np.cumsum([len(sentence) for sentence in sentences])[:-1]
-    heads = {
-        decoder: {
-            sentence: row
-            for sentence, row in zip(sentences, np.split(rows, ends), strict=True)
-            if sentence not in failed
-        }
-        for decoder, rows in tensors.items()
+    return Inputs(heads=heads, failed=failed, settings=settings, embeddings=embeddings)
+
+
+def _trees(
+    sentences: Sequence[Words], failed: Mapping[Words, str], rows: NDArray[np.int64]
+) -> dict[Words, Heads]:
+    """The trees of sentences out of a file, where they lie end to end.
+
+    Raises:
+        ValueError: heads outside their sentence, or another number of them.
+    """
+    ends = np.cumsum([len(sentence) for sentence in sentences])
+    if rows.dtype != np.int64 or rows.shape != (ends[-1],):
+        raise ValueError("a head a word is expected")
+    found = {
+        sentence: row
+        for sentence, row in zip(sentences, np.split(rows, ends[:-1]), strict=True)
+        if sentence not in failed
     }
-    return Inputs(
-        heads=heads,
-        failed=failed,
-        settings=Settings(**about["settings"]),
-        embeddings=Embeddings(about["name"], words, vectors, about["covered"]),
-    )
+    if any(((row < 0) | (row > len(row))).any() for row in found.values()):
+        raise ValueError("heads within their sentence are expected")
+    return found

@@ -27,6 +27,7 @@ from data.vectors import WordVectors, write_vectors
 from tests.command import Done, names, ran
 from tests.conftest import ModelFolder
 from tests.data.test_absa import XML
+from tests.locks import held
 
 Run = Callable[..., Done]
 ROOT = Path(__file__).parents[3]
@@ -403,3 +404,34 @@ def test_the_figure_has_a_point_a_seed() -> None:
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["lstm", "eisner"]
     with pytest.raises(ValueError, match="one data set and protocol"):
         plot([])
+
+
+def test_forged_caches_are_made_anew(run: Run, model_folder: ModelFolder, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    args = ("--model", model_folder("bert"), "--trees", "eisner", "--networks", "1")
+    whole = run(*args, vectors=False)
+    assert whole.code == 0
+    kept = [*(tmp_path / "run").glob("inputs-*.safetensors"), *(tmp_path / "run").glob("vectors-*")]
+    assert len(kept) == 2
+    for path in kept:
+        tensors = load_file(path)
+        wrong: dict[str, Any] = {name: value[:-1] for name, value in tensors.items()}
+        forged: list[tuple[dict[str, Any], dict[str, str] | None]] = [
+            (tensors, None),
+            *((tensors, {"analyses.sentiment": text}) for text in ("", "[1]", "{}", 100_000 * "[")),
+            (wrong, {"analyses.sentiment": '{"name": "x", "covered": 1, "failed": [], "settings": {}}'}),
+        ]
+        for content, metadata in forged:
+            save_file(content, path, metadata=metadata)
+            if path.name.startswith("vectors"):
+                next((tmp_path / "run").glob("inputs-*.safetensors")).unlink(missing_ok=True)
+            assert run(*args, vectors=False) == whole
+
+
+def test_two_runs_in_one_folder(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with held(folder / ".lock"):
+        refused(run("--trees", "lstm"), 2, "run: another process is filling this directory")
+    assert run("--trees", "lstm", "--networks", "1").code == 0

@@ -1,5 +1,6 @@
 """Networks, distances and training of the sentiment experiment, against direct definitions."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any, cast
@@ -352,10 +353,43 @@ def test_checkpoints(
     assert (found.seed, found.epochs) == (0, 2)
     assert (found.by_f1 == made.by_f1).all() and (found.by_accuracy == made.by_accuracy).all()
     assert all(torch.equal(value, found.weights[name]) for name, value in made.weights.items())
+    shapes = {name: tuple(value.shape) for name, value in made.weights.items()}
+    expected: Any = {"seed": 0, "items": len(test), "shapes": shapes}
     path.write_bytes(path.read_bytes()[:100])
-    assert load_checkpoint(path) is None
+    assert load_checkpoint(path, **expected) is None
     again = train_or_load(tmp_path, training, test, vectors, recipe=recipe, seed=0)
-    assert (again.by_f1 == made.by_f1).all() and load_checkpoint(path) is not None
+    assert (again.by_f1 == made.by_f1).all() and load_checkpoint(path, **expected) is not None
+
+
+def test_forged_checkpoints_are_trained_anew(
+    data: tuple[Encoded, Encoded, torch.Tensor], tmp_path: Path
+) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    training, test, vectors = data
+    recipe = Recipe(shape=SMALL, epochs=1)
+    made = train_or_load(tmp_path, training, test, vectors, recipe=recipe, seed=0)
+    (path,) = tmp_path.iterdir()
+    whole = load_file(path)
+    name = next(key for key in whole if key.startswith("weights."))
+    key = "analyses.sentiment"
+    about = json.dumps({"seed": 0, "epochs": 1})
+    forged: list[tuple[dict[str, Any], dict[str, str] | None]] = [
+        *((whole, {key: text}) for text in ("", "[]", "{}", 100_000 * "[", '{"seed": 1, "epochs": 1}')),
+        *((whole, {key: json.dumps({"seed": 0, "epochs": epochs})}) for epochs in ("x", -1, True, None)),
+        (whole, None),
+        (whole, {"other": about}),
+        ({**whole, name: whole[name].ravel()[:1]}, {key: about}),
+        ({**whole, name: np.full_like(whole[name], np.nan)}, {key: about}),
+        ({**whole, "by_f1": whole["by_f1"] + 7}, {key: about}),
+        ({**whole, "by_f1": whole["by_f1"][:-1]}, {key: about}),
+        ({**whole, "by_f1": whole["by_f1"].astype(np.float32)}, {key: about}),
+        ({key: value for key, value in whole.items() if key != "by_accuracy"}, {key: about}),
+    ]
+    for tensors, metadata in forged:
+        save_file(tensors, path, metadata=metadata)
+        found = train_or_load(tmp_path, training, test, vectors, recipe=recipe, seed=0)
+        assert (found.by_f1 == made.by_f1).all() and found.epochs == 1
 
 
 def test_what_a_checkpoint_depends_on(data: tuple[Encoded, Encoded, torch.Tensor]) -> None:
