@@ -19,7 +19,7 @@ from probe.metrics import METRICS
 from probe.options import POOLS, Pool
 from probe.perturbations import PERTURBATIONS
 from probe.registry import check_name
-from probe.svg import escape, heatmap_svg
+from probe.svg import elided, escape, heatmap_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,7 +86,7 @@ class ImpactMatrix:
         ax = plt.figure(layout="constrained").add_subplot() if ax is None else ax
         shown = np.ma.masked_array(self.values, mask=np.eye(len(self), dtype=bool))
         image = ax.imshow(shown, cmap="Blues", interpolation="nearest")
-        labels = [unit if len(unit) <= _LABEL else f"{unit[: _LABEL - 1]}\u2026" for unit in self.units]
+        labels = [elided(unit, _LABEL) for unit in self.units]
         ax.set_xticks(range(len(self)), labels=labels, rotation=90, parse_math=False)
         ax.set_yticks(range(len(self)), labels=labels, parse_math=False)
         ax.xaxis.tick_top()

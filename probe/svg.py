@@ -7,16 +7,12 @@ title and description what it shows. Lines and markers differ where colours do.
 from __future__ import annotations
 
 import html
-import unicodedata
+import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 from wcwidth import wcswidth
-
-if TYPE_CHECKING:
-    pass
 
 BLUE, ORANGE = "#3a86c8", "#c9660c"
 """Told apart by every kind of colour vision, and from white and from black."""
@@ -24,9 +20,20 @@ BLUE, ORANGE = "#3a86c8", "#c9660c"
 _CELL, _GAP, _LETTER = 22, 6, 8.5
 
 
+LONGEST_LABEL = 40
+"""Letters of a word in a picture; a longer one would make the picture as large as itself."""
+
+_NOT_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
 def escape(text: str) -> str:
-    """Text for HTML and XML; what XML cannot hold (control characters) becomes U+FFFD."""
-    return html.escape("".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text))
+    """Text for HTML and XML; what these cannot hold (control characters, U+FFFE) becomes U+FFFD."""
+    return html.escape(_NOT_XML.sub("\ufffd", text))
+
+
+def elided(word: str, longest: int = LONGEST_LABEL) -> str:
+    """A word as the label of a picture; of a long one the beginning."""
+    return word if len(word) <= longest else f"{word[: longest - 1]}\u2026"
 
 
 def text_width(text: str) -> float:
@@ -60,7 +67,7 @@ def heatmap_svg(words: Sequence[str], values: ArrayLike, *, title: str | None = 
         ValueError: the shape does not fit the words.
     """
     matrix = np.asarray(values, dtype=np.float64)
-    n = len(words)
+    n, words = len(words), [elided(word) for word in words]
     if matrix.shape != (n, n):
         raise ValueError(f"expected values [{n}, {n}], one row and column a word, found {matrix.shape}")
     finite = np.abs(matrix[np.isfinite(matrix)])

@@ -19,6 +19,7 @@ from analyses.pictures.style import (
     VERMILION,
     wrapped,
 )
+from probe.svg import elided
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +63,7 @@ def arcs(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    n, words = len(words), drawable(words)
+    n, words = len(words), [elided(word) for word in drawable(words)]
     heads = _heads(predicted, n, "predicted")
     true = None if gold is None else _heads(gold, n, "gold")
     counted = [True] * n if scored is None else list(scored)

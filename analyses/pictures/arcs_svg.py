@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analyses.scores.attachment import NO_HEAD
-from probe.svg import BLUE, ORANGE, escape, svg, text_width
+from probe.svg import BLUE, ORANGE, elided, escape, svg, text_width
 
 _STEP, _FIRST, _CORNER, _SPACE, _LINE = 14, 20, 7, 16, 20
 """Pixels: between two levels, of the lowest level, of a corner, between two words, of a line of text."""
@@ -50,6 +50,7 @@ def arcs_svg(
     _check(words, heads, "heads")
     if gold is not None:
         _check(words, gold, "gold heads")
+    words = [elided(word) for word in words]
     centres, width = _centres(words)
     arcs = _arcs(heads)
     missed = [arc for arc in _arcs(gold or ()) if arc not in arcs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from probe.svg import BLUE, ORANGE, escape, svg, text_width
+from probe.svg import BLUE, ORANGE, elided, escape, svg, text_width
 
 if TYPE_CHECKING:
     from parsers import Bracketing
@@ -37,7 +37,7 @@ def brackets_svg(
     Raises:
         ValueError: the numbers of words differ.
     """
-    leaves, x = [], float(_SPACE)
+    leaves, x, words = [], float(_SPACE), [elided(word) for word in words]
     for place, word in enumerate(words):
         width = max(text_width(word), 16.0)
         leaves.append((x + width / 2, 0, (place, place + 1)))

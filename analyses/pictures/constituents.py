@@ -9,6 +9,7 @@ from wcwidth import wcswidth
 
 from analyses.pictures.fonts import drawable
 from analyses.pictures.style import BLACK, BLUE, COLUMN_WIDTH, GREY, SIGNATURE_SIZE, VERMILION, wrapped
+from probe.svg import elided
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +50,7 @@ def trees(
     """
     from matplotlib.figure import Figure
 
-    n, words = len(words), drawable(words)
+    n, words = len(words), [elided(word) for word in drawable(words)]
     sides = [(induced, 1)] if gold is None else [(gold, -1), (induced, 1)]
     half = max(3.0, max(map(_width, words)) * 0.29 * _FONT) + 4
     depths = {side: _depths(spans, n) for spans, side in sides}

@@ -11,6 +11,7 @@ from wcwidth import wcswidth
 
 from analyses.pictures.fonts import drawable
 from analyses.pictures.style import COLUMN_WIDTH, sign
+from probe.svg import elided
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +47,7 @@ def heatmap(
     n = len(words)
     if matrix.shape != (n, n) or n == 0:
         raise ValueError(f"expected a matrix [n, n] for n > 0 words, found {matrix.shape} for {n} words")
-    words = drawable(words)
+    words = [elided(word) for word in drawable(words)]
     longest = _LETTER * max(map(_width, words))
     largest = max(_CELL, _SMALLEST_SIDE / n)
     cell = float(np.clip((72 * COLUMN_WIDTH - _BESIDE) / (n + longest), _SMALLEST_CELL, largest))
