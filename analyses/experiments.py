@@ -6,33 +6,28 @@ with ``EXPERIMENTS.register``.
 
 from __future__ import annotations
 
-from analyses import (
-    constituency,
-    dependency,
-    discourse,
-    geometry,
-    knowledge,
-    minimal_pairs,
-    sentiment,
-    vectors,
-)
+from analyses.constituency.experiment import EXPERIMENT as CONSTITUENCY
+from analyses.dependency.experiment import EXPERIMENT as DEPENDENCY
+from analyses.discourse.experiment import EXPERIMENT as DISCOURSE
 from analyses.experiment import Experiment, ReportSection, Step
+from analyses.geometry.experiment import EXPERIMENT as GEOMETRY
+from analyses.knowledge.experiment import EXPERIMENT as KNOWLEDGE
+from analyses.minimal_pairs.experiment import EXPERIMENT as MINIMAL_PAIRS
+from analyses.sentiment.experiment import EXPERIMENT as SENTIMENT
+from analyses.vectors.experiment import EXPERIMENT as VECTORS
 from probe.registry import Registry
 
 EXPERIMENTS: Registry[Experiment] = Registry(
     "experiment",
     [
-        room.EXPERIMENT
-        for room in (
-            dependency,
-            constituency,
-            discourse,
-            sentiment,
-            geometry,
-            vectors,
-            knowledge,
-            minimal_pairs,
-        )
+        DEPENDENCY,
+        CONSTITUENCY,
+        DISCOURSE,
+        SENTIMENT,
+        GEOMETRY,
+        VECTORS,
+        KNOWLEDGE,
+        MINIMAL_PAIRS,
     ],
     group="perturbed_probe.experiments",
 )

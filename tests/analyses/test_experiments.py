@@ -1,5 +1,8 @@
 """The registry of experiments: what the rooms bring, and that names and places do not clash."""
 
+import subprocess
+import sys
+
 import pytest
 
 from analyses.experiments import EXPERIMENTS, report_sections, steps
@@ -30,3 +33,15 @@ def test_an_answer_is_that_of_its_own_experiment() -> None:
     assert EXPERIMENTS["constituency"].answer(mart, "MART") and not EXPERIMENTS["dependency"].answer(
         mart, "MART"
     )
+
+
+def test_a_room_imports_nothing() -> None:
+    """What comes before a command, which is when Ctrl-C is not yet caught, is over at once."""
+    rooms = [each.module.rpartition(".")[0] for each in EXPERIMENTS.values()]
+    code = (
+        f"import sys, {', '.join(rooms)}; print(*(name for name in sys.modules if name in ('data', 'numpy')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "\n"
