@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import logging
 import socket
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -93,6 +94,13 @@ def _run(args: argparse.Namespace, models: Mapping[str, ImpactSource], listener:
 
     from analyses.explorer.server import Limits, create_app
 
+    class Server(uvicorn.Server):
+        """Ends requests without a word: that they are cut off is what Ctrl-C asks for."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            logging.getLogger("uvicorn.error").disabled = True
+            await super().shutdown(sockets)
+
     limits = Limits(words=args.max_words, waiting=args.queue, batch_tokens=args.batch_tokens)
     names = ["*"] if args.host in _ANYWHERE else [args.host, "127.0.0.1", "localhost", "[::1]"]
     config = uvicorn.Config(
@@ -101,7 +109,7 @@ def _run(args: argparse.Namespace, models: Mapping[str, ImpactSource], listener:
         server_header=False,
         timeout_graceful_shutdown=1,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    Server(config).run(sockets=[listener])
 
 
 main = command_main(build_parser, _serve)

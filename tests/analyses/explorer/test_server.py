@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import http.client
 import json
 import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -30,6 +34,7 @@ from starlette.testclient import TestClient
 from analyses.explorer.server import Busy, Job, Limits, Queue, create_app
 
 TEXT = "Nobody slept ."
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -307,3 +312,56 @@ def test_it_answers_on_this_machine_and_stops_at_ctrl_c(
     assert code == 130
     assert written.out == f"The explorer is at http://127.0.0.1:{port}/ (Ctrl-C stops it)\n"
     assert written.err == "probe app: error: interrupted\n"
+
+
+_SLEEPS = """
+import sys, time
+import analyses.explorer.server as server
+from probe.commands import start
+
+def sleeps(*args, **options):
+    print("asked", flush=True)
+    time.sleep(60)
+
+server.view = sleeps
+sys.exit(start("app", sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("route", ["view", "files/tree.conllu"])
+def test_ctrl_c_does_not_wait_for_a_request(model_folder: ModelFolder, route: str) -> None:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            _SLEEPS,
+            "--model",
+            str(model_folder("bert")),
+            "--port",
+            "0",
+            "--device",
+            "cpu",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stdout is not None
+    url = process.stdout.readline().split()[4]
+
+    def visit() -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            urllib.request.urlopen(f"{url}{route}?text=Nobody+slept", timeout=60).read()
+
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    assert process.stdout.readline() == "asked\n"
+    process.send_signal(signal.SIGINT)
+    asked = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    visitor.join()
+    assert time.monotonic() - asked < 2
+    assert (process.returncode, err) == (130, "probe app: error: interrupted\n")
