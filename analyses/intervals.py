@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MIN_UNITS = 10
-"""Sentences, documents, items or seeds; of fewer nothing is tested."""
+"""Sentences, documents, items or seeds; of fewer nothing is tested, and there is no interval."""
+TOO_FEW = "too few to test"
 _DRAWS = 1 << 20
 """Sentences drawn at once: bounds the memory of a bootstrap."""
 
@@ -19,6 +20,11 @@ class Interval:
 
     low: float
     high: float
+
+    @property
+    def is_point(self) -> bool:
+        """Whether both ends are the same, as far as a double tells: every resample gave one value."""
+        return abs(self.high - self.low) <= 1e-12 * max(1.0, abs(self.low))
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,20 @@ def bootstrap(
     top, bottom = _columns(numerator, denominator)
     sums = resampled_sums(np.stack((top, bottom)), resamples=resamples, seed=seed)
     return _percentiles(sums[0] / sums[1], confidence)
+
+
+def percent_interval(
+    numerator: ArrayLike, denominator: ArrayLike, *, resamples: int = 1000, seed: int = 0
+) -> Interval | None:
+    """95% interval of :func:`bootstrap` in percent; None of fewer than ``MIN_UNITS`` with something to score.
+
+    Raises:
+        ValueError: as :func:`bootstrap`.
+    """
+    found = bootstrap(numerator, denominator, resamples=resamples, seed=seed)
+    if np.count_nonzero(np.asarray(denominator)) < MIN_UNITS:
+        return None
+    return Interval(100 * found.low, 100 * found.high)
 
 
 def paired_bootstrap(

@@ -13,7 +13,7 @@ from math import comb
 
 import numpy as np
 
-from analyses.intervals import Interval, bootstrap
+from analyses.intervals import MIN_UNITS, Interval, bootstrap
 from analyses.scores.brackets import count_brackets
 from analyses.trees.arc_scores import Floats
 from analyses.trees.decoders import CONSTITUENT_DECODERS
@@ -23,10 +23,10 @@ from parsers import branching
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over random matrices, with its 95% bootstrap interval."""
+    """A mean over random matrices, with its 95% bootstrap interval; none of fewer than ``MIN_UNITS``."""
 
     value: float
-    interval: Interval
+    interval: Interval | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,8 @@ def measure_bias(
     trees = [tree.spans for tree in CONSTITUENT_DECODERS[decoder].decode(list(impacts))]
 
     def estimate(values: Floats) -> Estimate:
-        interval = bootstrap(values, np.ones(matrices), seed=seed)
+        enough = matrices >= MIN_UNITS
+        interval = bootstrap(values, np.ones(matrices), seed=seed) if enough else None
         return Estimate(float(values.mean()), interval)
 
     rows = []

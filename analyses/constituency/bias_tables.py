@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from analyses.intervals import Interval
 from analyses.pictures.style import TEXT_WIDTH, look, save, sign, style
 from analyses.tables.signature import Settings
-from analyses.tables.table import Cell, Row, Table
+from analyses.tables.table import Cell, Row, Table, interval_notes
 from analyses.trees.decoders import CONSTITUENT_DECODERS
 from probe import __version__
 from probe.command_line import UsageError
@@ -136,8 +136,8 @@ def _points(
     """Draw one estimate a row with its interval."""
     values = [estimate.value for estimate in estimates]
     # A percentile interval need not hold the mean, and a bar has no negative length.
-    below = [max(e.value - e.interval.low, 0.0) for e in estimates]
-    above = [max(e.interval.high - e.value, 0.0) for e in estimates]
+    below = [max(e.value - e.interval.low, 0.0) if e.interval else 0.0 for e in estimates]
+    above = [max(e.interval.high - e.value, 0.0) if e.interval else 0.0 for e in estimates]
     places = [place + shift for place in range(len(values))]
     panel.errorbar(values, places, xerr=[below, above], label=label, **own | {"linestyle": ""})
 
@@ -148,7 +148,8 @@ def _flat(row: Bias | Reach) -> dict[str, object]:
     for name, value in dataclasses.asdict(row).items():
         if isinstance(value, dict):
             columns[name] = value["value"]
-            columns |= {f"{name}_{end}": bound for end, bound in value["interval"].items()}
+            ends = value["interval"] or {"low": None, "high": None}
+            columns |= {f"{name}_{end}": bound for end, bound in ends.items()}
         else:
             columns[name] = value
     return columns
@@ -165,7 +166,8 @@ def _csv(rows: Sequence[Mapping[str, object]]) -> str:
 
 def _tables(rows: Sequence[Bias], reaches: Sequence[Reach], settings: Mapping[str, object]) -> str:
     """The report for a terminal."""
-    parts = [_drawn(settings)]
+    notes = interval_notes(Cell.measured(row.right.value, row.right.interval) for row in rows)
+    parts = ["\n".join((_drawn(settings), *notes))]
     for protocol, spans in _SPANS.items():
         header = ["n", "decoder", "right-branching F1", "left-branching F1", "right - left"]
         lines = [
@@ -183,7 +185,7 @@ def _tables(rows: Sequence[Bias], reaches: Sequence[Reach], settings: Mapping[st
 
 
 def _cell(estimate: Estimate) -> str:
-    return f"{estimate.value:.2f} [{estimate.interval.low:.2f}, {estimate.interval.high:.2f}]"
+    return str(Cell(estimate.value, estimate.interval, decimals=2))
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> str:
@@ -224,8 +226,9 @@ def bias_tables(rows: Sequence[Bias], settings: Mapping[str, object]) -> list[tu
 
 def _bias_row(row: Bias) -> Row:
     def cell(estimate: Estimate) -> Cell:
-        low, high = 100 * estimate.interval.low, 100 * estimate.interval.high
-        return Cell(100 * estimate.value, Interval(low, high))
+        found = estimate.interval
+        percent = None if found is None else Interval(100 * found.low, 100 * found.high)
+        return Cell.measured(100 * estimate.value, percent)
 
     return Row(
         name=f"{row.decoder}, {row.n} words",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.constituency.bias import measure_bias
-from analyses.intervals import Interval, bootstrap
+from analyses.intervals import percent_interval
 from analyses.scores.brackets import BracketCounts, count_brackets, label_recall
 from analyses.scores.paired import Counted
 from analyses.tables.table import Cell
@@ -214,5 +214,4 @@ def _cell(row: Counted, seed: int) -> Cell | None:
     """A ratio in percent with its interval; None if there is nothing to score."""
     if not np.any(row.total):
         return None
-    interval = bootstrap(row.correct, row.total, seed=seed)
-    return Cell(100 * row.value, Interval(100 * interval.low, 100 * interval.high))
+    return Cell.measured(100 * row.value, percent_interval(row.correct, row.total, seed=seed))

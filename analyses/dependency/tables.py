@@ -141,7 +141,7 @@ def _row(row: Evaluation, kind: RowKind) -> Row:
     return Row(
         name=row.name,
         kind=kind,
-        cells=tuple(Cell(score.value, score.interval) for score in row.scores),
+        cells=tuple(Cell.measured(score.value, score.interval) for score in row.scores),
         signature=row.signature,
     )
 

@@ -17,7 +17,7 @@ from analyses.discourse.protocols import (
     count_documents,
     human_documents,
 )
-from analyses.intervals import Interval, bootstrap
+from analyses.intervals import percent_interval
 from analyses.scores.paired import Counted, paired_note
 from analyses.tables.signature import Settings, Signature, digest
 from analyses.tables.table import Cell, Row, Table
@@ -140,9 +140,8 @@ def _cell(correct: NDArray[np.int64], total: NDArray[np.int64], seed: int) -> Ce
     """A score in percent; None where there is no arc of that distance."""
     if not total.any():
         return None
-    interval = bootstrap(correct, total, seed=seed, resamples=_RESAMPLES)
-    value = 100 * float(correct.sum() / total.sum())
-    return Cell(value, Interval(100 * interval.low, 100 * interval.high))
+    interval = percent_interval(correct, total, seed=seed, resamples=_RESAMPLES)
+    return Cell.measured(100 * float(correct.sum() / total.sum()), interval)
 
 
 def _counted(line: Line[DiscourseCounts]) -> Counted:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyses.geometry.measures import Floats, bootstrap_means, iso_score, maximum_explained, without_rogue
+from analyses.intervals import MIN_UNITS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -31,11 +32,15 @@ BANDS = (5, 10, 50, 200, 1_000)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Curve:
-    """A measure by layer, each [layers]; the bounds of its 95% interval are NaN where there is none."""
+    """A measure by layer, each [layers]; the bounds of its 95% interval are NaN where there is none.
+
+    ``too_few`` says that there is none because it is of fewer than ``MIN_UNITS`` words or sentences.
+    """
 
     value: Floats
     low: Floats
     high: Floats
+    too_few: bool = False
 
     @classmethod
     def exact(cls, value: Floats) -> Curve:
@@ -110,17 +115,20 @@ def summarize(found: Geometry, *, seed: int = 0) -> Summary:
     across = found.blocks.resampled(resamples=RESAMPLES, seed=seed + 2)
     (own, own_draws), (mev, mev_draws), matched_mev, released = of_words
     (intra, intra_draws), matched_intra = of_sentences
+    n_words, n_sentences, n_blocks = len(found.words), len(found.lengths), len(found.blocks.sizes)
     curves = {
-        "anisotropy": _curve(anisotropy, across),
-        "self-similarity": _curve(own, own_draws),
-        "self-similarity adjusted": _curve(own - anisotropy, own_draws - across),
-        "intra-sentence": _curve(intra, intra_draws),
-        "intra-sentence adjusted": _curve(intra - anisotropy, intra_draws - across),
-        "intra-sentence matched": _curve(*matched_intra),
-        "MEV": _curve(mev, mev_draws),
-        "MEV adjusted": _curve(mev - random_mev, mev_draws - random_mev),
-        "MEV matched": _curve(*matched_mev),
-        "explained as released": _curve(*released),
+        "anisotropy": _curve(anisotropy, across, n_blocks),
+        "self-similarity": _curve(own, own_draws, n_words),
+        "self-similarity adjusted": _curve(own - anisotropy, own_draws - across, min(n_words, n_blocks)),
+        "intra-sentence": _curve(intra, intra_draws, n_sentences),
+        "intra-sentence adjusted": _curve(
+            intra - anisotropy, intra_draws - across, min(n_sentences, n_blocks)
+        ),
+        "intra-sentence matched": _curve(*matched_intra, n_sentences),
+        "MEV": _curve(mev, mev_draws, n_words),
+        "MEV adjusted": _curve(mev - random_mev, mev_draws - random_mev, n_words),
+        "MEV matched": _curve(*matched_mev, n_words),
+        "explained as released": _curve(*released, n_words),
     }
     excess = {"self-similarity adjusted": found.self_similarity - anisotropy, "MEV matched": mev_excess}
     return Summary(curves=curves, isotropy=_isotropy(found, anisotropy), excess=excess)
@@ -200,7 +208,10 @@ def _resampled(columns: Sequence[Floats], seed: int) -> list[tuple[Floats, Float
     return list(zip(means, parts, strict=True))
 
 
-def _curve(value: Floats, draws: Floats) -> Curve:
+def _curve(value: Floats, draws: Floats, units: int) -> Curve:
+    """With an interval, unless it is of too few words or sentences."""
+    if units < MIN_UNITS:
+        return replace(Curve.exact(value), too_few=True)
     low, high = np.quantile(draws, (0.025, 0.975), axis=0)
     return Curve(value=value, low=low, high=high)
 
@@ -243,7 +254,7 @@ def by_group(excess: Floats, groups: Sequence[str], *, seed: int = 0) -> dict[st
     for group in sorted(set(groups), key=lambda name: (_leading_number(name), name)):
         [(mean, draws)] = _resampled([excess[labels == group]], seed)
         words = int((labels == group).sum())
-        found[group] = (words, _curve(mean, draws) if words > 1 else Curve.exact(mean))
+        found[group] = (words, _curve(mean, draws, words))
     return found
 
 

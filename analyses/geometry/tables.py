@@ -158,7 +158,7 @@ def _cell(curve: Curve, layer: int) -> Cell | None:
     if not np.isfinite(value):
         return None
     bounded = np.isfinite(low) and np.isfinite(high)
-    return Cell(value, Interval(low, high) if bounded else None, decimals=3)
+    return Cell(value, Interval(low, high) if bounded else None, decimals=3, too_few=curve.too_few)
 
 
 def write_words(folder: Path, geometry: Geometry, *, name: str) -> list[Path]:

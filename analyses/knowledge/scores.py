@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.intervals import Interval
+from analyses.intervals import MIN_UNITS, Interval
 from analyses.tables.table import Cell
 
 METRICS: tuple[str, ...] = ("P@1", "P@10", "P@100", "MRR")
@@ -29,6 +29,8 @@ def fact_values(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
 class Means:
     """Means of several columns over the facts of a group, and those of its bootstrap resamples.
 
+    ``facts`` is their number.
+
     Shapes:
         values: float64 [columns]
         resampled: float64 [resamples, columns]
@@ -36,9 +38,12 @@ class Means:
 
     values: NDArray[np.float64]
     resampled: NDArray[np.float64]
+    facts: int
 
     def cells(self) -> tuple[Cell, ...]:
-        """Each mean with its 95% percentile interval."""
+        """Each mean with its 95% percentile interval; without one of fewer than ``MIN_UNITS`` facts."""
+        if self.facts < MIN_UNITS:
+            return tuple(Cell.measured(float(value), None) for value in self.values)
         low, high = np.quantile(self.resampled, (0.025, 0.975), axis=0)
         return tuple(
             Cell(float(value), Interval(float(below), float(above)))
@@ -61,7 +66,7 @@ def mean_over_facts(values: NDArray[np.float64], *, seed: int = 0, resamples: in
         values[rng.integers(n, size=(min(size, resamples - start), n))].mean(axis=1)
         for start in range(0, resamples, size)
     ]
-    return Means(values.mean(axis=0), np.concatenate(parts))
+    return Means(values.mean(axis=0), np.concatenate(parts), n)
 
 
 def mean_over_relations(relations: Sequence[Means]) -> Means:
@@ -72,4 +77,5 @@ def mean_over_relations(relations: Sequence[Means]) -> Means:
     return Means(
         np.mean([means.values for means in relations], axis=0),
         np.mean([means.resampled for means in relations], axis=0),
+        sum(means.facts for means in relations),
     )

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from analyses.intervals import Interval, bootstrap
+from analyses.intervals import percent_interval
 from analyses.minimal_pairs.pseudo_likelihood import ScoreName, pseudo_log_likelihoods
+from analyses.tables.forms import aligned
 from analyses.tables.signature import Score, Settings, Signature, score_line
+from analyses.tables.table import Cell, interval_notes
 
 if TYPE_CHECKING:
     from data import MinimalPair
@@ -241,14 +243,9 @@ def pair_table(evaluations: Sequence[PairEvaluation]) -> str:
         name = f"  {same[0].name}" if same[0].level == "paradigm" else same[0].name
         cells = [row.score.cell() for row in same]
         lines.append([name, *cells, f"{same[-1].score.n:,}", f"{same[-1].ties:,}", "50.0"])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
+    scores = (row.score for column in rows for row in column)
+    notes = interval_notes(Cell.measured(score.value, score.interval) for score in scores)
+    return "\n".join((aligned(lines), *notes))
 
 
 def _by_paradigm(pairs: Iterable[MinimalPair]) -> dict[tuple[str, str], list[MinimalPair]]:
@@ -272,11 +269,10 @@ def _mean_accuracy(groups: Sequence[Sequence[ScoredPair]], *, seed: int, resampl
     """Mean over groups of the share of correct pairs in each; the bootstrap draws pairs of all groups."""
     weight = np.concatenate([np.full(len(group), 1 / len(group)) for group in groups])
     correct = np.array([outcome.correct for group in groups for outcome in group])
-    interval = bootstrap(weight * correct, weight, seed=seed, resamples=resamples)
     return Score(
         name="accuracy",
         value=float(100 * (weight * correct).sum() / len(groups)),
-        interval=Interval(100 * interval.low, 100 * interval.high),
+        interval=percent_interval(weight * correct, weight, seed=seed, resamples=resamples),
         n=len(correct),
     )
 

@@ -187,8 +187,8 @@ def _write_csv(evaluations: Sequence[PairEvaluation], out: TextIO) -> None:
             cells = (
                 row.phenomenon or "",
                 score.value,
-                score.interval.low,
-                score.interval.high,
+                None if score.interval is None else score.interval.low,
+                None if score.interval is None else score.interval.high,
                 score.n,
                 row.ties,
             )

@@ -64,4 +64,4 @@ def _by_paradigm(evaluations: Sequence[PairEvaluation], data: str) -> Table:
 
 
 def _cell(found: Accuracy | None) -> Cell | None:
-    return None if found is None else Cell(found.score.value, found.score.interval)
+    return None if found is None else Cell.measured(found.score.value, found.score.interval)

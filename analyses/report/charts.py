@@ -81,7 +81,7 @@ def _columns(table: Table) -> list[int]:
     with_interval = [
         column
         for column in range(len(table.columns))
-        if any((cell := row.cells[column]) and cell.interval for row in table.rows)
+        if any((cell := row.cells[column]) and (cell.interval or cell.too_few) for row in table.rows)
     ]
     return with_interval[:_MOST]
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.intervals import Interval, bootstrap
+from analyses.intervals import percent_interval
 from analyses.tables.signature import Score
 from analyses.trees.protocols import PROTOCOLS, ProtocolName
 from probe.registry import check_name
@@ -143,8 +143,7 @@ def score_brackets(counts: BracketCounts, *, seed: int = 0, resamples: int = 100
     }
     scores = []
     for name, (value, numerator, denominator) in by_level.items():
-        interval = bootstrap(numerator, denominator, seed=seed, resamples=resamples)
-        percent = Interval(100 * interval.low, 100 * interval.high)
+        percent = percent_interval(numerator, denominator, seed=seed, resamples=resamples)
         scores.append(Score(name=name, value=100 * value, interval=percent, n=int(weights.sum())))
     return scores[0], scores[1]
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analyses.intervals import Interval, bootstrap
+from analyses.intervals import percent_interval
 from analyses.scores.attachment import ArcCounts, count_arcs
 from analyses.tables.forms import aligned
 from analyses.tables.signature import Score, Settings, Signature, digest, score_line
+from analyses.tables.table import Cell, interval_notes
 from analyses.trees.decoders import BASELINES, Heads
 from analyses.trees.induction import Induced, Method, Outcome
 from analyses.trees.protocols import (
@@ -210,7 +211,8 @@ def table(rows: Sequence[Evaluation]) -> str:
     """Plain-text table with aligned columns: name, then UAS, UUAS and NED as ``41.7 [40.9, 42.5]``."""
     header = ["", *(f"{metric} [95% interval]" for metric in ("UAS", "UUAS", "NED"))]
     lines = [header, *([row.name, *(score.cell() for score in row.scores)] for row in rows)]
-    return aligned(lines)
+    cells = (Cell.measured(score.value, score.interval) for row in rows for score in row.scores)
+    return "\n".join((aligned(lines), *interval_notes(cells)))
 
 
 def _signature(
@@ -267,11 +269,11 @@ def _evaluation(
     )
 
     def score(metric: str, correct: NDArray[np.int64]) -> Score:
-        interval = bootstrap(correct, counts.total, seed=seed, resamples=resamples)
+        interval = percent_interval(correct, counts.total, seed=seed, resamples=resamples)
         return Score(
             name=metric,
             value=float(100 * correct.sum() / counts.total.sum()),
-            interval=Interval(100 * interval.low, 100 * interval.high),
+            interval=interval,
             n=signature.n,
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analyses.intervals import MIN_UNITS, p_text, paired_bootstrap
+from analyses.intervals import MIN_UNITS, TOO_FEW, p_text, paired_bootstrap
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ def paired_note(column: str, row: Counted, baselines: Sequence[Counted], *, seed
     strongest = max(baselines, key=lambda baseline: baseline.value)
     total = np.asarray(row.total, dtype=np.float64)
     if (n := int((total > 0).sum())) < MIN_UNITS:
-        return f"{column} to {strongest.name}: {n} with something to score, too few to test"
+        return f"{column} to {strongest.name}: {n} with something to score, {TOO_FEW}"
     # The baseline may be a sum over several runs; a mean over them shares the denominator of the row.
     runs = np.sum(strongest.total) / total.sum()
     found = paired_bootstrap(row.correct, np.asarray(strongest.correct) / runs, total, seed=seed)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analyses.intervals import Interval, bootstrap
+from analyses.intervals import Interval, percent_interval
 from analyses.scores.attachment import count_arcs
 from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table
@@ -33,7 +33,7 @@ class ArcRecall:
     """Share of the gold arcs of a group whose head is predicted, in percent, and the number of these arcs."""
 
     value: float
-    interval: Interval
+    interval: Interval | None
     total: int
 
 
@@ -96,10 +96,9 @@ def arc_recall(
         masks = [mask & (words == name) for mask, words in zip(scored, groups, strict=True)]
         counts = count_arcs(gold, predicted, scored=masks)
         if total := int(counts.total.sum()):
-            interval = bootstrap(counts.directed, counts.total, seed=seed, resamples=resamples)
             found[name] = ArcRecall(
                 value=float(100 * counts.directed.sum() / total),
-                interval=Interval(100 * interval.low, 100 * interval.high),
+                interval=percent_interval(counts.directed, counts.total, seed=seed, resamples=resamples),
                 total=total,
             )
     return dict(sorted(found.items(), key=lambda item: _place(item[0], item[1], by)))
@@ -136,7 +135,7 @@ def recall_table(
         Row(
             name=f"{group} ({first.total:,})",
             kind="model",
-            cells=tuple(Cell(column[group].value, column[group].interval) for column in columns),
+            cells=tuple(Cell.measured(column[group].value, column[group].interval) for column in columns),
         )
         for group, first in columns[0].items()
     )

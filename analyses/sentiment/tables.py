@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.intervals import Interval, PairedResult, bootstrap, p_text, paired_bootstrap, paired_t
+from analyses.intervals import (
+    MIN_UNITS,
+    TOO_FEW,
+    Interval,
+    PairedResult,
+    p_text,
+    paired_bootstrap,
+    paired_t,
+    percent_interval,
+)
 from analyses.published import CITATION
 from analyses.tables.signature import Settings, Signature
 from analyses.tables.table import Cell, Row, RowKind, Table
@@ -115,8 +124,10 @@ def score(labels: NDArray[np.int64], runs: Sequence[Trained]) -> Scored:
 
 def f1_interval(
     labels: NDArray[np.int64], predictions: NDArray[np.int64], *, resamples: int = _RESAMPLES, seed: int = 0
-) -> Interval:
+) -> Interval | None:
     """95% percentile bootstrap interval, over items, of the mean macro-F1 of several seeds, in percent.
+
+    None of fewer than ``MIN_UNITS`` items.
 
     The resamples are those of ``analyses.bootstrap``: macro-F1 is no ratio of sums, so that one cannot be used.
 
@@ -130,6 +141,8 @@ def f1_interval(
     from analyses.sentiment.training import macro_f1
 
     n, cells = len(labels), CLASSES**2
+    if n < MIN_UNITS:
+        return None
     rng = np.random.default_rng(seed)
     times = np.stack([np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(resamples)])
     values = np.zeros(resamples)
@@ -183,7 +196,7 @@ _SELECTION: dict[ProtocolName, str] = {
 
 def _row(system: System, found: Scored, setting: Setting) -> Row:
     labels, seeds = setting.labels, [run.seed for run in system.runs]
-    accuracy = bootstrap(found.correct, np.ones(len(labels)), resamples=_RESAMPLES, seed=setting.seed)
+    accuracy = percent_interval(found.correct, np.ones(len(labels)), resamples=_RESAMPLES, seed=setting.seed)
     f1 = f1_interval(labels, np.stack([run.by_f1 for run in system.runs]), seed=setting.seed)
     signature = Signature(
         data=setting.data,
@@ -197,9 +210,9 @@ def _row(system: System, found: Scored, setting: Setting) -> Row:
         about=(f"seeds:{seeds[0]}-{seeds[-1]}", *setting.about),
     )
     cells = (
-        Cell(float(found.accuracy.mean()), Interval(100 * accuracy.low, 100 * accuracy.high)),
+        Cell.measured(float(found.accuracy.mean()), accuracy),
         _spread(found.accuracy),
-        Cell(float(found.f1.mean()), f1),
+        Cell.measured(float(found.f1.mean()), f1),
         _spread(found.f1),
     )
     return Row(name=system.name, kind=system.kind, cells=cells, signature=signature)
@@ -262,24 +275,27 @@ def _comparisons(systems: Sequence[System], scored: Sequence[Scored], setting: S
 
 def _compared(a: Scored, b: Scored, setting: Setting) -> str:
     """Paired bootstrap over test items (accuracy, mean of the seeds), paired t-test over seeds (both scores)."""
-    found = []
-    if len(a.correct) > 1:
-        items = np.ones(len(a.correct))
+    n_items, n_seeds = len(a.correct), len(a.f1)
+    accuracy, f1 = float(np.mean(a.accuracy - b.accuracy)), float(np.mean(a.f1 - b.f1))
+    over_items = f"accuracy {accuracy:+.1f} over {n_items} items, {TOO_FEW}"
+    if n_items >= MIN_UNITS:
         correct = 100 * a.correct, 100 * b.correct
-        tested = paired_bootstrap(*correct, items, resamples=_RESAMPLES, seed=setting.seed)
-        found.append(("accuracy", "items", tested))
-    if len(a.f1) > 1:
-        found.append(("accuracy", "seeds", paired_t(a.accuracy, b.accuracy)))
-        found.append(("macro-F1", "seeds", paired_t(a.f1, b.f1)))
-    return "; ".join(f"{name} {_tested(result)} over {over}{_p(result)}" for name, over, result in found)
+        tested = paired_bootstrap(*correct, np.ones(n_items), resamples=_RESAMPLES, seed=setting.seed)
+        over_items = f"accuracy {_tested(tested, 'items')}"
+    over_seeds = f"accuracy {accuracy:+.1f}, macro-F1 {f1:+.1f} over {n_seeds} {_seeds(n_seeds)}, {TOO_FEW}"
+    if n_seeds >= MIN_UNITS:
+        of_accuracy = _tested(paired_t(a.accuracy, b.accuracy), "seeds")
+        over_seeds = f"accuracy {of_accuracy}; macro-F1 {_tested(paired_t(a.f1, b.f1), 'seeds')}"
+    return f"{over_items}; {over_seeds}"
 
 
-def _tested(result: PairedResult) -> str:
-    return f"{result.difference:+.1f} [{result.interval.low:+.1f}, {result.interval.high:+.1f}]"
+def _tested(result: PairedResult, over: str) -> str:
+    interval = f"[{result.interval.low:+.1f}, {result.interval.high:+.1f}]"
+    return f"{result.difference:+.1f} {interval} over {over} ({p_text(result.p_value)})"
 
 
-def _p(result: PairedResult) -> str:
-    return f" ({p_text(result.p_value)})"
+def _seeds(n: int) -> str:
+    return "seed" if n == 1 else "seeds"
 
 
 def items_sha256(items: Sequence[AspectItem]) -> str:

@@ -140,7 +140,8 @@ def _cell_dict(cell: Cell | None) -> dict[str, Any] | None:
         return None
     interval = [cell.interval.low, cell.interval.high] if cell.interval else None
     shown = {} if cell.decimals == 1 else {"decimals": cell.decimals}
-    return {"value": cell.value, "interval": interval, **shown}
+    few = {"too_few": True} if cell.too_few else {}
+    return {"value": cell.value, "interval": interval, **shown, **few}
 
 
 def table_html(table: Table) -> str:
@@ -214,5 +215,8 @@ def _cell(found: Mapping[str, Any] | None) -> Cell | None:
     if not isinstance(decimals, int) or not 0 <= decimals <= 9:
         raise ValueError(f"decimals: a number from 0 to 9 is expected, found {decimals!r}")
     return Cell(
-        float(found["value"]), None if interval is None else Interval(*map(float, interval)), decimals
+        float(found["value"]),
+        None if interval is None else Interval(*map(float, interval)),
+        decimals,
+        too_few=found.get("too_few") is True,
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analyses.intervals import Interval
+from analyses.intervals import TOO_FEW, Interval
 
 if TYPE_CHECKING:
     from data import Sentence
@@ -20,19 +20,25 @@ _SHOWN_DIGITS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """A score in percent with its confidence interval, measured on ``n`` sentences."""
+    """A score in percent with its confidence interval, measured on ``n`` sentences.
+
+    Of fewer than ``analyses.intervals.MIN_UNITS`` there is no interval.
+    """
 
     name: str
     value: float
-    interval: Interval
+    interval: Interval | None
     n: int
 
     def __str__(self) -> str:
         """Name, value and interval with one decimal: ``UAS = 41.7 [40.9, 42.5]``."""
-        return f"{self.name} = {self.cell()}"
+        few = f" ({TOO_FEW})" if self.interval is None else ""
+        return f"{self.name} = {self.cell()}{few}"
 
     def cell(self) -> str:
-        """Value and interval with one decimal: ``41.7 [40.9, 42.5]``."""
+        """Value and interval with one decimal: ``41.7 [40.9, 42.5]``; without an interval ``41.7``."""
+        if self.interval is None:
+            return f"{self.value:.1f}"
         return f"{self.value:.1f} [{self.interval.low:.1f}, {self.interval.high:.1f}]"
 
     def _repr_html_(self) -> str:
@@ -44,8 +50,8 @@ class Score:
         printer.text(str(self))
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able form, unrounded; the interval is a list of two."""
-        interval = [self.interval.low, self.interval.high]
+        """JSON-able form, unrounded; the interval is a list of two, or None."""
+        interval = None if self.interval is None else [self.interval.low, self.interval.high]
         return {"name": self.name, "value": self.value, "interval": interval, "n": self.n}
 
 

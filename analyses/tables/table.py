@@ -7,12 +7,12 @@ that published and own figures are never confused.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-from analyses.intervals import Interval
+from analyses.intervals import MIN_UNITS, TOO_FEW, Interval
 from analyses.tables.signature import Settings, Signature, shared_parts
 from data import InputError
 from probe.files import whole_file
@@ -33,11 +33,18 @@ class Cell:
     """A figure, with its interval where it has one.
 
     ``decimals`` is how many are shown: one of percentages; three of cosines, correlations and the like.
+    ``too_few`` says that there is no interval because it was measured on fewer than ``MIN_UNITS``.
     """
 
     value: float
     interval: Interval | None = None
     decimals: int = 1
+    too_few: bool = False
+
+    @classmethod
+    def measured(cls, value: float, interval: Interval | None, *, decimals: int = 1) -> Cell:
+        """A figure that has an interval, unless it is of too few."""
+        return cls(value, interval, decimals, too_few=interval is None)
 
     def __str__(self) -> str:
         """``41.7 [40.9, 42.5]``."""
@@ -119,8 +126,9 @@ class Table:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """The notes, and the signature of all rows below them."""
-        return self.notes if self.signature is None else (*self.notes, str(self.signature))
+        """The notes, what is to be said of the intervals, and the signature of all rows below them."""
+        signature = () if self.signature is None else (str(self.signature),)
+        return (*self.notes, *interval_notes(cell for row in self.rows for cell in row.cells), *signature)
 
     @property
     def frame(self) -> DataFrame:
@@ -189,6 +197,17 @@ class Table:
                 file.write(self.render(form))
             paths.append(path)
         return paths
+
+
+def interval_notes(cells: Iterable[Cell | None]) -> list[str]:
+    """Why figures have no interval, or one of no width."""
+    there = [cell for cell in cells if cell is not None]
+    notes = []
+    if any(cell.too_few for cell in there):
+        notes.append(f"A figure without an interval is of fewer than {MIN_UNITS}, {TOO_FEW}.")
+    if any(cell.interval is not None and cell.interval.is_point for cell in there):
+        notes.append("Where the ends of an interval coincide, the figure is the same in every resample.")
+    return notes
 
 
 _FRAME_TYPES = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.intervals import Interval, bootstrap
+from analyses.intervals import MIN_UNITS, Interval, bootstrap
 
 if TYPE_CHECKING:
     from data.vectors import WordVectors
@@ -30,7 +30,7 @@ class SetScore:
 
     Attributes:
         value: NaN where there are too few items with vectors.
-        interval: 95% bootstrap over items; None where there is none.
+        interval: 95% bootstrap over items; None of fewer than ``MIN_UNITS``, and of categories.
         covered: items whose words all have vectors, which the score is on.
         items: all items.
     """
@@ -96,7 +96,9 @@ def score_similarity(vectors: WordVectors, words: SimilaritySet, *, seed: int = 
     )
     draws = _spearman(cosines, scores, times.astype(np.float64))
     draws = draws[np.isfinite(draws)]
-    interval = Interval(*(float(q) for q in np.quantile(draws, (0.025, 0.975)))) if len(draws) else None
+    interval = None
+    if covered >= MIN_UNITS and len(draws):
+        interval = Interval(*(float(q) for q in np.quantile(draws, (0.025, 0.975))))
     return SetScore(value=spearman(cosines, scores), interval=interval, covered=covered, items=items)
 
 
@@ -128,7 +130,8 @@ def score_analogies(vectors: WordVectors, words: AnalogySet, *, full: bool, seed
             for part in np.split(found, range(_QUESTIONS, covered, _QUESTIONS))
         ]
     )
-    interval = bootstrap(right, np.ones(covered), resamples=RESAMPLES, seed=seed)
+    enough = covered >= MIN_UNITS
+    interval = bootstrap(right, np.ones(covered), resamples=RESAMPLES, seed=seed) if enough else None
     return SetScore(value=float(right.mean()), interval=interval, covered=covered, items=items)
 
 

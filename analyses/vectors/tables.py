@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analyses.intervals import MIN_UNITS
 from analyses.tables.signature import Signature
 from analyses.tables.table import Cell, Row, Table
 from analyses.vectors.scores import (
@@ -137,5 +138,11 @@ def _row(name: str, scores: Sequence[SetScore]) -> Row:
     return Row(
         name=f"{name} ({scores[0].covered:,} of {scores[0].items:,})",
         kind="model",
-        cells=tuple(Cell(s.value, s.interval, decimals=3) if np.isfinite(s.value) else None for s in scores),
+        cells=tuple(_cell(score) for score in scores),
     )
+
+
+def _cell(score: SetScore) -> Cell | None:
+    if not np.isfinite(score.value):
+        return None
+    return Cell(score.value, score.interval, decimals=3, too_few=score.covered < MIN_UNITS)

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from analyses import Interval, PairedResult, bootstrap, paired_bootstrap, paired_t
+from analyses.intervals import percent_interval
 
 
 def corpus(n: int, rate: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -150,3 +151,11 @@ def test_paired_t_without_variation() -> None:
 def test_paired_t_refuses(a: list[float], b: list[float], confidence: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         paired_t(a, b, confidence=confidence)
+
+
+def test_a_percent_interval_takes_ten_with_something_to_score() -> None:
+    numerator, denominator = [1, 0] * 5, [2] * 10
+    found = bootstrap(numerator, denominator, seed=3)
+    assert percent_interval(numerator, denominator, seed=3) == Interval(100 * found.low, 100 * found.high)
+    assert percent_interval([*numerator[:9], 0, 0], [*denominator[:9], 0, 0]) is None
+    assert Interval(1 / 3, 1 / 3 + 1e-16).is_point and not Interval(0.0, 0.1).is_point

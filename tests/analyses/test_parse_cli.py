@@ -351,17 +351,17 @@ def test_scores_stand_beside_their_baselines(
     done = run("--data", gold, "--evaluate", "--protocol", protocol)
     assert done.code == 0
     model = str(model_folder("bert"))
-    assert list(rows_of(done.out)) == [*BASELINES, "random weights", model]
-    assert all(
-        len(re.findall(r"\d+\.\d \[\d+\.\d, \d+\.\d\]", row)) == 3 for row in rows_of(done.out).values()
-    )
+    rows = rows_of(done.out)
+    few = "A figure without an interval is of fewer than 10, too few to test."
+    assert list(rows) == [*BASELINES, "random weights", model, few]
+    assert all(len(re.findall(r"\d+\.\d", row)) == 3 for name, row in rows.items() if name != few)
     lines = done.out.strip().splitlines()[-3:]
     signature = (
         rf"gold@[0-9a-f]{{4}}… \| root:{root} \| punct:{punct} \| n:3 \| v{re.escape(probe.__version__)} \| "
     )
     for name, line in zip(("UAS", "UUAS", "NED"), lines, strict=True):
         assert re.match(
-            rf"{name} = \d+\.\d \[\d+\.\d, \d+\.\d\] \| {signature}protocol:{protocol} \| decoder:eisner",
+            rf"{name} = \d+\.\d \(too few to test\) \| {signature}protocol:{protocol} \| decoder:eisner",
             line,
         )
         settings = "metric:dist | layer:3 | pool:mean | perturb:pair | dtype:float32 | bs:1000 seed:0"

@@ -157,9 +157,11 @@ def test_random_weights_are_the_mean_over_seeds(run: Run, gold: Path) -> None:
     assert rows_of(single, "model") == rows_of(table, "model")
 
 
-def test_a_paired_test_stands_in_the_notes(run: Run, gold: Path) -> None:
+def test_a_paired_test_stands_in_the_notes(run: Run, tmp_path: Path) -> None:
+    many = tmp_path / "many.conllu"
+    many.write_text(4 * GOLD, encoding="utf-8")
     (table,) = json.loads(
-        run("--data", gold, "--protocol", "fair", "--metric", "dist", "--format", "json").out
+        run("--data", many, "--protocol", "fair", "--metric", "dist", "--format", "json").out
     )
     for name, values in rows_of(table, "model").items():
         (note,) = [note for note in table["notes"] if note.startswith(f"{name}: ")]

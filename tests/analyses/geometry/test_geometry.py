@@ -13,7 +13,7 @@ import probe
 from analyses.geometry import command as geometry
 from analyses.geometry.measures import explained
 from analyses.geometry.stream import measure
-from analyses.geometry.summary import by_group, frequency_bands, summarize, tags_of
+from analyses.geometry.summary import VARIANCE, by_group, frequency_bands, summarize, tags_of
 from analyses.states.occurrences import Occurrences, Store, find_occurrences
 from data import Sentence, load_sample
 from probe.word_states import Encoder, WordStates, encoder_of, load_encoder, word_states
@@ -225,7 +225,9 @@ def test_summary_takes_baselines_off(model_folder: ModelFolder) -> None:
     np.testing.assert_allclose(curves["self-similarity adjusted"].value, own - found.anisotropy())
     random_mev = explained(torch.from_numpy(found.sample).transpose(0, 1)).mev
     np.testing.assert_allclose(curves["MEV adjusted"].value, found.mev.mean(axis=0) - random_mev)
-    for curve in curves.values():
+    of_words = {"self-similarity", "self-similarity adjusted", *VARIANCE}  # of fewer than ten words
+    assert {name for name, curve in curves.items() if curve.too_few} == of_words
+    for curve in (curve for curve in curves.values() if not curve.too_few):
         there = np.isfinite(curve.value)
         assert (curve.low[there] <= curve.value[there]).all() or curve is curves["anisotropy"]
         assert (curve.low[there] <= curve.high[there]).all()
@@ -252,7 +254,9 @@ def test_groups() -> None:
     found = by_group(values, ["10-49", "5-9", "10-49"])
     assert list(found) == ["5-9", "10-49"]
     assert found["10-49"][0] == 2 and found["10-49"][1].value == pytest.approx(3)
-    assert np.isnan(found["5-9"][1].low).all()
+    assert np.isnan(found["5-9"][1].low).all() and found["5-9"][1].too_few
+    (_, ten), (_, nine) = by_group(np.arange(19.0)[:, None], ["a"] * 10 + ["b"] * 9).values()
+    assert np.isfinite(ten.low).all() and not ten.too_few and nine.too_few
 
 
 # --- command

@@ -48,10 +48,12 @@ def test_evaluate_counts_what_the_protocol_scores() -> None:
     fair = evaluate(TOY, predicted, protocol="fair", root="predicted", **options)
     assert [score.value for score in fair.scores] == [80.0, 80.0, 100.0]
     assert fair.counts.total.tolist() == [4, 0, 1]
-    drawn = bootstrap([3, 0, 1], [4, 0, 1], resamples=100, seed=0)
-    assert fair.uas.interval == Interval(100 * drawn.low, 100 * drawn.high)
+    assert fair.uas.interval is None  # two sentences have something to score
+    many = evaluate(5 * TOY, 5 * predicted, protocol="fair", root="predicted", **options)
+    drawn = bootstrap(5 * [3, 0, 1], 5 * [4, 0, 1], resamples=100, seed=0)
+    assert many.uas.interval == Interval(100 * drawn.low, 100 * drawn.high)
     assert (fair.signature.punct, wu2020.signature.punct) == ("unscored", "scored")
-    perfect = evaluate(TOY, GOLD, protocol="fair", root="predicted", **options)
+    perfect = evaluate(5 * TOY, 5 * GOLD, protocol="fair", root="predicted", **options)
     assert {(score.value, score.interval) for score in perfect.scores} == {(100.0, Interval(100.0, 100.0))}
 
 
@@ -104,13 +106,13 @@ def test_the_rows_print_one_line_a_score() -> None:
     row = evaluate(
         TOY, GOLD, name="x", data="toy", version="0.1", protocol="wu2020", root="gold", resamples=9
     )
-    prefix = f"100.0 [100.0, 100.0] | toy@{digest(TOY)[:4]}… | root:gold | punct:scored | n:3 | v0.1"
+    prefix = f"100.0 (too few to test) | toy@{digest(TOY)[:4]}… | root:gold | punct:scored | n:3 | v0.1"
     lines = [f"{name} = {prefix} | protocol:wu2020 | bs:9 seed:0" for name in ("UAS", "UUAS", "NED")]
     assert str(row).split("\n") == lines
     assert json.loads(json.dumps(row.as_dict()))["scores"][0] == {
         "name": "UAS",
         "value": 100.0,
-        "interval": [100.0, 100.0],
+        "interval": None,
         "n": 3,
     }
 
@@ -157,12 +159,19 @@ def test_digest_depends_on_words_and_heads_only() -> None:
 
 def test_table_is_aligned() -> None:
     options: dict[str, Any] = {"data": "toy", "version": "0.1", "protocol": "wu2020", "root": "gold"}
-    perfect = evaluate(TOY, GOLD, name="gold trees", **options)
-    wrong = evaluate(TOY, [[-1] * 5, [-1], [-1] * 2], name="none", **options)
+    perfect = evaluate(4 * TOY, 4 * GOLD, name="gold trees", **options)
+    wrong = evaluate(4 * TOY, 4 * [[-1] * 5, [-1], [-1] * 2], name="none", **options)
     assert table([perfect, wrong]).split("\n") == [
         "              UAS [95% interval]   UUAS [95% interval]    NED [95% interval]",
         "gold trees  100.0 [100.0, 100.0]  100.0 [100.0, 100.0]  100.0 [100.0, 100.0]",
         "none              0.0 [0.0, 0.0]        0.0 [0.0, 0.0]        0.0 [0.0, 0.0]",
+        "Where the ends of an interval coincide, the figure is the same in every resample.",
+    ]
+    few = evaluate(TOY, GOLD, name="gold trees", **options)
+    assert table([few]).split("\n") == [
+        "            UAS [95% interval]  UUAS [95% interval]  NED [95% interval]",
+        "gold trees               100.0                100.0               100.0",
+        "A figure without an interval is of fewer than 10, too few to test.",
     ]
 
 

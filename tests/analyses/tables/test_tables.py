@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analyses.intervals import Interval
-from analyses.tables.forms import aligned, read_table, table_html
+from analyses.tables.forms import aligned, read_table, table_html, table_of
 from analyses.tables.signature import Settings, Signature
 from analyses.tables.table import FORMATS, Cell, Row, Table
 from data import InputError
@@ -176,3 +176,21 @@ def test_an_unknown_form() -> None:
 
 def test_aligned() -> None:
     assert aligned([["", "b"], ["aa", "ccc"], ["a", ""]]) == "      b\naa  ccc\na"
+
+
+def test_intervals_that_are_absent_or_have_no_width_are_explained() -> None:
+    cells = (Cell.measured(50.0, None), Cell(50.0), Cell.measured(30.0, Interval(30.0, 30.0)))
+    table = Table(title="t", columns=("a", "b", "c"), rows=(Row(name="r", kind="model", cells=cells),))
+    few, same = table.remarks
+    assert few == "A figure without an interval is of fewer than 10, too few to test."
+    assert same == "Where the ends of an interval coincide, the figure is the same in every resample."
+    for form in FORMATS:
+        if form not in ("csv", "json"):
+            assert few in table.render(form) and same in table.render(form)
+    assert table.frame["low"].isna().tolist() == [True, True, False]
+    again = table_of(json.loads(table.render("json")))
+    assert again == table and again.remarks == table.remarks
+    assert (
+        Table(title="t", columns=("a",), rows=(Row(name="r", kind="model", cells=(Cell(1.0),)),)).remarks
+        == ()
+    )
