@@ -169,7 +169,7 @@ def judge(p: probe.Probe, judges: Judges) -> dict[str, Any]:
 
 
 def _cell(score: Score) -> dict[str, Any]:
-    return {"value": score.value, "interval": [score.interval.low, score.interval.high]}
+    return {"value": score.value, "interval": score.as_dict()["interval"]}
 
 
 def ablation_table(results: Sequence[tuple[str, dict[str, Any]]], judges: Judges) -> Table:

@@ -75,7 +75,9 @@ class Evaluation:
         """The scores as a pandas frame: a row a measure; ``value``, ``low``, ``high`` in percent, and ``n``."""
         import pandas
 
-        rows = [(score.value, score.interval.low, score.interval.high, score.n) for score in self.scores]
+        none = (float("nan"), float("nan"))
+        ends = [(each.low, each.high) if (each := score.interval) else none for score in self.scores]
+        rows = [(score.value, *pair, score.n) for score, pair in zip(self.scores, ends, strict=True)]
         index = pandas.Index([score.name for score in self.scores], name="measure")
         return pandas.DataFrame(rows, columns=["value", "low", "high", "n"], index=index)
 
