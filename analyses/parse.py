@@ -44,6 +44,11 @@ class Run:
     induced: list[tuple[Sentence, Heads]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
+    @property
+    def sentences(self) -> list[Sentence]:
+        """Those that have a tree."""
+        return [sentence for sentence, _ in self.induced]
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-able form."""
         return {
@@ -291,7 +296,7 @@ def _evaluate(
 
     if not any(scored_words(sentence, method.protocol).any() for sentence, _ in run.induced):
         raise ProbeError("no sentence with words to score could be parsed, so there is nothing to score")
-    sentences = [sentence for sentence, _ in run.induced]
+    sentences = run.sentences
 
     def rerun(blank: Probe) -> Iterator[Outcome]:
         return _induce(args, sentences, blank, method, "random weights")
@@ -311,7 +316,7 @@ def _write_json(
         "version": __version__,
         "protocol": method.protocol,
         "root": method.root,
-        "settings": method.settings(model).signed(),
+        "settings": method.settings(model, run.sentences).signed(),
         **run.as_dict(),
         "evaluation": [row.as_dict() for row in rows],
     }

@@ -143,6 +143,6 @@ def _evaluate(
         version=probe.__version__,
         protocol=method.protocol,
         root=method.root,
-        settings=method.settings(model),
+        settings=replace(method.settings(model, gold), text="spaced"),
         seed=method.seed,
     )

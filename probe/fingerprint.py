@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from probe.spaces import SpacedWords
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -41,10 +43,16 @@ def tokenizer_sha256(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def words_sha256(sentences: Iterable[Sequence[str]]) -> str:
-    """SHA-256 of the words of sentences, in their order: one JSON array and a line end for each sentence."""
+    """SHA-256 of the words of sentences, in their order: one JSON array and a line end for each sentence.
+
+    Of words whose spaces are known, an array of the words and of what is known.
+    """
     sha = hashlib.sha256()
     for words in sentences:
-        sha.update(_line(list(words)))
+        listed: object = list(words)
+        if isinstance(words, SpacedWords):
+            listed = [listed, words.spaces, words.leading]
+        sha.update(_line(listed))
     return sha.hexdigest()
 
 

@@ -19,6 +19,7 @@ from probe.json_text import is_count, parse_json
 from probe.metrics import METRICS
 from probe.options import POOLS, Pool, Settings
 from probe.perturbations import PERTURBATIONS
+from probe.spaces import TextName, text_of
 
 if TYPE_CHECKING:
     from probe.model import OpennessChoice, Probe
@@ -49,6 +50,7 @@ class Configuration:
         sentences, words_sha256: the input.
         openness: what the openness of the units comes from: "itself", or the SHA-256 of another model's weights;
             None: it is not kept.
+        text: what the model read, ``running`` text or words with a space between.
         versions: of this project and of the libraries that compute.
     """
 
@@ -71,6 +73,7 @@ class Configuration:
     words_sha256: str
     versions: str
     openness: str | None = None
+    text: TextName = "spaced"
 
     @property
     def settings(self) -> Settings:
@@ -129,6 +132,7 @@ def configure(
         words_sha256=words_sha256(sentences),
         versions=", ".join([f"probe {__version__}", *(f"{name} {version(name)}" for name in libraries)]),
         openness=openness_from(openness),
+        text=text_of(sentences),
     )
 
 

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from probe.command_line import DONE, SOME_FAILED, Parser, exit_code, positive
 from probe.errors import ProbeError, one_line
 from probe.inputs import add_input_options, load_model, read_input, say_guess
-from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions
+from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions, known
 from probe.options import Layers
+from probe.spaces import TEXTS, as_text, running
 from probe.store import SHARD_SENTENCES, Store
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ def build_parser() -> argparse.ArgumentParser:
     add_input_options(parser)
     ModelOptions.add(parser)
     ImpactOptions.add(parser, several=("metric", "layer", "pool", "perturb"))
+    text = "running: the running text where it is known; spaced: words with a space between, as wu2020 reads them"
+    parser.group("input").add_argument(
+        "--text", default="running", help=f"{text} (default: running)", **known("text", TEXTS)
+    )
     OutputOptions.add(parser, out="the run directory", required=True, strict="a sentence")
     parser.add_argument(
         "--shard-sentences",
@@ -74,7 +79,8 @@ def _run(args: argparse.Namespace) -> int:
     say_guess(model, args)
     made: list[bool] = []
     try:
-        store = _fill(args, model, [sentence.words for sentence in sentences], layer, made)
+        texts = [as_text(running(one.words, one.spaces), args.text) for one in sentences]
+        store = _fill(args, model, texts, layer, made)
     except KeyboardInterrupt:
         done = f"{len(made)} of {-(-len(sentences) // args.shard_sentences)} shards are done"
         raise KeyboardInterrupt(f"{done}; the same command goes on from there") from None

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from probe.json_text import parse_json
 from probe.manifest import StoreError, write_whole
 from probe.matrix import ImpactMatrix, ImpactSet
 from probe.options import Settings
+from probe.spaces import spaces_of
 
 # One key only: safetensors writes the keys of its metadata in an order that differs from run to run.
 _KEY = "probe.Store"
@@ -32,10 +33,35 @@ Arrays = tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]], NDArray[np.
 
 @dataclass(frozen=True)
 class StoredSentence:
-    """The words of a sentence, and why it could not be probed (None: it could)."""
+    """The words of a sentence, and why it could not be probed (None: it could).
+
+    ``spaces`` says whether white space follows each word, where that was known to the model.
+    """
 
     words: tuple[str, ...]
     failure: str | None
+    spaces: tuple[bool, ...] | None = None
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> StoredSentence:
+        """The sentence of which :meth:`as_dict` gave this entry.
+
+        Raises:
+            KeyError, TypeError: it is that of something else.
+        """
+        words, failure, spaces = entry["words"], entry["failure"], entry.get("spaces")
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise TypeError("words: a list of texts is expected")
+        if not isinstance(failure, str | None):
+            raise TypeError("failure: a text is expected")
+        if spaces is not None and [type(space) for space in spaces] != [bool] * len(words):
+            raise TypeError("spaces: a truth value a word is expected")
+        return cls(tuple(words), failure, None if spaces is None else tuple(spaces))
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        about: dict[str, Any] = {"words": self.words, "failure": self.failure}
+        return about if self.spaces is None else about | {"spaces": self.spaces}
 
 
 def write_shard(
@@ -54,15 +80,14 @@ def write_shard(
     tensors: dict[str, NDArray[np.floating[Any]]] = {}
     stored = []
     for place, words, result in zip(places, sentences, found, strict=True):
-        stored.append(
-            StoredSentence(as_stored(words), str(result) if isinstance(result, SentenceError) else None)
-        )
+        failure = str(result) if isinstance(result, SentenceError) else None
+        stored.append(StoredSentence(as_stored(words), failure, spaces_of(words)))
         if isinstance(result, ImpactSet):
             tensors[f"{place}.values"] = np.stack([matrix.values for matrix in result])
             tensors[f"{place}.on_cls"] = np.stack([matrix.on_cls for matrix in result])
             if (openness := result.matrices[0].openness) is not None:
                 tensors[f"{place}.openness"] = openness
-    data = save(tensors, metadata={_KEY: json.dumps([asdict(sentence) for sentence in stored])})
+    data = save(tensors, metadata={_KEY: json.dumps([sentence.as_dict() for sentence in stored])})
     write_whole(path, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -92,17 +117,9 @@ def read_sentences(path: Path) -> list[StoredSentence]:
     try:
         with safe_open(path, framework="numpy") as file:
             listed = parse_json((file.metadata() or {})[_KEY])
-            return [_sentence(entry["words"], entry["failure"]) for entry in listed]
+            return [StoredSentence.read(entry) for entry in listed]
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise damaged(path) from error
-
-
-def _sentence(words: object, failure: object) -> StoredSentence:
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise TypeError("words: a list of texts is expected")
-    if not isinstance(failure, str | None):
-        raise TypeError("failure: a text is expected")
-    return StoredSentence(tuple(words), failure)
 
 
 def read_arrays(

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Ids: TypeAlias = list[int]
 Place: TypeAlias = Literal["after a space", "without a space", "at the start"]
 """Where a word stands: what comes before it in its text."""
+TextName: TypeAlias = Literal["running", "spaced"]
+"""What a model reads: the running text, where the spaces of the words are known, or words with a space between."""
+TEXTS: tuple[TextName, ...] = get_args(TextName)
 
 _SHORT_WORDS = ("the", "a", "in", "7", "is", "M", "и", "的", "の", "을", "ال", "है")
 """Tried on a tokenizer; those that it does not know tell nothing."""
@@ -70,6 +73,21 @@ class SpacedWords(Sequence[str]):
 def running(words: Sequence[str], spaces: Sequence[bool] | None) -> Sequence[str]:
     """The words with what is known of the spaces between them: as they are where that is nothing."""
     return words if spaces is None else SpacedWords(tuple(words), tuple(spaces))
+
+
+def as_text(words: Sequence[str], text: TextName) -> Sequence[str]:
+    """The words, in a ``spaced`` text without what they know of their spaces."""
+    return words.words if text == "spaced" and isinstance(words, SpacedWords) else words
+
+
+def text_of(sentences: Iterable[Sequence[str]]) -> TextName:
+    """``running`` where the spaces of any sentence are known."""
+    return "running" if any(isinstance(words, SpacedWords) for words in sentences) else "spaced"
+
+
+def spaces_of(words: Sequence[str]) -> tuple[bool, ...] | None:
+    """Whether white space follows each word; None where that is not known."""
+    return words.spaces if isinstance(words, SpacedWords) else None
 
 
 def places_of(words: Sequence[str]) -> list[Place]:

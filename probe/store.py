@@ -29,6 +29,7 @@ from probe.shards import (
     read_sentences,
     write_shard,
 )
+from probe.spaces import TextName, spaces_of
 
 if TYPE_CHECKING:
     from probe.model import Errors, OpennessChoice, Probe, Words
@@ -68,6 +69,11 @@ class Store:
     def n_layers(self) -> int:
         """Number of layers of the model above the embeddings."""
         return self.configuration.n_layers
+
+    @property
+    def text(self) -> TextName:
+        """What the model read: running text, or words with a space between."""
+        return self.configuration.text
 
     @property
     def dtype(self) -> str:
@@ -198,6 +204,9 @@ class Store:
             if stored.words != as_stored(words):
                 difference = _first_difference(stored.words, words)
                 raise StoreError(f"{self.folder}: sentence {number} differs from the input's: {difference}")
+            if stored.spaces != spaces_of(words):
+                found = "other spaces between its words: see --text of probe run"
+                raise StoreError(f"{self.folder}: sentence {number} differs from the input's: {found}")
 
     def matrices(
         self,

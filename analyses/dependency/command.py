@@ -8,13 +8,13 @@ from pathlib import Path
 
 from analyses import published
 from analyses.dependency.tables import tables
-from analyses.dependency.trees import Treebank, induce
+from analyses.dependency.trees import Treebank, induce, treebank_ways
 from analyses.options import add_decoders, add_options, experiment_main, load_sources
 from analyses.scores.recall import GROUPS
 from analyses.tables.results import Ran
 from analyses.trees.decoders import DECODERS
 from analyses.trees.protocols import scored_words
-from analyses.trees.systems import Skipped, dependency_ways, skip_lines
+from analyses.trees.systems import Skipped, skip_lines
 from analyses.trees.variants import variants
 from data.dp import wsj10
 from probe.command_line import Parser, UsageError
@@ -52,7 +52,11 @@ def run(args: argparse.Namespace) -> Ran:
             system
             for model, own in zip(models, chosen, strict=True)
             for system in induce(
-                model, dependency_ways(args.protocol, args.decoders, own), corpus, args, skipped
+                model,
+                treebank_ways(model, corpus, args.protocol, args.decoders, own),
+                corpus,
+                args,
+                skipped,
             )
         ]
         failed += len(skipped)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analyses import published
 from analyses.trees.decoders import Heads
-from analyses.trees.protocols import decode_sentences
-from analyses.trees.systems import Corpus, Skipped, System, Way, systems, word_impacts
+from analyses.trees.protocols import ProtocolName, decode_sentences, text_read
+from analyses.trees.systems import Corpus, Skipped, System, Way, dependency_ways, systems, word_impacts
+from analyses.trees.variants import Variant
 from data import Sentence
 from probe.command_line import UsageError
+from probe.spaces import running
 
 if TYPE_CHECKING:
     from probe import ImpactMatrix
@@ -24,6 +26,18 @@ class Treebank(Corpus[Sentence]):
     """Gold trees; ``treebank`` says beside which published figures they stand, if any."""
 
     treebank: published.Treebank | None = None
+
+
+def treebank_ways(
+    model: ImpactSource,
+    corpus: Treebank,
+    protocols: Iterable[ProtocolName],
+    decoders: Iterable[str],
+    variants: Iterable[Variant],
+) -> list[Way]:
+    """How trees of a treebank are made, each protocol with the text that it gives the model to read."""
+    texts = {protocol: text_read(protocol, corpus.items, model) for protocol in protocols}
+    return dependency_ways(texts, decoders, variants, texts)
 
 
 def induce(
@@ -47,7 +61,7 @@ def induce(
         except ValueError as error:
             raise UsageError(f"{way} under protocol {way.protocol}: {error}") from error
 
-    impacts = word_impacts([sentence.words for sentence in corpus.items], args)
+    impacts = word_impacts([running(one.words, one.spaces) for one in corpus.items], args)
     return systems(
         model,
         ways,

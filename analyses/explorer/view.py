@@ -21,6 +21,7 @@ from probe.metrics import METRICS
 from probe.options import POOLS, LayerChoice, PoolChoice
 from probe.perturbations import PERTURBATIONS
 from probe.registry import check_name
+from probe.spaces import spaces_of
 
 if TYPE_CHECKING:
     from data import Sentence
@@ -269,7 +270,7 @@ def changes(former: View, words: Sequence[str], heads: Sequence[int]) -> tuple[C
     return tuple(found)
 
 
-Key: TypeAlias = "tuple[tuple[str, ...], Settings, OpennessChoice]"
+Key: TypeAlias = "tuple[tuple[str, ...], tuple[bool, ...] | None, Settings, OpennessChoice]"
 
 
 class Remembering:
@@ -321,7 +322,7 @@ class Remembering:
             **options,
         }
         for words in sentences:
-            key = (tuple(words), settings, openness)
+            key = (tuple(words), spaces_of(words), settings, openness)
             if key in self._kept:
                 self._kept.move_to_end(key)
                 yield self._kept[key]

@@ -14,12 +14,12 @@ from analyses.constituency.scores import Gold
 from analyses.constituency.tables import Scores, score_table
 from analyses.constituency.trees import induce as induce_brackets
 from analyses.dependency.tables import tables
-from analyses.dependency.trees import Treebank, induce
+from analyses.dependency.trees import Treebank, induce, treebank_ways
 from analyses.scores.recall import GroupName
 from analyses.tables.table import Table
 from analyses.trees.decoders import CONSTITUENT_DECODERS, Heads
 from analyses.trees.protocols import PROTOCOLS, ProtocolName, scored_words
-from analyses.trees.systems import Skipped, System, Way, dependency_ways, skip_lines
+from analyses.trees.systems import Skipped, System, Way, skip_lines
 from analyses.trees.variants import Variant
 from probe.errors import ProbeError
 
@@ -88,7 +88,7 @@ def dependency_part(
         probe.ProbeError: no sentence could be probed.
     """
     protocols = scorable(corpus)
-    ways = dependency_ways(protocols, [decoder], [variant])
+    ways = treebank_ways(model, corpus, protocols, [decoder], [variant])
     skipped: Skipped = {}
     seen = _Seen(corpus.items)
     induced = induce(model, ways, corpus, args, skipped, see=seen.take)
@@ -130,8 +130,8 @@ class _Seen:
         self._found: dict[int, Seen] = {}
 
     def take(self, place: int, found: Sequence[ImpactMatrix]) -> None:
-        """Keep a sentence's brackets and impacts in bytes."""
-        sentence, values = self._sentences[place], found[0].values.astype(np.float64)
+        """Keep a sentence's brackets and impacts in bytes; of two texts those of protocol ``fair``, the last."""
+        sentence, values = self._sentences[place], found[-1].values.astype(np.float64)
         largest = float(values.max())
         scaled = np.rint(LEVELS * np.maximum(values, 0) / (largest or 1.0)).astype(np.uint8)
         (brackets,) = CONSTITUENT_DECODERS[SHOWN_BRACKETS].decode([values])

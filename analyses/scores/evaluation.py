@@ -333,9 +333,11 @@ def evaluation_rows(
         if len(trees) != len(sentences):
             raise ProbeError(f"random weights could parse only {len(trees)} of {len(sentences)} sentences")
         rows.append(
-            evaluate(sentences, trees, name="random weights", settings=method.settings(blank), **common)
+            evaluate(
+                sentences, trees, name="random weights", settings=method.settings(blank, sentences), **common
+            )
         )
     name = method.decoder if model is None else model.name
     trees = [heads for _, heads in induced]
-    rows.append(evaluate(sentences, trees, name=name, settings=method.settings(model), **common))
+    rows.append(evaluate(sentences, trees, name=name, settings=method.settings(model, sentences), **common))
     return rows

@@ -63,6 +63,7 @@ class Settings:
         decoder: of the trees, or the name of the baseline.
         model: its name.
         metric, layer, pool, perturb, adjust: of its impact matrices.
+        text: what the model read: ``running`` text, or words with a space between (``spaced``).
         dtype: the type it computes in.
         data: name of what they were measured on, without a folder.
         protocol: under which trees were made and scored.
@@ -77,6 +78,7 @@ class Settings:
     pool: str | None = None
     perturb: str | None = None
     adjust: str | None = None
+    text: str | None = None
     dtype: str | None = None
     data: str | None = None
     protocol: str | None = None
@@ -169,7 +171,7 @@ class Signature:
         """Fields in a fixed order, absent ones left out.
 
         Data with the first digits of the digest, root, punct, n, skipped, version; then protocol, decoder, model,
-        metric, layer, pool, perturb, adjust, dtype, the bootstrap (bs) with its seed, and the rest.
+        metric, layer, pool, perturb, adjust, text, dtype, the bootstrap (bs) with its seed, and the rest.
         """
         parts = [f"{self.data}@{self.digest[:_SHOWN_DIGITS]}…"]
         parts += _pairs({"root": self.root, "punct": self.punct, "n": self.n, "skipped": self.skipped})

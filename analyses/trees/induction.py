@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, TypeAlias
 from analyses.tables.signature import Settings
 from analyses.trees.adjust import NONE, adjust
 from analyses.trees.decoders import BASELINES, DECODERS, Heads
-from analyses.trees.protocols import ProtocolName, RootName, baseline_trees, decode_sentences, gold_roots
+from analyses.trees.protocols import (
+    ProtocolName,
+    RootName,
+    baseline_trees,
+    decode_sentences,
+    gold_roots,
+    text_read,
+)
 from analyses.trees.variants import Variant, openness_choice, unless_overflown
 from probe.options import ImpactChoice
+from probe.spaces import as_text, running
 
 if TYPE_CHECKING:
     from data import Sentence
@@ -45,12 +53,14 @@ class Method(ImpactChoice):
         """Whether trees are made from impacts: baselines are not."""
         return self.decoder not in BASELINES
 
-    def settings(self, model: ImpactSource | None) -> Settings:
-        """What goes into the signature of a score."""
+    def settings(self, model: ImpactSource | None, sentences: Sequence[Sentence]) -> Settings:
+        """What goes into the signature of a score on these sentences."""
         if model is None:
             return Settings(decoder=self.decoder)
         ((metric, layer, pool, perturb),) = model.resolve(**self.impact).combinations()
-        return Variant(metric, layer, pool, perturb, self.adjust).settings(model, decoder=self.decoder)
+        text = text_read(self.protocol, sentences, model)
+        variant = Variant(metric, layer, pool, perturb, self.adjust, text)
+        return variant.settings(model, decoder=self.decoder)
 
 
 @dataclass(frozen=True)
@@ -99,8 +109,9 @@ def induce(
     DECODERS.resolve(decoder)
     if model is None:
         raise ValueError(f"decoder {decoder} reads impact matrices: a model is needed")
+    text = text_read(method.protocol, sentences, model)
     matrices = model.impact_many(
-        (sentence.words for sentence in sentences),
+        (as_text(running(one.words, one.spaces), text) for one in sentences),
         **method.impact,
         openness=openness_choice(model, [method.adjust], method.openness_from),
         batch_tokens=method.batch_tokens,

@@ -19,15 +19,19 @@ from analyses.trees.decoders import BASELINES, DECODERS, Decoder, Heads, Publish
 from data import root as gold_root
 from probe.errors import OptionError
 from probe.registry import check_name
+from probe.spaces import TextName, running, text_of
 
 if TYPE_CHECKING:
     from data import Sentence
+    from probe.source import ImpactSource
 
 ProtocolName: TypeAlias = Literal["wu2020", "fair"]
 RootName: TypeAlias = Literal["gold", "predicted"]
 
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
 ROOTS: tuple[RootName, ...] = get_args(RootName)
+TEXT_OF: dict[ProtocolName, TextName] = {"wu2020": "spaced", "fair": "running"}
+"""What a model is given to read: the published evaluation joins words by a space."""
 
 
 class Impact(Protocol):
@@ -137,6 +141,22 @@ def published_scores(decoder: Decoder) -> PublishedScores:
             f"decoder {decoder.name} has no scores under protocol wu2020, which are those of {known}: use fair"
         )
     return decoder.published
+
+
+def text_read(
+    protocol: ProtocolName, sentences: Iterable[Sentence], source: ImpactSource | None = None
+) -> TextName:
+    """What a model reads of these sentences under a protocol; a run directory has its own text.
+
+    It is ``running`` only where the running text of a sentence is known.
+    """
+    from probe.store import Store
+
+    if isinstance(source, Store):
+        return source.text
+    if TEXT_OF[protocol] == "spaced":
+        return "spaced"
+    return text_of(running(one.words, one.spaces) for one in sentences)
 
 
 def is_defined(protocol: ProtocolName, decoder: str, *, negative: bool) -> bool:

@@ -7,8 +7,8 @@ Matrices are decoded chunk by chunk as they come, and what cannot be probed is n
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
@@ -17,6 +17,7 @@ from analyses.tables.table import RowKind
 from analyses.trees.protocols import ProtocolName, is_defined
 from analyses.trees.variants import Variant, matrices, random_weights
 from probe.errors import ProbeError, SentenceError, one_line
+from probe.spaces import TextName
 
 if TYPE_CHECKING:
     from data import ConstituencySentence, Sentence
@@ -58,10 +59,19 @@ class Way:
 
 
 def dependency_ways(
-    protocols: Iterable[ProtocolName], decoders: Iterable[str], variants: Iterable[Variant]
+    protocols: Iterable[ProtocolName],
+    decoders: Iterable[str],
+    variants: Iterable[Variant],
+    texts: Mapping[ProtocolName, TextName] | None = None,
 ) -> list[Way]:
-    """Every combination, each once, for which the protocol has scores."""
-    found = [Way(*parts) for parts in product(protocols, decoders, variants)]
+    """Every combination, each once, for which the protocol has scores.
+
+    ``texts`` says what the model reads under each protocol (see ``protocols.text_read``), if not spaced words.
+    """
+    found = [
+        Way(protocol, decoder, replace(variant, text=(texts or {}).get(protocol, "spaced")))
+        for protocol, decoder, variant in product(protocols, decoders, variants)
+    ]
     return [
         way
         for way in dict.fromkeys(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
@@ -17,6 +17,7 @@ from probe.inputs import say_guess
 from probe.metrics import METRICS
 from probe.option_groups import ImpactOptions
 from probe.options import Pool
+from probe.spaces import TextName, as_text
 
 if TYPE_CHECKING:
     from probe import ImpactMatrix, ImpactSet, Probe
@@ -32,13 +33,17 @@ Matrices: TypeAlias = "tuple[ImpactMatrix, ...]"
 
 @dataclass(frozen=True)
 class Variant:
-    """One combination of impact settings, resolved: ``layer`` counts from 0 = embeddings."""
+    """One combination of impact settings, resolved: ``layer`` counts from 0 = embeddings.
+
+    ``text`` is what the model reads: running text where it is known, or words with a space between.
+    """
 
     metric: str
     layer: int
     pool: Pool
     perturb: str
     adjust: str = NONE
+    text: TextName = "spaced"
 
     def __str__(self) -> str:
         """``dist, layer 12, mean``; perturbation and adjustment only where they are not the paper's."""
@@ -68,6 +73,7 @@ class Variant:
             pool=self.pool,
             perturb=self.perturb,
             adjust=self.adjust if self.adjust != NONE else None,
+            text=self.text,
             dtype=str(model.dtype).removeprefix("torch."),
             biased=biased,
             random_weights=random_weights,
@@ -120,7 +126,15 @@ def matrices(
     *,
     label: str,
 ) -> Iterator[Matrices | SentenceError]:
-    """Impact matrices of all variants from one pass, streamed in input order with a progress bar.
+    """Impact matrices of all variants, streamed in input order with a progress bar.
+
+    One pass serves them all, but for variants that read another text: where a word has other pieces after a space
+    than without one, each text has a pass of its own.
+
+    Args:
+        sentences: words, which may know the spaces between them (``probe.spaces.SpacedWords``).
+        model, chosen, args: what is computed, and the options of the command.
+        label: of the progress bar.
 
     Yields:
         For each sentence the matrices in the order of ``chosen``, or why it could not be probed.
@@ -131,29 +145,72 @@ def matrices(
     from probe.perturbations import n_passes
     from probe.progress import Progress
 
+    groups = _by_text(model, chosen)
     runs = args.matrices is None
-    perturbs = [variant.perturb for variant in chosen]
     openness = openness_choice(model, [variant.adjust for variant in chosen], args.openness_from)
     own = int(openness is not False)  # a pass more a word
-    sizes = [n_passes(len(words), perturbs) + own * len(words) if runs else 0 for words in sentences]
+    perturbs = [[variant.perturb for variant in group] for group in groups]
+    sizes = [
+        sum(n_passes(len(words), each) + own * len(words) for each in perturbs) if runs else 0
+        for words in sentences
+    ]
     if not args.quiet:
         _say_unknown(model, sentences)
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
-        results = model.impact_many(
-            sentences,
-            metric=list(dict.fromkeys(variant.metric for variant in chosen)),
-            layer=list(dict.fromkeys(variant.layer for variant in chosen)),
-            pool=list(dict.fromkeys(variant.pool for variant in chosen)),
-            perturb=list(dict.fromkeys(variant.perturb for variant in chosen)),
-            openness=openness,
-            batch_tokens=args.batch_tokens,
-            on_passes=progress.passes,
-            errors="return",
-        )
-        for size, result in zip(sizes, results, strict=True):
-            picked = result if isinstance(result, SentenceError) else _pick(cast("ImpactSet", result), chosen)
+        streams = [_one_text(model, sentences, group, args, openness, progress.passes) for group in groups]
+        for size, *results in zip(sizes, *streams, strict=True):
+            picked = _joined(results, groups, chosen)
             progress.sentence(size, ran=not isinstance(picked, SentenceError))
             yield picked
+
+
+def _by_text(model: ImpactSource, chosen: Sequence[Variant]) -> list[list[Variant]]:
+    """The variants that can share a pass: those of one text, or all where the pieces are the same either way."""
+    from probe.model import Probe
+
+    if isinstance(model, Probe) and not model.pieces.sees_spaces:
+        return [list(chosen)]
+    found: dict[TextName, list[Variant]] = {}
+    for variant in chosen:
+        found.setdefault(variant.text, []).append(variant)
+    return list(found.values())
+
+
+def _one_text(
+    model: ImpactSource,
+    sentences: Sequence[Sequence[str]],
+    group: Sequence[Variant],
+    args: argparse.Namespace,
+    openness: OpennessChoice,
+    on_passes: Callable[[int], None],
+) -> Iterator[Matrices | SentenceError]:
+    results = model.impact_many(
+        [as_text(words, group[0].text) for words in sentences],
+        metric=list(dict.fromkeys(variant.metric for variant in group)),
+        layer=list(dict.fromkeys(variant.layer for variant in group)),
+        pool=list(dict.fromkeys(variant.pool for variant in group)),
+        perturb=list(dict.fromkeys(variant.perturb for variant in group)),
+        openness=openness,
+        batch_tokens=args.batch_tokens,
+        on_passes=on_passes,
+        errors="return",
+    )
+    for result in results:
+        yield result if isinstance(result, SentenceError) else _pick(cast("ImpactSet", result), group)
+
+
+def _joined(
+    results: Sequence[Matrices | SentenceError],
+    groups: Sequence[Sequence[Variant]],
+    chosen: Sequence[Variant],
+) -> Matrices | SentenceError:
+    """The matrices of all texts in the order of the variants, or why one text has none."""
+    found: dict[Variant, ImpactMatrix] = {}
+    for group, result in zip(groups, results, strict=True):
+        if isinstance(result, SentenceError):
+            return result
+        found |= zip(group, result, strict=True)
+    return tuple(found[variant] for variant in chosen)
 
 
 def openness_choice(model: ImpactSource, adjust: Iterable[str], source: str | None) -> OpennessChoice:
@@ -206,7 +263,10 @@ def _say_unknown(model: ImpactSource, sentences: Sequence[Sequence[str]]) -> Non
 def _pick(found: ImpactSet, chosen: Sequence[Variant]) -> Matrices | SentenceError:
     """The matrices of the variants; half precision can overflow, and then there are none."""
     by_variant = {Variant(m.metric, m.layer, m.pool, m.perturb): m for m in found}
-    picked = tuple(adjust(by_variant[replace(variant, adjust=NONE)], variant.adjust) for variant in chosen)
+    plain = [replace(variant, adjust=NONE, text="spaced") for variant in chosen]
+    picked = tuple(
+        adjust(by_variant[key], variant.adjust) for key, variant in zip(plain, chosen, strict=True)
+    )
     return next((one for one in map(unless_overflown, picked) if isinstance(one, SentenceError)), picked)
 
 

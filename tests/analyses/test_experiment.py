@@ -2,7 +2,9 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from analyses.trees.variants import Variant, matrices, random_weights, variants
 from probe import OptionError, Probe, SentenceError
 from probe.command_line import Parser, UsageError, exit_code
 from probe.options import Best
+from probe.spaces import SpacedWords
 from probe.store import Store, StoreError
 from tests.conftest import ModelFolder
 from tests.tiny import SENTENCES
@@ -239,3 +242,34 @@ def test_published_dependency_rows() -> None:
     wsj = values(published.dependency_rows("WSJ10-U"))
     assert wsj["Eisner+Dist"] == [58.6, None, None]
     assert list(wsj) == list(pud)
+
+
+def test_each_text_has_matrices_of_its_own(model_folder: ModelFolder) -> None:
+    sees = probe.load(model_folder("roberta"), device="cpu", dtype="float32")
+    words = SpacedWords(("the", "cat", "sat", "."), (True, True, False, False))
+    args = options("--metric", "dist", "--layer", "1")
+    (spaced,) = variants(sees, args)
+    running = replace(spaced, text="running")
+    ((first, second, third),) = matrices(sees, [words], [running, spaced, running], args, label="")  # type: ignore[misc]
+    of_text, of_words = (sees.impact(given, layer=1).values for given in (words, words.words))
+    assert not np.allclose(of_text, of_words, atol=1e-5)
+    np.testing.assert_allclose(first.values, of_text, atol=1e-5)
+    np.testing.assert_allclose(second.values, of_words, atol=1e-5)
+    assert third is first
+
+
+def test_wordpiece_serves_both_texts_from_one_pass(model: Probe) -> None:
+    passes: list[int] = []
+    given = model.impact_many
+
+    def counted(sentences: Any, **options: Any) -> Any:
+        passes.append(1)
+        return given(sentences, **options)
+
+    args = options("--metric", "dist", "--layer", "1")
+    chosen = [replace(each, text=text) for each in variants(model, args) for text in ("running", "spaced")]
+    words = SpacedWords(("a", "cat", "."), (True, False, False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model, "impact_many", counted)
+        ((first, second),) = matrices(model, [words], chosen, args, label="")  # type: ignore[misc]
+    assert passes == [1] and (first.values == second.values).all()

@@ -259,6 +259,7 @@ def test_json_holds_the_whole_run(run: Parse, model_folder: ModelFolder) -> None
         "pool": "mean",
         "perturb": "pair",
         "adjust": None,
+        "text": "spaced",
         "dtype": "float32",
     }
     (sentence,) = found["sentences"]
@@ -364,7 +365,9 @@ def test_scores_stand_beside_their_baselines(
             rf"{name} = \d+\.\d \(too few to test\) \| {signature}protocol:{protocol} \| decoder:eisner",
             line,
         )
-        settings = "metric:dist | layer:3 | pool:mean | perturb:pair | dtype:float32 | bs:1000 seed:0"
+        settings = (
+            "metric:dist | layer:3 | pool:mean | perturb:pair | text:spaced | dtype:float32 | bs:1000 seed:0"
+        )
         assert f"model:{model} | {settings}" in line
 
 

@@ -10,6 +10,7 @@ import pytest
 import probe
 from probe import ImpactMatrix, ImpactSet, ModelError, OptionError, Probe, SentenceError
 from probe.fingerprint import tokenizer_sha256, weights_sha256, words_sha256
+from probe.spaces import SpacedWords
 from probe.store import Store, StoreError
 from tests.conftest import ModelFolder
 from tests.locks import held
@@ -296,3 +297,16 @@ def test_fingerprint_of_a_model_sees_its_configuration(model: Probe, model_folde
     other = probe.load(model_folder("bert"), device="cpu", dtype="float32").model
     other.config.layer_norm_eps *= 2
     assert weights_sha256(other) != weights_sha256(model.model)
+
+
+def test_spaces_belong_to_a_run(model: Probe, tmp_path: Path) -> None:
+    glued, apart = (SpacedWords(("a", "cat"), (space, False)) for space in (False, True))
+    store = Store.fill(tmp_path, model, [glued], layer=1)
+    assert store.text == "running" and next(store.sentences()).spaces == (False, False)
+    store.check_words([glued])
+    for other in (apart, ["a", "cat"]):
+        with pytest.raises(StoreError, match="sentence 1 differs from the input's: other spaces"):
+            store.check_words([other])
+        with pytest.raises(StoreError, match="words_sha256"):
+            Store.fill(tmp_path, model, [other], layer=1)
+    assert Store.fill(tmp_path / "words", model, [["a", "cat"]], layer=1).text == "spaced"
