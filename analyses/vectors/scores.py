@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -20,8 +21,8 @@ Floats: TypeAlias = NDArray[np.float64]
 RESAMPLES = 1_000
 _QUESTIONS = 1_024
 """Analogy questions whose cosines with all words are held at a time."""
-_ROUNDS = 300
-"""Of Lloyd's algorithm, which is done long before."""
+_ROUNDS = 50
+"""Of Lloyd's algorithm, which is done before: no purity differs after 10."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,36 +184,17 @@ def k_means(points: Floats, k: int, *, runs: int = 10, seed: int = 0) -> NDArray
 
     Of several runs the one with the least sum of squared distances counts.
     """
+    from scipy.cluster.vq import kmeans2  # type: ignore[import-untyped]
+
     rng = np.random.default_rng(seed)
-    found = [_lloyd(points, _first_centres(points, k, rng)) for _ in range(runs)]
+    found: list[tuple[float, NDArray[np.int64]]] = []
+    # Fewer distinct points than clusters leave some empty, and no distance to draw the next centre by.
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        warnings.filterwarnings("ignore", message="One of the clusters is empty", category=UserWarning)
+        for _ in range(runs):
+            centres, clusters = kmeans2(points, k, iter=_ROUNDS, minit="++", seed=rng)
+            found.append((float(np.square(points - centres[clusters]).sum()), clusters.astype(np.int64)))
     return min(found, key=lambda run: run[0])[1]
-
-
-def _first_centres(points: Floats, k: int, rng: np.random.Generator) -> Floats:
-    chosen = [int(rng.integers(len(points)))]
-    distances = np.full(len(points), np.inf)
-    for _ in range(k - 1):
-        distances = np.minimum(distances, np.square(points - points[chosen[-1]]).sum(axis=1))
-        total = distances.sum()
-        chosen.append(int(rng.choice(len(points), p=distances / total if total > 0 else None)))
-    return points[chosen].copy()
-
-
-def _lloyd(points: Floats, centres: Floats) -> tuple[float, NDArray[np.int64]]:
-    """Sum of squared distances, and clusters; an empty cluster keeps its centre."""
-    clusters = np.full(len(points), -1, dtype=np.int64)
-    for _ in range(_ROUNDS):
-        distances = np.square(points).sum(axis=1)[:, None] - 2 * points @ centres.T
-        distances += np.square(centres).sum(axis=1)
-        nearest = distances.argmin(axis=1)
-        done, clusters = (nearest == clusters).all(), nearest
-        if done:
-            break
-        sizes = np.bincount(clusters, minlength=len(centres))
-        sums = np.zeros_like(centres)
-        np.add.at(sums, clusters, points)
-        centres = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres)
-    return float(distances.min(axis=1).sum()), clusters
 
 
 def common_words(vectors: Sequence[WordVectors]) -> list[str]:
