@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -49,12 +49,16 @@ def train_or_load(
     *,
     recipe: Recipe,
     seed: int,
+    keep_weights: bool = False,
     on_epoch: Callable[[int], None] | None = None,
 ) -> Trained:
     """One seed, from its checkpoint in ``folder`` if there is one, else trained and kept there.
 
+    A checkpoint has the predictions, from which all scores are made; its weights only where they are asked for.
+
     Args:
         folder: made where there is none.
+        keep_weights: whether the weights are wanted; a checkpoint without them does not serve then.
         training, test, embeddings, recipe, seed, on_epoch: as for ``analyses.sentiment.training.train``.
 
     Raises:
@@ -65,11 +69,12 @@ def train_or_load(
     path = folder / f"{recipe.architecture}-{recipe.protocol}-{key[:16]}-seed-{seed}.safetensors"
     if path.is_file():
         shapes = _shapes(embeddings, recipe)
-        if (found := load_checkpoint(path, seed=seed, items=len(test), shapes=shapes)) is not None:
+        found = load_checkpoint(path, seed=seed, items=len(test), shapes=shapes)
+        if found is not None and (found.weights or not keep_weights):
             return found
     made = train(training, test, embeddings, recipe=recipe, seed=seed, on_epoch=on_epoch)
     folder.mkdir(parents=True, exist_ok=True)
-    save_checkpoint(path, made)
+    save_checkpoint(path, made if keep_weights else replace(made, weights={}))
     return made
 
 
@@ -94,7 +99,7 @@ def load_checkpoint(path: Path, *, seed: int, items: int, shapes: Shapes) -> Tra
         path: of the file.
         seed: its seed.
         items: how many the test set has.
-        shapes: of the weights of its network, by their names.
+        shapes: of the weights of its network, by their names; a file may be without weights.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -109,7 +114,7 @@ def load_checkpoint(path: Path, *, seed: int, items: int, shapes: Shapes) -> Tra
             return None
     except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
         return None
-    fits = {name: tuple(value.shape) for name, value in weights.items()} == shapes
+    fits = not weights or {name: tuple(value.shape) for name, value in weights.items()} == shapes
     finite = all(bool(torch.isfinite(value).all()) for value in weights.values())
     if not (fits and finite and all(_are_classes(each, items) for each in classes)):
         return None

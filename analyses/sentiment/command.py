@@ -81,6 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--hidden", type=positive, default=300, metavar="N", help="units of the LSTM (default: 300)")
     add("--epochs", type=positive, default=100, metavar="N", help="at most so many (default: 100)")
     add("--run", type=Path, default=Path("runs/sentiment"), metavar="DIR", help="default: %(default)s")
+    add("--keep-weights", action="store_true", help="keep the weights of the networks in --run, too")
     add("--predict", type=utf8, metavar="TEXT", help="classify --aspect of this by one of --trees (eisner)")
     add("--aspect", type=utf8, metavar="WORDS", help="the aspect, as it stands in the sentence")
     ModelOptions.add(parser, default=EMBEDDED)
@@ -282,7 +283,13 @@ def _train(
     with training_progress(seeds * len(names), quiet=args.quiet) as progress:
         try:
             return systems(
-                prepared, names, recipe=recipe, seeds=seeds, runs=args.run / "networks", progress=progress
+                prepared,
+                names,
+                recipe=recipe,
+                seeds=seeds,
+                runs=args.run / "networks",
+                keep_weights=args.keep_weights or args.predict is not None,
+                progress=progress,
             )
         except KeyboardInterrupt:
             done = f"{progress.networks} of {seeds * len(names)} networks are trained"

@@ -132,6 +132,7 @@ def systems(
     recipe: Recipe,
     seeds: int,
     runs: Path,
+    keep_weights: bool = False,
     progress: Training | None = None,
 ) -> list[System]:
     """Train every source with every seed, or read the checkpoints in ``runs``.
@@ -142,6 +143,7 @@ def systems(
         recipe: its architecture stands for every source but ``lstm``.
         seeds: the seeds are 0 to ``seeds`` - 1; ``random`` draws its trees by them, too.
         runs: folder of the checkpoints.
+        keep_weights: see ``train_or_load``.
         progress: told of every epoch and network.
 
     Raises:
@@ -159,7 +161,15 @@ def systems(
             if source == "random" and seed:
                 parts = prepared.encoded(prepared.distances(source, seed))
             report = progress.network(f"{source}, seed {seed}") if progress else None
-            trained.append(train_or_load(runs, *parts, vectors, recipe=own, seed=seed, on_epoch=report))
+            trained.append(
+                train_or_load(
+                    *(runs, *parts, vectors),
+                    recipe=own,
+                    seed=seed,
+                    keep_weights=keep_weights,
+                    on_epoch=report,
+                )
+            )
             if progress:
                 progress.done()
         model = source in DECODERS

@@ -352,7 +352,12 @@ def test_checkpoints(
         found = train_or_load(tmp_path, training, test, vectors, recipe=recipe, seed=0)
     assert (found.seed, found.epochs) == (0, 2)
     assert (found.by_f1 == made.by_f1).all() and (found.by_accuracy == made.by_accuracy).all()
-    assert all(torch.equal(value, found.weights[name]) for name, value in made.weights.items())
+    assert not found.weights  # a checkpoint has what scores are made of, and no more
+    with_weights = train_or_load(tmp_path, training, test, vectors, recipe=recipe, seed=0, keep_weights=True)
+    with monkeypatch.context() as patched:
+        patched.setattr("analyses.sentiment.checkpoints.train", None)
+        found = train_or_load(tmp_path, training, test, vectors, recipe=recipe, seed=0, keep_weights=True)
+    assert all(torch.equal(value, found.weights[name]) for name, value in with_weights.weights.items())
     shapes = {name: tuple(value.shape) for name, value in made.weights.items()}
     expected: Any = {"seed": 0, "items": len(test), "shapes": shapes}
     path.write_bytes(path.read_bytes()[:100])
@@ -368,7 +373,7 @@ def test_forged_checkpoints_are_trained_anew(
 
     training, test, vectors = data
     recipe = Recipe(shape=SMALL, epochs=1)
-    made = train_or_load(tmp_path, training, test, vectors, recipe=recipe, seed=0)
+    made = train_or_load(tmp_path, training, test, vectors, recipe=recipe, seed=0, keep_weights=True)
     (path,) = tmp_path.iterdir()
     whole = load_file(path)
     name = next(key for key in whole if key.startswith("weights."))
@@ -388,7 +393,7 @@ def test_forged_checkpoints_are_trained_anew(
     ]
     for tensors, metadata in forged:
         save_file(tensors, path, metadata=metadata)
-        found = train_or_load(tmp_path, training, test, vectors, recipe=recipe, seed=0)
+        found = train_or_load(tmp_path, training, test, vectors, recipe=recipe, seed=0, keep_weights=True)
         assert (found.by_f1 == made.by_f1).all() and found.epochs == 1
 
 
