@@ -11,12 +11,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from analyses.options import add_method, add_protocol
+from analyses.tables.table import unknown_text
 from analyses.trees.adjust import needs_openness
 from analyses.trees.decoders import BASELINES, DECODERS, tree_maker
 from analyses.trees.systems import check_probed
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from probe.source import ImpactSource
 
 FORMATS = ("conllu", "tree", "json")
+_NAMED = 5
+"""Unknown words that are named."""
 
 
 @dataclass
@@ -43,6 +46,13 @@ class Run:
 
     induced: list[tuple[Sentence, Heads]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    unknown: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def unknown_words(self) -> tuple[int, int] | None:
+        """How many words the model's vocabulary does not know, of how many; None where no model read them."""
+        total = sum(len(self.induced[at][0].words) for at in self.unknown)
+        return (sum(map(len, self.unknown.values())), total) if self.unknown else None
 
     @property
     def sentences(self) -> list[Sentence]:
@@ -54,8 +64,10 @@ class Run:
         return {
             "sentences": [
                 {"id": sentence.id, "words": sentence.words, "heads": heads.tolist()}
-                for sentence, heads in self.induced
+                | ({"unknown": [at + 1 for at in self.unknown[place]]} if self.unknown.get(place) else {})
+                for place, (sentence, heads) in enumerate(self.induced)
             ],
+            **({} if self.unknown_words is None else {"unknown_words": list(self.unknown_words)}),
             "skipped": [
                 {"id": s.sentence.id, "where": s.sentence.where, "reason": s.reason} for s in self.skipped
             ],
@@ -118,12 +130,15 @@ def _parse(args: argparse.Namespace) -> int:
     if rows and _format(args) != "json":
         # CoNLL-U on standard output stays CoNLL-U: then the scores go to stderr.
         scores = sys.stderr if _format(args) == "conllu" and args.out is None else sys.stdout
-        left_out = f"{_not_covered(run)}\n\n" if run.skipped else ""
-        print(f"{table(rows)}\n\n{left_out}{rows[-1]}", file=scores)
+        counts = run.unknown_words or (0, 0)
+        notes = [_not_covered(run)] if run.skipped else []
+        notes += [unknown_text(*counts)] if counts[0] else []
+        print("\n\n".join([table(rows), *notes, str(rows[-1])]), file=scores)
     sys.stdout.flush()
     if not args.quiet:
         if _format(args) == "conllu":
             _say_what_is_added(run)
+        _say_unknown(run)
         _summarise(run, time.monotonic() - started)
     return SOME_FAILED if args.strict and run.skipped else DONE
 
@@ -257,6 +272,8 @@ def _take(args: argparse.Namespace, run: Run, outcome: Outcome, out: TextIO) -> 
             one_line(f"{sentence.where}: sentence {sentence.id} skipped: {outcome.reason}"), file=sys.stderr
         )
         return
+    if outcome.matrix is not None:
+        run.unknown[len(run.induced)] = outcome.matrix.unknown
     run.induced.append((sentence, outcome.heads))
     if args.save_matrices and outcome.matrix is not None:
         outcome.matrix.save(args.save_matrices / f"{number:06}.safetensors")
@@ -302,9 +319,10 @@ def _evaluate(
         return _induce(args, sentences, blank, method, "random weights")
 
     again = rerun if args.random_model else None
-    return evaluation_rows(
+    rows = evaluation_rows(
         run.induced, model, method, data=name, version=__version__, skipped=len(run.skipped), rerun=again
     )
+    return [*rows[:-1], replace(rows[-1], unknown_words=run.unknown_words)]
 
 
 def _write_json(
@@ -333,6 +351,15 @@ def _say_what_is_added(run: Run) -> None:
         if count := sum(name in added for added in read):
             where = f"{count} sentence{'s' if count > 1 else ''} without it"
             print(f"# {name} added to {where}, as UD requires", file=sys.stderr)
+
+
+def _say_unknown(run: Run) -> None:
+    """Count the words that the vocabulary does not know, and name the first few."""
+    counts = run.unknown_words or (0, 0)
+    named = [run.induced[place][0].words[at] for place, found in run.unknown.items() for at in found]
+    if counts[0]:
+        shown = ", ".join(map(repr, list(dict.fromkeys(named))[:_NAMED]))
+        print(f"{unknown_text(*counts)} to the model's vocabulary, such as {shown}", file=sys.stderr)
 
 
 def _summarise(run: Run, seconds: float) -> None:

@@ -43,7 +43,8 @@ class ImpactMatrix:
         openness: float64 [n], where it was asked for: the entropy of what a model predicts for each unit; see
             ``Probe.openness``
 
-    Values are float64 where the model runs in float64.
+    Values are float64 where the model runs in float64. ``unknown`` are the places of the units of which the
+    vocabulary knows nothing: their impacts are those of the unknown piece.
     """
 
     values: NDArray[np.floating[Any]]
@@ -55,6 +56,7 @@ class ImpactMatrix:
     pool: Pool
     perturb: str
     openness: NDArray[np.float64] | None = None
+    unknown: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.units)
@@ -103,6 +105,8 @@ class ImpactMatrix:
 
         target = Path(path)
         about = {key: getattr(self, key) for key in ("units", "layer", *_TEXTS)}
+        if self.unknown:
+            about["unknown"] = self.unknown
         arrays = self._arrays()
         metadata = json.dumps({"about": about, "sha256": _digest(about, arrays)})
         data = save(arrays, metadata={_KEY: metadata})
@@ -143,7 +147,8 @@ class ImpactMatrix:
                 raise TypeError("units: a list is expected")
             if found["sha256"] != _digest(about, arrays):
                 raise ValueError("it does not match its own checksum")
-            return cls(**arrays, **about | {"units": tuple(about["units"])})._checked()
+            lists = {"units": tuple(about["units"]), "unknown": tuple(about.get("unknown", ()))}
+            return cls(**arrays, **about | lists)._checked()
         except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
             said = one_line(str(error))
             raise ValueError(f"{os.fspath(path)}: not an impact matrix ({said})") from error
@@ -157,6 +162,8 @@ class ImpactMatrix:
         n = len(self.units)
         if not n or not all(isinstance(text, str) for text in (*self.units, self.model)):
             raise ValueError("units and model: texts are expected")
+        if not all(type(place) is int and 0 <= place < n for place in self.unknown):
+            raise ValueError(f"unknown: places of units from 0 to {n - 1} are expected")
         if type(self.layer) is not int or self.layer < 0:
             raise ValueError(f"layer: a whole number from 0 is expected, found {quoted(self.layer)}")
         for option, name, known in (

@@ -35,12 +35,14 @@ Arrays = tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]], NDArray[np.
 class StoredSentence:
     """The words of a sentence, and why it could not be probed (None: it could).
 
-    ``spaces`` says whether white space follows each word, where that was known to the model.
+    ``spaces`` says whether white space follows each word, where that was known to the model; ``unknown`` are the
+    places of the words that its vocabulary does not know.
     """
 
     words: tuple[str, ...]
     failure: str | None
     spaces: tuple[bool, ...] | None = None
+    unknown: tuple[int, ...] = ()
 
     @classmethod
     def read(cls, entry: Mapping[str, Any]) -> StoredSentence:
@@ -50,18 +52,22 @@ class StoredSentence:
             KeyError, TypeError: it is that of something else.
         """
         words, failure, spaces = entry["words"], entry["failure"], entry.get("spaces")
+        unknown = entry.get("unknown", [])
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise TypeError("words: a list of texts is expected")
         if not isinstance(failure, str | None):
             raise TypeError("failure: a text is expected")
         if spaces is not None and [type(space) for space in spaces] != [bool] * len(words):
             raise TypeError("spaces: a truth value a word is expected")
-        return cls(tuple(words), failure, None if spaces is None else tuple(spaces))
+        if not all(type(place) is int and 0 <= place < len(words) for place in unknown):
+            raise TypeError("unknown: places of words are expected")
+        return cls(tuple(words), failure, None if spaces is None else tuple(spaces), tuple(unknown))
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able form."""
         about: dict[str, Any] = {"words": self.words, "failure": self.failure}
-        return about if self.spaces is None else about | {"spaces": self.spaces}
+        more = {"spaces": self.spaces} if self.spaces is not None else {}
+        return about | more | ({"unknown": self.unknown} if self.unknown else {})
 
 
 def write_shard(
@@ -81,7 +87,8 @@ def write_shard(
     stored = []
     for place, words, result in zip(places, sentences, found, strict=True):
         failure = str(result) if isinstance(result, SentenceError) else None
-        stored.append(StoredSentence(as_stored(words), failure, spaces_of(words)))
+        unknown = result.matrices[0].unknown if isinstance(result, ImpactSet) else ()
+        stored.append(StoredSentence(as_stored(words), failure, spaces_of(words), unknown))
         if isinstance(result, ImpactSet):
             tensors[f"{place}.values"] = np.stack([matrix.values for matrix in result])
             tensors[f"{place}.on_cls"] = np.stack([matrix.on_cls for matrix in result])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -199,6 +200,14 @@ class WordPieces:
                 if inside and whole[start : start + len(inside)] == inside:
                     return whole[:start], whole[start + len(inside) :]
         return [], []
+
+
+def count_unknown(pieces: WordPieces, sentences: Iterable[Sequence[str]]) -> tuple[int, int]:
+    """How many words of sentences the vocabulary does not know, and how many words there are."""
+    counts = Counter(placed for words in sentences for placed in zip(words, places_of(words), strict=True))
+    found = pieces.encode([word for word, _ in counts], [place for _, place in counts])
+    unknown = sum(count for count, ids in zip(counts.values(), found, strict=True) if pieces.is_unknown(ids))
+    return unknown, counts.total()
 
 
 def text_words(text: str) -> Iterator[tuple[int, int]]:

@@ -293,21 +293,22 @@ class Store:
             found = read_arrays(path, places, sentences, stored, picked)
             for sentence, arrays in zip(sentences, found, strict=True):
                 if arrays is not None:
-                    yield self._matrices(sentence.words, arrays, settings)
+                    yield self._matrices(sentence, arrays, settings)
                 elif errors == "return":
                     yield SentenceError(sentence.failure)
                 else:
                     raise SentenceError(sentence.failure)
 
     def _matrices(
-        self, words: tuple[str, ...], arrays: list[Arrays], settings: Settings
+        self, sentence: StoredSentence, arrays: list[Arrays], settings: Settings
     ) -> ImpactMatrix | ImpactSet:
         matrices = tuple(
             ImpactMatrix(
                 values=values,
                 on_cls=on_cls,
                 openness=openness,
-                units=words,
+                units=sentence.words,
+                unknown=sentence.unknown,
                 model=self.name,
                 metric=metric,
                 layer=layer,

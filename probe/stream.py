@@ -102,6 +102,7 @@ class Stream:
 
     def _matrices(self, plan: Plan, impacts: Impacts) -> Result:
         settings, matrices = self._settings, []
+        unknown = tuple(np.flatnonzero(plan.alignment.unknown).tolist())
         for metric, layer, pool, perturb in settings.combinations():
             of_units = pool == "state"
             rows = impacts[metric, perturb, of_units][settings.layers.index(layer)]
@@ -120,6 +121,7 @@ class Stream:
                     layer=layer,
                     pool=pool,
                     perturb=perturb,
+                    unknown=unknown,
                 )
             )
         return ImpactSet(tuple(matrices)) if settings.several else matrices[0]

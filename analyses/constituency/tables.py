@@ -24,7 +24,7 @@ from analyses.scores.paired import paired_note
 from analyses.tables.signature import Settings, Signature
 from analyses.tables.table import Cell, Row, Table
 from analyses.trees.protocols import ProtocolName
-from analyses.trees.systems import Line, System, spread
+from analyses.trees.systems import Line, System, spread, unknown_notes
 from probe import __version__
 
 _RESAMPLES = 1000
@@ -70,6 +70,7 @@ class Scores:
             kind=line.kind,
             cells=self.columns.cells(line.runs, seed=self.seed),
             signature=signature,
+            unknown_words=line.unknown_words,
         )
 
     def lines(self, system: System[Found]) -> list[Line[Hits]]:
@@ -80,7 +81,9 @@ class Scores:
             name = f"{system.name} {way}{' (biased)' if biased else ''}"
             settings = system.settings(way, biased=biased)
             runs = runs_of(system, way, self.places)
-            found.append(Line(name=name, kind=system.kind, runs=runs, settings=settings))
+            unknown = system.unknown_words(self.places)
+            line = Line(name=name, kind=system.kind, runs=runs, settings=settings, unknown_words=unknown)
+            found.append(line)
         return found
 
     def paired(self, line: Line[Hits], others: Sequence[Line[Hits]]) -> str:
@@ -121,6 +124,7 @@ def score_table(
         rows=(*given, *map(table.row, [*baselines, *blank, *models])),
         notes=(
             *notes,
+            *unknown_notes(systems, table.places),
             _PROTOCOL_NOTES[table.protocol],
             _labels_note(gold),
             *([_PUBLISHED_NOTE] if given else []),

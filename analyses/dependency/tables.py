@@ -19,7 +19,7 @@ from analyses.tables.table import Cell, Row, RowKind, Table
 from analyses.trees.adjust import NONE
 from analyses.trees.decoders import Heads
 from analyses.trees.protocols import ProtocolName, baseline_trees, gold_roots, root_of, scored_words
-from analyses.trees.systems import System, Way, check_probed, spread
+from analyses.trees.systems import System, Way, check_probed, spread, unknown_notes
 from probe import __version__
 from probe.errors import ProbeError
 
@@ -110,7 +110,7 @@ def _strongest_chain(baselines: Sequence[Evaluation]) -> str:
 
 def _evaluations(system: System[Heads], scored: Scored) -> dict[Way, Evaluation]:
     """The rows of a system, one a way of making trees."""
-    return {
+    rows = {
         way: evaluate_runs(
             scored.sentences,
             system.trees(way, scored.places),
@@ -120,6 +120,8 @@ def _evaluations(system: System[Heads], scored: Scored) -> dict[Way, Evaluation]
         )
         for way in system.ways(scored.protocol)
     }
+    unknown = system.unknown_words(scored.places)
+    return {way: replace(row, unknown_words=unknown) for way, row in rows.items()}
 
 
 def _score_table(
@@ -143,6 +145,7 @@ def _row(row: Evaluation, kind: RowKind) -> Row:
         kind=kind,
         cells=tuple(Cell.measured(score.value, score.interval) for score in row.scores),
         signature=row.signature,
+        unknown_words=row.unknown_words,
     )
 
 
@@ -158,6 +161,7 @@ def _notes(
     if failed := len(corpus.items) - len(scored.places):
         share = f"{failed:,} of {len(corpus.items):,} sentences"
         notes.append(f"Left out of every row, since a model could not probe them: {share}.")
+    notes += unknown_notes(systems, scored.places)
     if corpus.note is not None:
         notes.append(corpus.note)
     if scored.protocol == "wu2020" and corpus.treebank is not None:

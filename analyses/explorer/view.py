@@ -147,13 +147,16 @@ class View:
         """Hints on the input, one line each."""
         from data import looks_untokenised
 
-        glued = looks_untokenised(self.sentence)
-        if glued is None:
-            return ()
-        return (
-            f"“{glued}” is read as one word: write “{glued[:-1]} {glued[-1]}” to part them, "
-            "or take words: tokenize.",
-        )
+        found = []
+        if (glued := looks_untokenised(self.sentence)) is not None:
+            parted = f"“{glued}” is read as one word: write “{glued[:-1]} {glued[-1]}” to part them, "
+            found.append(parted + "or take words: tokenize.")
+        if unknown := self.matrix.unknown:
+            named = ", ".join(f"“{self.sentence.words[at]}”" for at in unknown)
+            found.append(
+                f"unknown words {len(unknown)} of {len(self.matrix)} to the model's vocabulary: {named}."
+            )
+        return tuple(found)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -165,6 +168,7 @@ class View:
             "values": matrix.values.tolist(),
             "changes": [asdict(change) for change in self.changes],
             "notes": self.notes,
+            "unknown_words": [len(matrix.unknown), len(matrix)],
             "command": self.command,
             "query": self.request.query(),
             "settings": {

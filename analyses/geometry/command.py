@@ -14,6 +14,7 @@ from analyses.options import experiment_main
 from analyses.states.options import Corpus, add_state_options, read_corpus
 from analyses.tables.results import Ran
 from analyses.tables.signature import Settings, Signature, digest
+from analyses.tables.table import unknown_text
 from probe import __version__
 from probe.command_line import (
     Parser,
@@ -21,6 +22,7 @@ from probe.command_line import (
     positive,
 )
 from probe.option_groups import ModelOptions
+from probe.spaces import count_unknown
 
 if TYPE_CHECKING:
     from analyses.geometry.stream import Geometry
@@ -111,6 +113,12 @@ def _measure(
     for place, reason in found.skipped:
         sentence = corpus.sentences[place]
         print(f"{sentence.where}: sentence {sentence.id} skipped: {reason}", file=sys.stderr)
+    skipped = {place for place, _ in found.skipped}
+    unknown = count_unknown(
+        encoder.pieces, (given for place, given in enumerate(words) if place not in skipped)
+    )
+    if unknown[0]:
+        print(f"{found.model}: {unknown_text(*unknown)}", file=sys.stderr)
     groups: dict[Group, Sequence[str]] = {}
     if "frequency" in args.by:
         groups["frequency"] = frequency_bands(found.counts)
@@ -121,6 +129,7 @@ def _measure(
         summary=summarize(found, seed=args.seed),
         signatures=_signatures(found, corpus, args),
         groups=groups,
+        unknown_words=unknown,
     )
 
 
@@ -156,6 +165,8 @@ def _write(
             "adjusted: less the anisotropy; matched: less the same of equally many random words. MEV adjusted: "
             f"less the MEV of {len(model.geometry.sample):,} random words."
         ]
+        if model.unknown_words[0]:
+            notes.append(f"{unknown_text(*model.unknown_words).capitalize()}.")
         found += geometry_tables(model, notes=notes, seed=args.seed)
     if curves:
         found.append(released_table(curves))

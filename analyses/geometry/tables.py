@@ -41,12 +41,14 @@ class Measured:
         summary: its measures by layer.
         signatures: one a layer.
         groups: the group of each word, by kind of group.
+        unknown_words: how many words of its sentences the vocabulary does not know, and how many there are.
     """
 
     geometry: Geometry
     summary: Summary
     signatures: tuple[Signature, ...]
     groups: Mapping[Group, Sequence[str]]
+    unknown_words: tuple[int, int] = (0, 0)
 
     @property
     def name(self) -> str:

@@ -25,6 +25,7 @@ from analyses.minimal_pairs.pseudo_likelihood import SCORES
 from analyses.minimal_pairs.tables import pair_tables
 from analyses.tables.forms import table_dict
 from analyses.tables.results import Ran
+from analyses.tables.table import unknown_text
 from probe.command_line import (
     DONE,
     SOME_FAILED,
@@ -78,6 +79,7 @@ def run(args: argparse.Namespace) -> Ran:
     """Score the pairs, write what ``--out`` and ``--format`` ask for; the tables as values."""
     import data
     import probe
+    from probe.spaces import count_unknown, split_text
 
     pairs = first_pairs(data.read_minimal_pairs(args.data), args.limit)
     with _output(args.file) as out:
@@ -92,7 +94,11 @@ def run(args: argparse.Namespace) -> Ran:
         skipped = [outcome for outcome in outcomes if isinstance(outcome, SkippedPair)]
         for outcome in skipped:
             print(f"{outcome.pair.where}: pair skipped: {outcome.reason}", file=sys.stderr)
-        tables = pair_tables(evaluations, skipped=len(skipped))
+        texts = (text for pair in pairs for text in (pair.good, pair.bad))
+        unknown = count_unknown(model.pieces, map(split_text, texts))
+        if unknown[0]:
+            print(f"{model.name}: {unknown_text(*unknown)}", file=sys.stderr)
+        tables = pair_tables(evaluations, skipped=len(skipped), unknown_words=unknown)
         _write(_format(args), evaluations, skipped, tables, out)
     return Ran(tables=tuple(tables), failed=bool(args.strict and skipped), kept=True)
 

@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from analyses.minimal_pairs.accuracy import Accuracy, PairEvaluation
-from analyses.tables.table import Cell, Row, Table
+from analyses.tables.table import Cell, Row, Table, unknown_text
 
 _CHANCE = 50.0
 
 
-def pair_tables(evaluations: Sequence[PairEvaluation], *, skipped: int = 0) -> list[tuple[str, Table]]:
+def pair_tables(
+    evaluations: Sequence[PairEvaluation], *, skipped: int = 0, unknown_words: tuple[int, int] | None = None
+) -> list[tuple[str, Table]]:
     """Accuracy by phenomenon and by paradigm, each with the stem of its file names.
 
     Args:
         evaluations: of the same pairs, that of the model last.
         skipped: how many pairs could not be scored.
+        unknown_words: how many words of the pairs the vocabulary does not know, and how many there are.
     """
     own = evaluations[-1]
     names = [own.overall.name, *(each.name for each in own.phenomena)]
@@ -31,11 +34,14 @@ def pair_tables(evaluations: Sequence[PairEvaluation], *, skipped: int = 0) -> l
                 cells=tuple(_cell(found.get(name)) for name in names),
                 signature=evaluation.signature,
                 settings=replace(settings, random_weights=1) if evaluation.random_weights else settings,
+                unknown_words=unknown_words,
             )
         )
     notes = [f"{own.overall.score.n:,} pairs; overall and phenomena: mean over paradigms."]
     if skipped:
         notes.append(f"{skipped:,} pairs could not be scored.")
+    if unknown_words is not None and unknown_words[0]:
+        notes.append(f"{unknown_text(*unknown_words).capitalize()}.")
     data = own.signature.data
     by_phenomenon = Table(
         title=f"Minimal pairs of {data}: accuracy in percent [95% interval]",

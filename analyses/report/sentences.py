@@ -14,6 +14,7 @@ from markupsafe import Markup
 from analyses.report.trees import SHOWN_BRACKETS, Part, Seen
 from analyses.scores.brackets import count_brackets
 from analyses.scores.recall import arc_groups
+from analyses.tables.table import unknown_text
 from analyses.trees.protocols import ProtocolName, scored_words
 from data import ConstituencySentence, Sentence
 
@@ -105,6 +106,7 @@ def sentence_items(part: Part, *, number: int) -> Iterator[Item]:
             facts=(
                 "1 word" if len(seen.words) == 1 else f"{len(seen.words)} words",
                 *(f"{name} {score} ({key})" for key, score in scores.items()),
+                *([unknown_text(seen.unknown, len(seen.words))] if seen.unknown else []),
             ),
             labels=" ".join(sorted(found.labels)),
             wrong=" ".join(sorted(found.wrong)),

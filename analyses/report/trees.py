@@ -47,6 +47,7 @@ class Seen:
         heat: n * n bytes, row by row: impact / ``largest`` * 255, rounded; negative impacts are 0.
         largest: the largest impact.
         heads: of each protocol, int64 [n]; empty for constituency.
+        unknown: how many of the words the model's vocabulary does not know.
         sentence: with gold heads, or gold spans.
     """
 
@@ -56,6 +57,7 @@ class Seen:
     largest: float
     heads: dict[ProtocolName, Heads]
     sentence: Sentence | ConstituencySentence
+    unknown: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +144,7 @@ class _Seen:
             largest=largest,
             heads={},
             sentence=sentence,
+            unknown=len(found[-1].unknown),
         )
 
     def kept(self, skipped: Skipped) -> dict[int, Seen]:

@@ -45,6 +45,7 @@ class Evaluation:
     """One row of a table: scores in percent, the counts behind them, and what they were measured on.
 
     ``counts`` are per sentence; those of the random row are summed over ``RANDOM_TREES`` trees a sentence.
+    ``unknown_words`` says how many words the model's vocabulary does not know, of how many; None for baselines.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Evaluation:
     ned: Score
     counts: ArcCounts
     signature: Signature
+    unknown_words: tuple[int, int] | None = None
 
     @property
     def scores(self) -> tuple[Score, Score, Score]:
@@ -87,6 +89,7 @@ class Evaluation:
             "name": self.name,
             "scores": [score.as_dict() for score in self.scores],
             "signature": self.signature.as_dict(),
+            **({} if self.unknown_words is None else {"unknown_words": list(self.unknown_words)}),
         }
 
 

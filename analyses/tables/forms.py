@@ -122,6 +122,7 @@ def table_dict(table: Table) -> dict[str, Any]:
             "signatures": [] if row.signature is None else [str(row.signature)],
             **({"signature": row.signature.as_dict()} if isinstance(row.signature, Signature) else {}),
             **({} if row.settings is None else {"settings": row.settings.as_dict()}),
+            **({} if row.unknown_words is None else {"unknown_words": list(row.unknown_words)}),
         }
         for row in table.rows
     ]
@@ -205,7 +206,13 @@ def _row(found: Mapping[str, Any], columns: Sequence[str]) -> Row:
         cells=tuple(_cell(found["cells"][column]) for column in columns),
         signature=Signature.from_dict(found["signature"]) if "signature" in found else signature,
         settings=Settings.from_dict(found["settings"]) if "settings" in found else None,
+        unknown_words=_counts(found["unknown_words"]) if "unknown_words" in found else None,
     )
+
+
+def _counts(found: Sequence[Any]) -> tuple[int, int]:
+    count, total = map(int, found)
+    return count, total
 
 
 def _cell(found: Mapping[str, Any] | None) -> Cell | None:

@@ -21,6 +21,12 @@ from probe.registry import check_name
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+
+def unknown_text(count: int, total: int) -> str:
+    """``unknown words 5 of 120``."""
+    return f"unknown words {count:,} of {total:,}"
+
+
 RowKind: TypeAlias = Literal["published", "baseline", "human", "model"]
 TableFormat: TypeAlias = Literal["table", "json", "csv", "md", "latex"]
 FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
@@ -65,6 +71,7 @@ class Row:
         cells: one a column, None where there is no figure.
         signature: how to repeat the figures, a line of text where no data were scored; None for published rows.
         settings: how they were made, as fields; those of the signature, where they are not given.
+        unknown_words: how many words the vocabulary does not know, of how many; None where no model read any.
     """
 
     name: str
@@ -72,6 +79,7 @@ class Row:
     cells: tuple[Cell | None, ...]
     signature: Signature | str | None = None
     settings: Settings | None = None
+    unknown_words: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.settings is None and isinstance(self.signature, Signature):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice, product
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from analyses.tables.signature import Settings, seeds_text
-from analyses.tables.table import RowKind
+from analyses.tables.table import RowKind, unknown_text
 from analyses.trees.protocols import ProtocolName, is_defined
 from analyses.trees.variants import Variant, matrices, random_weights
 from probe.errors import ProbeError, SentenceError, one_line
@@ -87,12 +87,14 @@ Run: TypeAlias = dict[Way, dict[int, Tree]]
 class System(Generic[Tree]):
     """Trees of one model, or of its architecture with several random weights: one run each.
 
-    ``kind`` is that of its rows: ``model``, or ``baseline`` for random weights.
+    ``kind`` is that of its rows: ``model``, or ``baseline`` for random weights. ``unknown`` has by the place of an
+    item how many of its units the vocabulary does not know, and how many there are.
     """
 
     model: ImpactSource
     kind: RowKind
     runs: tuple[Run[Tree], ...]
+    unknown: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -102,6 +104,11 @@ class System(Generic[Tree]):
     def ways(self, protocol: ProtocolName) -> list[Way]:
         """How its trees were made under a protocol."""
         return [way for way in self.runs[0] if way.protocol == protocol]
+
+    def unknown_words(self, places: Sequence[int]) -> tuple[int, int] | None:
+        """How many words of the items at these places are unknown, of how many; None where nothing says it."""
+        found = [self.unknown[place] for place in places if place in self.unknown]
+        return (sum(one for one, _ in found), sum(all_ for _, all_ in found)) if found else None
 
     def trees(self, way: Way, places: Sequence[int]) -> list[list[Tree]]:
         """The trees of each run at these places."""
@@ -125,6 +132,7 @@ class Line(Generic[Counts]):
     kind: RowKind
     runs: Sequence[Counts]
     settings: Settings
+    unknown_words: tuple[int, int] | None = None
 
 
 Impacts: TypeAlias = Callable[
@@ -170,8 +178,11 @@ def systems(
         skipped: told of the items that a model could not take.
         see: given the place and the matrices of each item, of the model itself.
     """
+    from probe.matrix import ImpactMatrix
+
     if not ways:
         return []
+    unknown: dict[int, tuple[int, int]] = {}
 
     def run(
         source: ImpactSource, name: str, see: Callable[[int, Sequence[Matrix]], None] | None
@@ -188,8 +199,10 @@ def systems(
                 column = chosen.index(way.variant)
                 decoded = decode(way, list(probed), [found[column] for found in probed.values()])
                 trees[way].update(zip(probed, decoded, strict=True))
-            if see is not None:
-                for place, found in probed.items():
+            for place, found in probed.items():
+                if isinstance(first := found[0], ImpactMatrix):
+                    unknown[place] = len(first.unknown), len(first)
+                if see is not None:
                     see(place, found)
         return trees
 
@@ -197,8 +210,18 @@ def systems(
         run(weights, f"random weights {seed}", None)
         for seed, weights in enumerate(random_weights(model, args))
     )
-    own = System(model, "model", (run(model, model.name, see),))
-    return [System(model, "baseline", blank), own] if blank else [own]
+    own = System(model, "model", (run(model, model.name, see),), unknown)
+    return [System(model, "baseline", blank, unknown), own] if blank else [own]
+
+
+def unknown_notes(systems: Iterable[System[Any]], places: Sequence[int]) -> list[str]:
+    """A note for each model whose vocabulary does not know all words of the items at these places."""
+    found = {
+        system.model.name: counts
+        for system in systems
+        if (counts := system.unknown_words(places)) is not None
+    }
+    return [f"{name}: {unknown_text(*counts)}." for name, counts in found.items() if counts[0]]
 
 
 def check_probed(sentences: Sequence[Sentence], *, skipped: int) -> None:

@@ -51,6 +51,19 @@ def heads_of(text: str) -> list[tuple[int, ...] | None]:
 # --- input
 
 
+def test_unknown_words_stand_beside_the_scores(run: Parse, tmp_path: Path) -> None:
+    path = tmp_path / "two.conllu"
+    path.write_text(conllu(("Nobody 猫 slept .", [3, 3, 0, 3]), ("猫 猫 .", [0, 1, 1])), encoding="utf-8")
+    done = run("--data", path, "--evaluate", "--no-random-model", "--protocol", "wu2020")
+    assert "\n\nunknown words 3 of 7\n\nUAS = " in done.out
+    assert "unknown words 3 of 7 to the model's vocabulary, such as '猫'\n" in done.err
+    found = json.loads(run("--data", path, "--evaluate", "--no-random-model", "--format", "json").out)
+    assert found["unknown_words"] == [3, 7]
+    assert [sentence["unknown"] for sentence in found["sentences"]] == [[2], [1, 2]]
+    assert [row.get("unknown_words") for row in found["evaluation"]] == [None] * 4 + [[3, 7]]
+    assert "unknown words" not in run("Nobody slept .").err
+
+
 def test_a_layer_that_nobody_chose_is_said_to_be_a_guess(
     model_folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

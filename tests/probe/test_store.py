@@ -310,3 +310,13 @@ def test_spaces_belong_to_a_run(model: Probe, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="words_sha256"):
             Store.fill(tmp_path, model, [other], layer=1)
     assert Store.fill(tmp_path / "words", model, [["a", "cat"]], layer=1).text == "spaced"
+
+
+def test_unknown_words_are_kept(model: Probe, tmp_path: Path) -> None:
+    words = ["a", "猫", "cat"]
+    store = Store.fill(tmp_path / "run", model, [words, ["a", "cat"]], layer=1)
+    first, second = store.matrices(layer=1)
+    assert isinstance(first, ImpactMatrix) and isinstance(second, ImpactMatrix)
+    assert (first.unknown, second.unknown) == ((1,), ())
+    first.save(tmp_path / "one.safetensors")
+    assert ImpactMatrix.load(tmp_path / "one.safetensors").unknown == (1,)
