@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+_LONGEST_STEM = 100
+"""Bytes: file systems allow 255, of which suffixes and the marks of unfinished files need some."""
+
+
+def file_stem(text: str) -> str:
+    """A text as the stem of a file name: that of a path or of the input is never followed or too long.
+
+    What is no letter, digit, space or one of ``.-_+,:=@`` becomes ``_``, and so does a dot in front.
+    Of more than 100 bytes the end gives way to a checksum, so that different texts stay different files.
+    """
+    stem = re.sub(r"[^\w.\- +,:=@]", "_", text)
+    stem = re.sub(r"^\.", "_", stem) or "_"
+    if len(stem.encode()) <= _LONGEST_STEM:
+        return stem
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    kept = stem.encode()[: _LONGEST_STEM - 9].decode("utf-8", "ignore")
+    return f"{kept}-{digest}"
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from analyses.pictures.fonts import families, make_drawable
-from probe.files import whole_file
+from probe.files import file_stem, whole_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -160,7 +160,7 @@ def save(figure: Figure, stem: Path, *, formats: Sequence[FigureFormat] = FORMAT
         contents.append(render(figure, form))
     paths = []
     for form, content in zip(formats, contents, strict=True):
-        path = stem.with_name(f"{stem.name}.{form}")
+        path = stem.with_name(f"{file_stem(stem.name)}.{form}")
         with whole_file(path) as file:
             file.buffer.write(content)
         paths.append(path)

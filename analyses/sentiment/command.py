@@ -28,6 +28,7 @@ from probe.command_line import (
     positive,
     utf8,
 )
+from probe.files import file_stem
 from probe.option_groups import ImpactOptions, InputOptions, ModelOptions, OutputOptions, RandomOptions, known
 from probe.source import EMBEDDED
 
@@ -348,7 +349,7 @@ def _write_seeds(stem: Path, trained: Sequence[System], setting: Setting, found:
         for figures in [score(setting.labels, system.runs)]
         for at, run in enumerate(system.runs)
     ]
-    write_scores(stem.with_name(f"{stem.name}-seeds.csv"), scores)
+    write_scores(stem.with_name(f"{file_stem(f'{stem.name}-seeds')}.csv"), scores)
     save(plot(scores, signature=shared_signature(found)), stem.with_name(f"{stem.name}-seeds"))
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from analyses.intervals import MIN_UNITS, TOO_FEW, Interval
 from analyses.tables.signature import Settings, Signature, shared_parts
 from data import InputError
-from probe.files import whole_file
+from probe.files import file_stem, whole_file
 from probe.registry import check_name
 
 if TYPE_CHECKING:
@@ -196,11 +196,11 @@ class Table:
         printer.text(str(self))
 
     def write(self, folder: Path, stem: str) -> list[Path]:
-        """Write every form as ``folder/stem.*``, each whole or not at all; returns the paths."""
+        """Write every form as ``folder/stem.*``, each whole or not at all; returns the paths (``file_stem``)."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
         for form in FORMATS:
-            path = folder / f"{stem}.{SUFFIXES[form]}"
+            path = folder / f"{file_stem(stem)}.{SUFFIXES[form]}"
             with whole_file(path) as file:
                 file.write(self.render(form))
             paths.append(path)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from probe.files import whole_file
+from probe.files import file_stem, whole_file
 
 
 def names(folder: Path) -> list[str]:
@@ -101,3 +101,15 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     assert found == ["to the reader\n"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert names(tmp_path) == ["pipe"]
+
+
+def test_a_stem_is_that_of_a_file_in_its_folder() -> None:
+    assert file_stem("dependency-en_pud-ud-test-fair") == "dependency-en_pud-ud-test-fair"
+    assert file_stem("a.b+c") == "a.b+c"
+    assert file_stem("../../etc/x") == "_._.._etc_x"
+    assert file_stem("..") == "_."
+    assert file_stem("") == "_"
+    assert file_stem("a\0b\nc\\d") == "a_b_c_d"
+    long = {file_stem("ü" * count) for count in range(51, 300)}
+    assert len(long) == 249
+    assert all(len(stem.encode()) <= 100 for stem in long)

@@ -194,3 +194,12 @@ def test_intervals_that_are_absent_or_have_no_width_are_explained() -> None:
         Table(title="t", columns=("a",), rows=(Row(name="r", kind="model", cells=(Cell(1.0),)),)).remarks
         == ()
     )
+
+
+def test_a_name_of_any_kind_makes_files_in_the_folder(tmp_path: Path) -> None:
+    table = Table(title="t", columns=(), rows=())
+    for stem in ("../../out", "x" * 300, "P19/../../place"):
+        for path in table.write(tmp_path / "deep" / "out", stem):
+            assert path.is_file()
+            assert path.resolve().parent == (tmp_path / "deep" / "out").resolve()
+    assert [each.name for each in tmp_path.iterdir()] == ["deep"]
