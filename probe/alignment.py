@@ -97,7 +97,7 @@ def align(
         positions=np.concatenate(units),
         unit_of=np.repeat(np.arange(len(groups)), [len(unit) for unit in units]),
         units=tuple(" ".join(words[start:end]) for start, end in groups),
-        cls=0 if pieces.before else None,
+        cls=pieces.cls(length),
         unknown=tuple(all(unknown[start:end]) for start, end in groups),
     )
 

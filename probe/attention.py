@@ -72,7 +72,13 @@ class Attention:
     def _choose(self) -> str | None:
         """Take the first way that passes the trial; why none does."""
         reasons = []
-        for way in (self._by_mask, self._by_layer_type, self._by_encoder):
+        for way in (
+            self._by_mask,
+            self._by_layer_type,
+            self._by_encoder,
+            self._by_order,
+            self._by_mask_and_position,
+        ):
             try:
                 reason = self._trial.of(way)
             except (
@@ -99,6 +105,11 @@ class Attention:
         """One mask for all layers."""
         return self._base(input_ids=inputs, attention_mask=self._added(self._own(sees)), **options)
 
+    def _by_mask_and_position(self, inputs: Tensor, sees: Tensor, **options: Any) -> Any:
+        """The same, with the positions that the model would count by its mask (OPT)."""
+        positions = torch.arange(inputs.shape[1], device=inputs.device)[None]
+        return self._by_mask(inputs, sees, position_ids=positions, **options)
+
     def _by_layer_type(self, inputs: Tensor, sees: Tensor, **options: Any) -> Any:
         """One mask for the layers that see everything and one for local layers (ModernBERT)."""
         at = torch.arange(sees.shape[-1], device=sees.device)
@@ -113,6 +124,10 @@ class Attention:
         """The mask in the encoder only, as true and false: the embeddings take another (DeBERTa)."""
         with _encoder_mask(self._base.encoder, self._own(sees)[:, None]):
             return self._base(input_ids=inputs, **options)
+
+    def _by_order(self, inputs: Tensor, sees: Tensor, **options: Any) -> Any:
+        """As an order of prediction, in which 1 hides (XLNet)."""
+        return self._base(input_ids=inputs, perm_mask=(~self._own(sees)).to(self._dtype), **options)
 
 
 LEAK = "information passes around its attention"

@@ -21,6 +21,7 @@ _CAPITALS = 0.02
 """The share of a vocabulary with capitals above which it is one of cased text."""
 _TRIED = ["the", "a", "in", "is", "it", "of", "to", "and"]
 _OWN_CODE = ("trust_remote_code", "custom code")
+_PACKAGE = re.compile(r"install (\S+) to use|requires the (\S+) library")
 _UNKNOWN_KIND = re.compile(r"model type `([^`]+)`|Unrecognized model|should have a `model_type` key")
 
 
@@ -66,6 +67,17 @@ def of_transformers(name: str, error: Exception) -> ModelError | None:
     return None
 
 
+def missing_package(name: str, error: Exception) -> ModelError | None:
+    """What is said of a tokenizer that needs a package; None where the error is about something else."""
+    found = _PACKAGE.search(str(error)) if isinstance(error, ImportError) else None
+    package = found[1] or found[2] if found else getattr(error, "name", None)
+    return (
+        None
+        if package is None
+        else ModelError(f"{name}: needs the package {package}, which is not installed")
+    )
+
+
 def check_weights(model: PreTrainedModel, info: dict[str, Any], name: str) -> None:
     """Refuse weights of the encoder that the file lacks, or that it has and the architecture does not read.
 
@@ -101,14 +113,21 @@ def _is_unread(model: PreTrainedModel, key: str) -> bool:
     return _NOT_READ.search(key) is not None or (rotary and key.endswith("position_embeddings.weight"))
 
 
-def check_configuration(model: PreTrainedModel, name: str) -> None:
+def check_configuration(model: PreTrainedModel, name: str, *, is_decoder: bool = False) -> None:
     """Refuse what a configuration says that would make the model another one.
 
+    Args:
+        model: what was loaded.
+        name: what errors call it.
+        is_decoder: whether it is meant to be one.
+
     Raises:
-        ModelError: an encoder that is told to be a decoder, or adapters without a language.
+        ModelError: no layers, an encoder that is told to be a decoder, or adapters without a language.
     """
     config = model.config
-    if getattr(config, "is_decoder", False):
+    if not isinstance(getattr(config, "num_hidden_layers", None), int):
+        raise ModelError(f"{name}: {config.model_type!r} has no single stack of layers over a text")
+    if not is_decoder and getattr(config, "is_decoder", False):
         raise ModelError(f"{name}: config.json says is_decoder, so each piece sees those before it only")
     if config.model_type == "xmod" and getattr(config, "default_language", None) is None:
         raise ModelError(f"{name}: its adapters need a language: config.json gives no default_language")
@@ -125,17 +144,26 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase,
     Raises:
         ModelError: it has no vocabulary, ids beyond the embeddings, or a case that its vocabulary has not.
     """
-    embedded = getattr(model.get_input_embeddings(), "weight", None)
-    if embedded is None:
-        raise ModelError(f"{name}: has no table of embeddings of pieces, so no unit can be masked")
     vocabulary = tokenizer.get_vocab()
     if len(vocabulary) <= len(tokenizer.all_special_ids):
         raise ModelError(f"{name}: its tokenizer has no vocabulary: the files of the tokenizer are missing")
+    embedded = _embeddings(model)
+    if embedded is None:  # ids are hashed (CANINE): there is none that it could lack
+        return
     if (largest := max(vocabulary.values())) >= len(embedded):
         raise ModelError(
             f"{name}: its tokenizer has ids up to {largest}, but the model has only {len(embedded)} pieces"
         )
     check_case(WordPieces(tokenizer), vocabulary, name)
+
+
+def _embeddings(model: PreTrainedModel) -> Tensor | None:
+    """The table of the pieces' embeddings, [pieces, size]; None where there is none."""
+    try:
+        table: Any = model.get_input_embeddings()
+    except (AttributeError, NotImplementedError):
+        return None
+    return getattr(table, "weight", None)
 
 
 def check_case(pieces: WordPieces, vocabulary: Collection[str], name: str) -> None:
@@ -194,7 +222,7 @@ def check_maximum(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
 
 
 def check_states(model: PreTrainedModel, pieces: WordPieces, name: str) -> None:
-    """Mask one word of a short text, and refuse a model whose states do not answer.
+    """Mask one word of a short text, or put another there, and refuse a model whose states do not answer.
 
     Raises:
         ModelError: it cannot be run, its states are not finite, or no state depends on another word.
@@ -208,8 +236,13 @@ def check_states(model: PreTrainedModel, pieces: WordPieces, name: str) -> None:
     inside = [piece for ids in words for piece in ids]
     ids = torch.tensor([[*pieces.before, *inside, *pieces.after]] * 3, device=model.device)
     first, last = len(pieces.before), len(pieces.before) + len(inside) - 1
-    mask = pieces.tokenizer.mask_token_id
-    ids[1, first], ids[2, last] = mask, mask
+    other = pieces.tokenizer.mask_token_id
+    if other is None:
+        known = sorted(
+            set(pieces.tokenizer.get_vocab().values()) - {*inside, *pieces.tokenizer.all_special_ids}
+        )
+        other = next(iter(known), inside[-1])
+    ids[1, first], ids[2, last] = other, other
     try:
         with torch.inference_mode():
             output = base(**inputs_of(base, ids))
@@ -219,6 +252,8 @@ def check_states(model: PreTrainedModel, pieces: WordPieces, name: str) -> None:
         raise ModelError(f"{name}: cannot be run on words alone ({reason[:160]})") from error
     if not torch.isfinite(states).all():
         raise ModelError(f"{name}: its states are not finite: damaged weights, or a dtype that overflows")
+    if states.shape[:2] != ids.shape and _embeddings(model) is None:
+        raise ModelError(f"{name}: does not give one state a piece")
     if states.shape[:2] != ids.shape or last == first:
         return  # said where layers are read
     others = torch.ones(ids.shape[1], dtype=torch.bool, device=ids.device)
@@ -227,20 +262,30 @@ def check_states(model: PreTrainedModel, pieces: WordPieces, name: str) -> None:
         raise ModelError(f"{name}: no state depends on another word: its attention does not run here")
 
 
-def mask_note(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, has_head: bool) -> str | None:
-    """Why the mask token was probably never trained; None where nothing speaks for it."""
+def mask_note(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, expects_head: bool
+) -> str | None:
+    """Why the mask token was probably never trained; None where nothing speaks for it, or there is none.
+
+    Args:
+        model: its embeddings and configuration are looked at.
+        tokenizer: of the model.
+        expects_head: whether its file should have a head that fills masks, and has none.
+    """
     import torch
 
     name = tokenizer.mask_token
+    if name is None:
+        return None
+    name = name if name.isprintable() else ascii(name)
     made_as = " ".join(model.config.architectures or ())
     if "ElectraForPreTraining" in made_as:
         return f"a discriminator, which never saw {name} in its training"
-    embeddings: Any = model.get_input_embeddings()
-    norms = embeddings.weight.float().norm(dim=-1)
-    low, high = torch.quantile(norms[:50_000], torch.tensor([0.01, 0.99], device=norms.device)).tolist()
-    own = float(norms[tokenizer.mask_token_id])
-    if not low / 2 <= own <= 2 * high:
-        return (
-            f"hardly trained on {name}: its embedding has norm {own:.3g}, the others {low:.3g} to {high:.3g}"
-        )
-    return None if has_head else f"its file has no masked-LM head, so {name} was perhaps never trained"
+    if (embeddings := _embeddings(model)) is not None:
+        norms = embeddings.float().norm(dim=-1)
+        low, high = torch.quantile(norms[:50_000], torch.tensor([0.01, 0.99], device=norms.device)).tolist()
+        own = float(norms[tokenizer.mask_token_id])
+        if not low / 2 <= own <= 2 * high:
+            others = f"{low:.3g} to {high:.3g}"
+            return f"hardly trained on {name}: its embedding has norm {own:.3g}, the others {others}"
+    return f"its file has no masked-LM head, so {name} was perhaps never trained" if expects_head else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from probe.spaces import SpacedWords
@@ -35,11 +37,32 @@ def weights_sha256(model: PreTrainedModel) -> str:
 
 
 def tokenizer_sha256(tokenizer: PreTrainedTokenizerBase) -> str:
-    """SHA-256 of a fast tokenizer: its whole pipeline with the vocabulary, and its special tokens."""
+    """SHA-256 of a tokenizer: its whole pipeline with the vocabulary, and its special tokens.
+
+    Of a slow one, whose pipeline is code: its class, its options and the files of its vocabulary.
+    """
+    about = _pipeline(tokenizer) if tokenizer.is_fast else _files(tokenizer)
+    return hashlib.sha256(_line([about, tokenizer.all_special_tokens, tokenizer.mask_token])).hexdigest()
+
+
+def _pipeline(tokenizer: Any) -> dict[str, Any]:
     pipeline: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
     for changing in ("padding", "truncation"):  # every call of the tokenizer sets them anew
         pipeline.pop(changing, None)
-    return hashlib.sha256(_line([pipeline, tokenizer.all_special_tokens, tokenizer.mask_token])).hexdigest()
+    return pipeline
+
+
+def _files(tokenizer: Any) -> list[Any]:
+    places = {"name_or_path", *tokenizer.vocab_files_names}
+    options = {key: value for key, value in tokenizer.init_kwargs.items() if _is_option(key, value, places)}
+    with TemporaryDirectory() as folder:
+        written = sorted(map(Path, tokenizer.save_vocabulary(folder, None) or ()))
+        files = [[path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in written]
+    return [type(tokenizer).__name__, options, files]
+
+
+def _is_option(key: str, value: object, places: set[str]) -> bool:
+    return key not in places and not key.endswith("_file") and isinstance(value, str | int | float | bool)
 
 
 def words_sha256(sentences: Iterable[Sequence[str]]) -> str:

@@ -27,10 +27,15 @@ class _Given(torch.nn.Module):
         self.states: Tensor | None = None
 
     def __getattr__(self, name: str) -> Any:
+        from transformers import PreTrainedModel
+
         try:
             return super().__getattr__(name)
         except AttributeError:
-            return getattr(self._base[0], name)
+            found = getattr(self._base[0], name)
+        return (
+            self if isinstance(found, PreTrainedModel) else found
+        )  # OPT's head asks the decoder in its base
 
     def forward(self, *_: Any, **__: Any) -> Any:
         return _given_output(self.states)

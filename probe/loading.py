@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from probe.calibration import take_fastest
 from probe.checks import (
-    check_configuration,
     check_mask,
     check_maximum,
     check_source,
     check_states,
     check_vocabulary,
-    check_weights,
     mask_note,
+    missing_package,
     of_transformers,
 )
 from probe.errors import ModelError, OptionError, quoted, warn
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from probe.architectures import Architecture
+
 _DTYPES = ("auto", "fastest", "float32", "bfloat16", "float16", "float64")
 _BEST_FILE = "probe.json"
 """Says which layer and pool served a model best; beside the files that transformers reads."""
@@ -41,7 +42,10 @@ _UNBOUNDED = 1_000_000
 
 
 def load(name: str | os.PathLike[str], *, device: str = "auto", dtype: str = "auto") -> Probe:
-    """Load a masked language model.
+    """Load a model: a masked LM, a causal one, the encoder of an encoder-decoder, or one without a head.
+
+    What a model lacks (a mask token, a head, attention that a mask controls) is said when a perturbation or a
+    metric asks for it.
 
     Args:
         name: "bert" for the embedded BERT, a directory, or a hub id such as "bert-base-uncased".
@@ -53,8 +57,8 @@ def load(name: str | os.PathLike[str], *, device: str = "auto", dtype: str = "au
         ProbeWarning: the mask token was probably never trained; which dtype was found fastest.
 
     Raises:
-        ModelError: there is no such model, the hub cannot be reached, or it is not a masked language model
-            with a fast tokenizer.
+        ModelError: there is no such model, the hub cannot be reached, its tokenizer needs a package that is not
+            installed, or its numbers would be wrong (see ``probe.checks``).
         OptionError: an unknown device or dtype.
     """
     chosen_device = resolve_device(device)
@@ -65,19 +69,20 @@ def load(name: str | os.PathLike[str], *, device: str = "auto", dtype: str = "au
     with quiet_transformers():
         local = os.path.isdir(source) or not hub_answers(source)
         tokenizer = _load_tokenizer(source, label, local=local)
-        model, has_head = _load_model(source, label, chosen_dtype, local=local)
-        check_configuration(model, label)
-        check_vocabulary(model, tokenizer, label)
+        found = _load_model(source, label, chosen_dtype, local=local)
+        check_vocabulary(found.model, tokenizer, label)
         loaded = Probe(
             name=label,
-            model=placed(model, chosen_device, chosen_dtype),
+            model=placed(found.model, chosen_device, chosen_dtype),
             tokenizer=tokenizer,
-            window=window_of(model, tokenizer),
-            has_head=has_head,
-            best=_best(Path(source), label, int(model.config.num_hidden_layers)),
-            mask_note=mask_note(model, tokenizer, has_head=has_head),
+            window=window_of(found.model, tokenizer),
+            has_head=found.has_head,
+            best=_best(Path(source), label, int(found.model.config.num_hidden_layers)),
+            mask_note=mask_note(found.model, tokenizer, expects_head=found.lacks_head),
         )
         check_states(loaded.model, loaded.pieces, label)
+        if found.kind == "causal" and not loaded.attention.causal:
+            loaded.has_head = False  # it would predict a piece from the state of that piece
     if loaded.mask_note is not None:
         warn(f"{label}: {loaded.mask_note}: masking tells little of this model")
     if dtype == "fastest":
@@ -178,47 +183,31 @@ def _load_tokenizer(source: str, name: str, *, local: bool) -> PreTrainedTokeniz
         )
     except Exception as error:  # the hub client, the tokenizer and the file formats each raise their own
         raise unavailable(source, name, error) from error
-    if not tokenizer.is_fast:
-        raise ModelError(f"{name}: its tokenizer has no fast version, which the alignment of words needs")
-    if tokenizer.mask_token_id is None:
-        raise ModelError(
-            f"{name} has no mask token, so it cannot be probed by masking: use a masked language model "
-            "(BERT, RoBERTa, ALBERT, ELECTRA, DistilBERT, XLM-R, DeBERTa, MPNet, ModernBERT, ERNIE)"
-        )
     check_mask(tokenizer, name)
     check_maximum(tokenizer, name)
     return tokenizer  # type: ignore[no-any-return]
 
 
-def _load_model(source: str, name: str, dtype: torch.dtype, *, local: bool) -> tuple[PreTrainedModel, bool]:
-    from transformers import AutoModelForMaskedLM
+def _load_model(source: str, name: str, dtype: torch.dtype, *, local: bool) -> Architecture:
+    from probe.architectures import load_architecture
 
     try:
-        model, info = AutoModelForMaskedLM.from_pretrained(
-            source,
-            dtype=dtype,
-            output_loading_info=True,
-            local_files_only=local,
-            trust_remote_code=False,
-        )
+        return load_architecture(source, name, dtype=dtype, local=local)
+    except ModelError:
+        raise
     except Exception as error:  # see _load_tokenizer
         raise unavailable(source, name, error) from error
-    if model.config.is_encoder_decoder:
-        raise ModelError(
-            f"{name}: an encoder-decoder, not an encoder whose states could be compared by position"
-        )
-    check_weights(model, info, name)
-    base = f"{model.base_model_prefix}."
-    return model, all(key.startswith(base) for key in info["missing_keys"])
 
 
 def unavailable(source: str, name: str, error: Exception) -> ModelError:
     """What is said of a model that cannot be loaded, by the error of transformers."""
-    if (about := of_transformers(name, error)) is not None:
+    if (about := missing_package(name, error) or of_transformers(name, error)) is not None:
         return about
     first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
     if isinstance(error, ValueError) and "Unrecognized configuration class" in str(error):
-        return ModelError(f"{name}: not a masked language model ({type(error).__name__}: {first_line[:120]})")
+        return ModelError(
+            f"{name}: no class of transformers loads it as a model of text ({first_line[:120]})"
+        )
     if os.path.isdir(source):
         return ModelError(
             f"{name}: the model in this directory cannot be loaded: a file is missing or damaged "

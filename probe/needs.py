@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from probe.errors import ModelError
 from probe.metrics import METRICS
+from probe.perturbation import Need
 from probe.perturbations import PERTURBATIONS
 
 if TYPE_CHECKING:
@@ -25,10 +26,31 @@ def check_needs(probe: Probe, settings: Settings) -> None:
         if "head" in needs and not probe.has_head:
             raise ModelError(f"{probe.name} has no masked-LM head, which perturbation {name} needs")
         if "mask token" in needs and probe.tokenizer.mask_token_id is None:
-            others = " or ".join(key for key, one in PERTURBATIONS.items() if "mask token" not in one.needs)
+            others = " or ".join(key for key, one in PERTURBATIONS.items() if _can(probe, one.needs))
             raise ModelError(f"{probe.name} has no mask token, which perturbation {name} needs: use {others}")
         if "attention mask" in needs and probe.attention.refusal is not None:
             raise ModelError(
                 f"{probe.name}: perturbation {name} needs attention that a mask controls, but "
                 f"{probe.attention.refusal}"
             )
+
+
+def check_fills_masks(probe: Probe, what: str) -> None:
+    """Raise ModelError where the model does not predict what stands at a mask, which ``what`` needs."""
+    if not probe.has_head:
+        raise ModelError(f"{probe.name} has no masked-LM head, which {what} needs")
+    if probe.tokenizer.mask_token_id is None:
+        raise ModelError(f"{probe.name} has no mask token, which {what} needs")
+    if probe.attention.causal:
+        raise ModelError(
+            f"{probe.name} is causal: it predicts from what comes before, {what} needs both sides"
+        )
+
+
+def _can(probe: Probe, needs: frozenset[Need]) -> bool:
+    """Whether the model has what a perturbation needs."""
+    return not (
+        "mask token" in needs
+        or ("head" in needs and not probe.has_head)
+        or ("attention mask" in needs and probe.attention.refusal is not None)
+    )

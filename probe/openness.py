@@ -15,10 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from probe.errors import ModelError, SentenceError
+from probe.errors import SentenceError
 from probe.head import Head
 from probe.last_layer import LastLayer
 from probe.memory import Budget, is_out_of_memory
+from probe.needs import check_fills_masks
 from probe.perturbation import replaced
 from probe.plan import starts
 
@@ -37,11 +38,8 @@ class MaskedUnits:
     """What a model predicts at the pieces of units that are masked, one unit a forward pass."""
 
     def __init__(self, probe: Probe) -> None:
-        mask_id = probe.tokenizer.mask_token_id
-        if not probe.has_head or not isinstance(mask_id, int):
-            lacks = "mask token" if probe.has_head else "masked-LM head"
-            raise ModelError(f"{probe.name} has no {lacks}, which predictions at masked units need")
-        self._mask_id, self._device = mask_id, probe.device
+        check_fills_masks(probe, "predicting masked units")
+        self._mask_id, self._device = int(probe.tokenizer.mask_token_id), probe.device
         self._base = probe.model.base_model
         self._last_layer = LastLayer.of(self._base)
         self._head = Head(probe.model)

@@ -134,6 +134,16 @@ class WordPieces:
                 found[at] = self._without_space(word, found[at])
         return found
 
+    def cls(self, length: int) -> int | None:
+        """Where the sentence representation stands in so many pieces; None where the tokenizer adds none.
+
+        It is what comes first; where that is a word, the tokenizer's own [CLS] at the end (XLNet).
+        """
+        if self.before:
+            return 0
+        own = self.tokenizer.cls_token_id
+        return length - len(self.after) + self.after.index(own) if own in self.after else None
+
     @cached_property
     def lowercases(self) -> bool:
         """Whether the tokenizer makes small letters of capitals."""

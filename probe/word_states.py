@@ -6,7 +6,6 @@ gives the same states as any other.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -82,69 +81,14 @@ def encoder_of(model: Probe | Encoder) -> Encoder:
 
 
 def load_encoder(name: str, *, device: str = "auto", dtype: str = "auto") -> Encoder:
-    """Load a masked language model as ``probe.load`` does, or a causal one (GPT-2 and its kind).
+    """Load a model as ``probe.load`` does, to be asked for states only.
 
     Raises:
-        ModelError: there is no such model, it cannot be reached, or it has no fast tokenizer.
-        OptionError: an unknown device or dtype.
+        ModelError, OptionError: as ``probe.load`` does.
     """
     from probe.loading import load
 
-    try:
-        return encoder_of(load(name, device=device, dtype=dtype))
-    except ModelError:
-        if (causal := _load_causal(name, device=device, dtype=dtype)) is None:
-            raise
-        return causal
-
-
-def _load_causal(name: str, *, device: str, dtype: str) -> Encoder | None:
-    """The causal model of that name; None where it is of another kind, or there is none."""
-    from transformers import (
-        MODEL_FOR_CAUSAL_LM_MAPPING,
-        MODEL_FOR_MASKED_LM_MAPPING,
-        AutoConfig,
-        AutoModel,
-        AutoTokenizer,
-    )
-
-    from probe import loading
-    from probe.checks import check_vocabulary
-    from probe.model import placed
-
-    chosen_device = loading.resolve_device(device)
-    chosen_dtype = loading.resolve_dtype(dtype)
-    source = loading.source_of(name)
-    with loading.quiet_transformers():
-        # Without the last option transformers would ask on the terminal whether to run a model's own code.
-        options = {
-            "local_files_only": os.path.isdir(source) or not loading.hub_answers(source),
-            "trust_remote_code": False,
-        }
-        try:
-            kind = type(AutoConfig.from_pretrained(source, **options))
-        except Exception:  # the hub client and the file formats each raise their own; probe.load has said why
-            return None
-        if kind in MODEL_FOR_MASKED_LM_MAPPING or kind not in MODEL_FOR_CAUSAL_LM_MAPPING:
-            return None
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(source, **options)
-            model, info = AutoModel.from_pretrained(
-                source, dtype=chosen_dtype, output_loading_info=True, **options
-            )
-        except Exception as error:  # as above
-            raise loading.unavailable(source, name, error) from error
-    if not tokenizer.is_fast:
-        raise ModelError(f"{name}: its tokenizer has no fast version, which the alignment of words needs")
-    if info["missing_keys"]:
-        raise ModelError(f"{name}: its weights lack {min(info['missing_keys'])}: the file is incomplete")
-    check_vocabulary(model, tokenizer, name)
-    return Encoder(
-        name=name,
-        model=placed(model, chosen_device, chosen_dtype),
-        tokenizer=tokenizer,
-        window=loading.window_of(model, tokenizer),
-    )
+    return encoder_of(load(name, device=device, dtype=dtype))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -22,12 +22,12 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
-    """Directory of a tiny model by its name in `tests.tiny.BUILDERS`; built when first asked for."""
+    """Directory of a tiny model by its name in the BUILDERS of `tests.tiny` or `tests.tiny_kinds`; built once."""
 
     @cache
     def build(name: str) -> Path:
-        from tests import tiny
+        from tests import tiny, tiny_kinds
 
-        return tiny.BUILDERS[name](tmp_path_factory.mktemp("models") / name)
+        return {**tiny.BUILDERS, **tiny_kinds.BUILDERS}[name](tmp_path_factory.mktemp("models") / name)
 
     return build

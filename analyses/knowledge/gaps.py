@@ -144,10 +144,9 @@ class GapReader:
         batch_tokens: int = 4_096,
         on_passes: Callable[[int], None] | None = None,
     ) -> None:
-        from probe import ModelError
+        from probe.needs import check_fills_masks
 
-        if not model.has_head:
-            raise ModelError(f"{model.name} has no masked-LM head, which filling gaps needs")
+        check_fills_masks(model, "filling gaps")
         self._states, self._batch_tokens = MaskedStates(model), batch_tokens
         self._score = _scorer(model, ids)
         self._on_passes = on_passes or (lambda passes: None)

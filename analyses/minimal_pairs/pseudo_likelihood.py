@@ -60,12 +60,11 @@ def pseudo_log_likelihoods(
         ValueError: an unknown score.
         probe.ModelError: the model has no masked-LM head.
     """
-    from probe import ModelError
+    from probe.needs import check_fills_masks
 
     if score not in SCORES:
         raise ValueError(f"expected a score among {', '.join(SCORES)}, found {score!r}")
-    if not model.has_head:
-        raise ModelError(f"{model.name} has no masked-LM head, which pseudo-log-likelihoods need")
+    check_fills_masks(model, "a pseudo-log-likelihood")
     encoded = list(_encode(model, sentences))
     distinct = {sentence.key: sentence for sentence in encoded if isinstance(sentence, _Encoded)}
     by_length: dict[int, list[_Encoded]] = {}

@@ -6,13 +6,15 @@ from bench.architectures import Row, rows
 
 
 @pytest.mark.parametrize(
-    ("kind", "outcome"),
+    ("name", "kind", "outcome"),
     [
-        ("bert", "equal"),
-        ("mra", "refused: no state depends on another word: its attention does not run here"),
+        ("bert", "masked", "equal"),
+        ("opt", "causal", "equal"),
+        ("t5", "encoder", "equal"),
+        ("mra", "masked", "refused: no state depends on another word: its attention does not run here"),
     ],
 )
-def test_a_row(kind: str, outcome: str) -> None:
-    (row,) = rows([kind])
-    assert isinstance(row, Row) and row.kind == kind
+def test_a_row(name: str, kind: str, outcome: str) -> None:
+    (row,) = rows([name])
+    assert isinstance(row, Row) and (row.name, row.kind) == (name, kind)
     assert row.outcome.startswith(outcome)

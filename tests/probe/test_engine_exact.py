@@ -249,8 +249,3 @@ def test_an_encoder_without_head(load_probe: LoadProbe, load_naive: LoadNaive) -
     for metric in of_predictions:
         with pytest.raises(probe.ModelError, match=f"head.*{metric}"):
             loaded.impact(WORDS, metric=metric)
-
-
-def test_a_model_without_mask_token(model_folder: ModelFolder) -> None:
-    with pytest.raises(probe.ModelError, match=r"no mask token.*BERT"):
-        probe.load(str(model_folder("gpt2")), device="cpu", dtype="float32")
