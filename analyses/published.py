@@ -74,6 +74,29 @@ TABLE4 = _table(
 
 Treebank: TypeAlias = Literal["WSJ10-U", "PUD"]
 
+SIZES: Mapping[str, Mapping[str, int]] = {
+    "PUD": {"sentences": 1_000, "words": 21_176},
+    "WSJ10-U": {"sentences": 7_422},
+    "section 23": {"sentences": 2_416},
+    "SciDTB, test": {"documents": 152, "EDUs": 2_118},
+    "laptop": {"test items": 638},
+    "restaurant": {"test items": 1_120},
+}
+"""What the published figures were measured on."""
+
+
+def size_note(data: str, found: Mapping[str, int]) -> list[str]:
+    """What to say where a table is not of the data of the published figures: other in number.
+
+    Args:
+        data: a name of ``SIZES``.
+        found: what the own figures were measured on, by the same names.
+    """
+    if dict(found) == dict(SIZES[data]):
+        return []
+    there, here = (", ".join(f"{n:,} {what}" for what, n in size.items()) for size in (SIZES[data], found))
+    return [f"Not the published data: the published figures are of {there} ({data}), the others of {here}."]
+
 
 def dependency_rows(treebank: Treebank) -> tuple[Row, ...]:
     """Tables 1 and 2 as rows with UAS, UUAS and NED; the paper has the last two for two rows on PUD only."""

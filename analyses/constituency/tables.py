@@ -127,7 +127,7 @@ def score_table(
             *unknown_notes(systems, table.places),
             _PROTOCOL_NOTES[table.protocol],
             _labels_note(gold),
-            *([_PUBLISHED_NOTE] if given else []),
+            *([_PUBLISHED_NOTE, *_size_note(table)] if given else []),
             *_bias_notes(induced),
             *(_spread(table, line) for line in blank),
             *(table.paired(line, [*baselines, *blank]) for line in results),
@@ -190,6 +190,11 @@ _PUBLISHED_NOTE = (
     f"Published: {published.CITATION}, Table 3; F1 to 10 is on all of WSJ10, F1 and recall by label are on "
     "section 23 of the Penn Treebank."
 )
+
+
+def _size_note(table: Scores) -> list[str]:
+    data = "section 23" if table.columns.max_length is None else "WSJ10-U"
+    return published.size_note(data, {"sentences": len(table.places)})
 
 
 def _labels_note(gold: Gold) -> str:

@@ -166,6 +166,9 @@ def _notes(
         notes.append(corpus.note)
     if scored.protocol == "wu2020" and corpus.treebank is not None:
         notes.append(f"Published: {published.CITATION}, Tables 1 and 2, {corpus.treebank}.")
+        measured = {"sentences": len(scored.places), "words": words}
+        measured = {what: measured[what] for what in published.SIZES[corpus.treebank]}
+        notes += published.size_note(corpus.treebank, measured)
     notes += [
         _spread(system, way, scored)
         for system in systems

@@ -192,6 +192,8 @@ def _notes(corpus: Documents, protocol: ProtocolName, counts: DiscourseCounts) -
         )
     if protocol == "wu2020":
         notes.append(f"Published: {published.CITATION}, Table 4, the test set of SciDTB.")
+        measured = {"documents": len(corpus.items), "EDUs": int(counts.total.sum())}
+        notes += published.size_note("SciDTB, test", measured)
     return notes
 
 

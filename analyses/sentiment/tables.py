@@ -22,7 +22,7 @@ from analyses.intervals import (
     paired_t,
     percent_interval,
 )
-from analyses.published import CITATION
+from analyses.published import CITATION, size_note
 from analyses.tables.signature import Settings, Signature
 from analyses.tables.table import Cell, Row, RowKind, Table
 from analyses.trees.protocols import ProtocolName
@@ -179,6 +179,7 @@ def table(systems: Sequence[System], setting: Setting, *, dataset: DatasetName |
         notes=(
             *setting.notes,
             *([f"Published: {CITATION}, Table 5."] if published else []),
+            *(size_note(dataset, {"test items": len(labels)}) if published and dataset else []),
             _SELECTION[setting.protocol],
             "sd: standard deviation over seeds. Intervals: bootstrap over test items, mean of the seeds.",
             *_same(systems),

@@ -77,6 +77,7 @@ def test_tables_of_both_protocols(run: Run, gold: Path, model_folder: ModelFolde
     name = model_folder("bert")
     ways = ["eisner+dist", "eisner+prob", "cle+dist"]
     assert list(rows_of(wu2020, "published")) == ROWS
+    assert any(note.startswith("Not the published data: ") for note in wu2020["notes"])
     assert rows_of(fair, "published") == {}
     assert list(rows_of(wu2020, "model")) == [f"{name} {way}, layer 3, mean" for way in ways]
     assert list(rows_of(fair, "model")) == [f"{name} {way}, layer 3, mean" for way in [*ways, "cle+prob"]]
