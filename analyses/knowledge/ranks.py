@@ -32,7 +32,13 @@ MAX_WORDS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Excluded:
-    """A fact that is not asked, and why; ``failed`` if the rules would have it asked but the model cannot."""
+    """A fact that is not asked.
+
+    Attributes:
+        relation, fact: which.
+        reason: why.
+        failed: the rules would have it asked, but the model cannot.
+    """
 
     relation: Relation
     fact: Fact

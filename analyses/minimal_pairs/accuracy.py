@@ -83,7 +83,16 @@ class Accuracy:
 
 @dataclass(frozen=True, kw_only=True)
 class PairEvaluation:
-    """A model's accuracies, and what they were measured on; ``random_weights``: it is a baseline's."""
+    """A model's accuracies, and what they were measured on.
+
+    Attributes:
+        model: its name.
+        overall: of all pairs.
+        phenomena, paradigms: of the pairs of each.
+        skipped: pairs that the model could not score.
+        signature: of the figures.
+        random_weights: the model is a baseline.
+    """
 
     model: str
     overall: Accuracy

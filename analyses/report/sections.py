@@ -33,7 +33,13 @@ def _known() -> dict[str, ReportSection]:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """What one section is made of: its kind, of ``kinds()``, a title, and where the data are."""
+    """What one section is made of.
+
+    Attributes:
+        kind: of ``kinds()``.
+        title: for the page.
+        found: where the data are.
+    """
 
     kind: str
     title: str

@@ -25,7 +25,13 @@ _ROW_INCHES = 0.22
 
 @dataclass(frozen=True, kw_only=True)
 class SeedScore:
-    """Accuracy and macro-F1, in percent, of one seed of one row."""
+    """The scores of one seed of one row, in percent.
+
+    Attributes:
+        data, protocol, row: which row of which table.
+        seed: of the network.
+        accuracy, macro_f1: on the test set.
+    """
 
     data: str
     protocol: str

@@ -26,6 +26,7 @@ from pretraining.card_heldout import (
 )
 from pretraining.card_treebank import scores_on_test
 from pretraining.prepare import Pieces
+from tests.command import ran
 from tests.conftest import ModelFolder
 
 Command = Callable[..., tuple[object, str, str]]
@@ -174,13 +175,8 @@ class TestCommand:
     def run(self, model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]) -> Command:
         def call(*args: object) -> tuple[object, str, str]:
             options = ["--model", str(model_folder("bert")), "--device", "cpu", *map(str, args)]
-            capsys.readouterr()
-            try:
-                code: object = evaluate.main(options)
-            except SystemExit as ended:
-                code = ended.code
-            written = capsys.readouterr()
-            return code, written.out, written.err
+            done = ran(capsys, evaluate.main, *options)
+            return done.code, done.out, done.err
 
         return call
 

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from data import ConstituencySentence
 from parsers import branching
 from tests.command import Done, ran
 from tests.conftest import ModelFolder
+from tests.table_rows import rows_of
 
 needs_data = pytest.mark.skipif("PROBE_DATA" not in os.environ, reason="PROBE_DATA is not set")
 
@@ -54,15 +54,6 @@ def treebank(tmp_path: Path) -> Path:
     (folder / "wsj_0001.mrg").write_text(TREES, encoding="utf-8")
     (folder / "wsj_0101.mrg").write_text(TREES.splitlines()[1] + "\n" + LONG, encoding="utf-8")
     return folder
-
-
-def rows_of(table: dict[str, Any], kind: str) -> dict[str, dict[str, float | None]]:
-    """Names and figures of the rows of a kind."""
-    return {
-        row["name"]: {column: cell and cell["value"] for column, cell in row["cells"].items()}
-        for row in table["rows"]
-        if row["kind"] == kind
-    }
 
 
 def random_sentences(protocol: ProtocolName) -> list[ConstituencySentence]:

@@ -60,6 +60,9 @@ def wsj(tmp_path: Path) -> Path:
     return tmp_path / "wsj"
 
 
+EISNER = ("--protocol", "fair", "--metric", "dist", "--decoder", "eisner", "--format", "json")
+
+
 def rows_of(table: dict[str, Any], kind: str) -> dict[str, list[float | None]]:
     """Names and figures of the rows of a kind."""
     return {
@@ -133,18 +136,7 @@ def data_roots(sentences: list[Sentence]) -> list[int]:
 
 
 def test_random_weights_are_the_mean_over_seeds(run: Run, gold: Path) -> None:
-    args = [
-        "--data",
-        gold,
-        "--protocol",
-        "fair",
-        "--metric",
-        "dist",
-        "--decoder",
-        "eisner",
-        "--format",
-        "json",
-    ]
+    args = ["--data", gold, *EISNER]
     (table,) = json.loads(run(*args, "--seeds", "3").out)
     (name,) = [name for name in rows_of(table, "baseline") if "random weights" in name]
     (uas, _, _) = rows_of(table, "baseline")[name]
@@ -202,22 +194,7 @@ def test_nothing_left_to_score(run: Run, tmp_path: Path) -> None:
 
 
 def test_recall_tables(run: Run, gold: Path) -> None:
-    done = run(
-        "--data",
-        gold,
-        "--protocol",
-        "fair",
-        "--metric",
-        "dist",
-        "--decoder",
-        "eisner",
-        "--format",
-        "json",
-        "--by",
-        "relation",
-        "length",
-        "sentence-length",
-    )
+    done = run("--data", gold, *EISNER, "--by", "relation", "length", "sentence-length")
     _, relation, length, size = json.loads(done.out)
     assert relation["columns"][0] in ("left-chain", "right-chain")
     assert len(relation["columns"]) == 2

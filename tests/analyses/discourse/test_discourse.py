@@ -23,6 +23,7 @@ from data import DataError, Document
 from parsers import chu_liu_edmonds, eisner
 from tests.command import Done, ran
 from tests.conftest import ModelFolder
+from tests.table_rows import rows_of
 
 needs_data = pytest.mark.skipif("PROBE_DATA" not in os.environ, reason="PROBE_DATA is not set")
 
@@ -73,15 +74,6 @@ def corpus(tmp_path: Path) -> Path:
     write(folder, "B", (0,), EDUS[:1])
     write(folder, "C", (-1, 0, 2), EDUS)
     return folder
-
-
-def rows_of(table: dict[str, Any], kind: str) -> dict[str, dict[str, float | None]]:
-    """Names and figures of the rows of a kind."""
-    return {
-        row["name"]: {column: cell and cell["value"] for column, cell in row["cells"].items()}
-        for row in table["rows"]
-        if row["kind"] == kind
-    }
 
 
 @needs_data

@@ -17,6 +17,7 @@ import data
 import probe
 from analyses.minimal_pairs import command as minimal_pairs
 from analyses.minimal_pairs.accuracy import first_pairs
+from tests.command import ran
 from tests.conftest import ModelFolder
 
 TEXTS = (
@@ -323,14 +324,9 @@ class TestCommand:
     ) -> Callable[..., tuple[object, str, str]]:
         def call(*args: object) -> tuple[object, str, str]:
             model = str(model_folder("bert"))
-            capsys.readouterr()
             options = ["--data", str(folder), "--model", model, "--device", "cpu", *map(str, args)]
-            try:
-                code: object = minimal_pairs.main(options)
-            except SystemExit as ended:
-                code = ended.code
-            written = capsys.readouterr()
-            return code, written.out, written.err
+            done = ran(capsys, minimal_pairs.main, *options)
+            return done.code, done.out, done.err
 
         return call
 
