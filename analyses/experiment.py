@@ -74,9 +74,9 @@ class Step:
     _: KW_ONLY
     command: str
     options: Options
+    after: tuple[str, ...] = ()
     data: Mapping[str, Source] = field(default_factory=dict)
     extras: Mapping[str, Source] = field(default_factory=dict)
-    after: tuple[str, ...] = ()
     file: str = ""
 
     @property

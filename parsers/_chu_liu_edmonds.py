@@ -58,12 +58,10 @@ def chu_liu_edmonds_many(
     Shape: matrices[k] [n_k + 1, n_k + 1]; result[k] [n_k].
 
     Args:
-        matrices: score matrices of any sizes, as for `chu_liu_edmonds`.
-        roots: for each matrix its root or None.
-        single_root: as for `chu_liu_edmonds`.
+        matrices, roots, single_root: as for `eisner_many`.
 
     Raises:
-        ValueError: as for `chu_liu_edmonds`, naming the matrix, or there are not as many roots as matrices.
+        ValueError: as for `eisner_many`.
 
     Example:
         >>> import numpy as np

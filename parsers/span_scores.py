@@ -91,11 +91,10 @@ def row_similarity(impact: ArrayLike) -> Floats:
     The scores do not change when a constant is added to all impacts or to all of one column. They scale with
     the impacts. Transposing the matrix changes them.
 
-    Shape: impact [n, n], the influence of word j on word i at [i, j]; result [n, n + 1], that of the span [i,
-    j) at [i, j].
+    Shape: as for `block_contrast`.
 
     Raises:
-        ValueError: the matrix is not square, has no word, an impact that is not finite or too large ones.
+        ValueError: as for `block_contrast`.
 
     Example:
         >>> from parsers import span_scores

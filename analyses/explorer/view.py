@@ -208,11 +208,8 @@ def view(
     sentence = read_sentence(request)
     method = Method(
         decoder=request.decoder,
-        metric=request.metric,
-        layer=request.layer,
-        pool=request.pool,
-        perturb=request.perturb,
         batch_tokens=batch_tokens,
+        **{name: getattr(request, name) for name in ("metric", "layer", "pool", "perturb")},
     )
     # A baseline reads no matrix, but the heatmap beside its tree is of one.
     with_matrix = method if method.needs_model else replace(method, decoder="eisner")

@@ -136,7 +136,7 @@ def _make(
             folder / "matrices",
             model,
             sentences,
-            **choice.impact,
+            choice,
             batch_tokens=choice.batch_tokens,
             quiet=quiet,
         )

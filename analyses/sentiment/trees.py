@@ -14,7 +14,7 @@ import numpy as np
 from analyses.trees.decoders import BASELINES, DECODERS, Heads
 from analyses.trees.protocols import decode
 from probe.errors import SentenceError
-from probe.options import LayerChoice, PoolChoice
+from probe.options import ImpactChoice
 from probe.registry import check_name
 
 if TYPE_CHECKING:
@@ -94,11 +94,8 @@ def fill_store(
     folder: Path,
     model: Probe,
     sentences: Sequence[Words],
+    choice: ImpactChoice,
     *,
-    metric: str = "dist",
-    layer: LayerChoice = "best",
-    pool: PoolChoice = "best",
-    perturb: str = "pair",
     batch_tokens: int = 4_096,
     quiet: bool = True,
 ) -> Store:
@@ -114,13 +111,13 @@ def fill_store(
     from probe.progress import Progress
     from probe.store import SHARD_SENTENCES, Store
 
-    settings = model.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
+    settings = model.resolve(**choice.impact)
     configuration = configure(
         model, sentences, settings, batch_tokens=batch_tokens, shard_sentences=SHARD_SENTENCES
     )
     described = {key: value for key, value in asdict(configuration).items() if key != "model"}
     name = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
-    sizes = [n_passes(len(words), [perturb]) for words in sentences]
+    sizes = [n_passes(len(words), [choice.perturb]) for words in sentences]
     with Progress(sentences=len(sizes), passes=sum(sizes), label="impact matrices", quiet=quiet) as progress:
 
         def on_shard(places: range, made: bool) -> None:
@@ -131,10 +128,7 @@ def fill_store(
             folder / name,
             model,
             sentences,
-            metric=metric,
-            layer=layer,
-            pool=pool,
-            perturb=perturb,
+            **choice.impact,
             batch_tokens=batch_tokens,
             on_passes=progress.passes,
             on_shard=on_shard,
