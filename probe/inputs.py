@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probe.command_line import Parser, UsageError
-from probe.errors import warn
+from probe.errors import quoted, warn
 from probe.option_groups import ImpactOptions, InputOptions, ModelOptions
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def read_input(
     sentences = list(found)[:limit]
     for sentence in sentences:
         if word := data.looks_untokenised(sentence):
-            hint = f"hint: {word!r} is read as one word; --tokenize splits words and punctuation"
+            hint = f"hint: {quoted(word)} is read as one word; --tokenize splits words and punctuation"
             print(f"{sentence.where}: {hint}", file=sys.stderr)
             break
     return sentences, name
