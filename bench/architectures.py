@@ -102,7 +102,7 @@ sacremoses, that of Japanese BERT fugashi and a dictionary; where it is missing,
 This table is made by `python -m bench.architectures`: tiny models with random weights, transformers {version}.
 Impacts (`dist`, and `kl` where there is a head, last layer) are compared with a plain loop over the whole model,
 one masked copy at a time. The number is the largest relative difference. What is refused, whatever the model,
-stands under [limits](limits.md#models).
+stands under [limits](limits.md#models). Of causal ones and encoder-decoders some are shown; XLNet is in a test.
 
 | `model_type` | loaded as | impacts |
 | --- | --- | --- |"""
