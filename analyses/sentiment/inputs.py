@@ -28,13 +28,15 @@ from analyses.sentiment.embeddings import (
 )
 from analyses.sentiment.trees import Words, decoded_heads, fill_store
 from analyses.tables.signature import Settings
+from analyses.tables.table import unknown_text
 from probe import __version__
-from probe.errors import SentenceError
+from probe.errors import SentenceError, warn
 from probe.json_text import parse_json
 from probe.loading import load
 from probe.manifest import write_whole
 from probe.options import ImpactChoice
 from probe.source import EMBEDDED
+from probe.spaces import count_unknown
 
 if TYPE_CHECKING:
     from analyses.trees.decoders import Heads
@@ -129,6 +131,9 @@ def _make(
     quiet: bool,
 ) -> Inputs:
     model = choice.load()
+    unknown = count_unknown(model.pieces, sentences)
+    if unknown[0]:
+        warn(f"{model.name}: {unknown_text(*unknown)} to the vocabulary")
     found: list[ImpactMatrix | SentenceError] = []
     settings = Settings()
     if decoders:

@@ -10,7 +10,7 @@ import pytest
 import probe
 from probe import ImpactMatrix, ImpactSet, ModelError, OptionError, Probe, SentenceError
 from probe.fingerprint import tokenizer_sha256, weights_sha256, words_sha256
-from probe.spaces import SpacedWords
+from probe.spaces import SpacedWords, count_unknown
 from probe.store import Store, StoreError
 from tests.conftest import ModelFolder
 from tests.locks import held
@@ -320,3 +320,7 @@ def test_unknown_words_are_kept(model: Probe, tmp_path: Path) -> None:
     assert (first.unknown, second.unknown) == ((1,), ())
     first.save(tmp_path / "one.safetensors")
     assert ImpactMatrix.load(tmp_path / "one.safetensors").unknown == (1,)
+
+
+def test_unknown_words_are_counted(model: Probe) -> None:
+    assert count_unknown(model.pieces, [["a", "猫"], ["猫", "cat", "猫"]]) == (3, 5)
