@@ -55,26 +55,30 @@ def add_options(
     add_method(parser)
 
 
-def add_method(parser: Parser, *, several: bool = True, openness: bool = True) -> None:
-    """``--method``, ``--adjust`` and, if asked for, ``--openness-from``.
+def add_method(
+    parser: Parser,
+    *,
+    several: bool = True,
+    choose: Callable[[argparse.Namespace], str | None] | None = None,
+    default: str = "none",
+) -> None:
+    """``--method``, ``--adjust`` and ``--openness-from``.
 
     Args:
         parser: of the command; ``ImpactOptions`` and the decoders are added before.
         several: whether the settings that a method bundles take several values.
-        openness: whether another model can say how open each word is.
+        choose: the method where none is given, from the other options.
+        default: what the help says of that.
     """
     group = parser.group("trees")
     about = "; ".join(f"{name}: {entry.about}" for name, entry in METHODS.items())
-    text = f"defaults of metric, layer, pool, perturb, adjust and decoder by name. {about}"
+    text = f"sets metric, layer, pool, perturb, adjust and decoder unless given; {about} (default: {default})"
     group.add_argument("--method", help=text, **one_of(METHODS))
     many: dict[str, Any] = {"nargs": "+", "default": [NONE]} if several else {"default": NONE}
     text = f"{', '.join(ADJUSTMENTS)}, or several joined by +, in turn (default: none)"
     group.add_argument("--adjust", type=option_type(adjustment_name), metavar="NAME", help=text, **many)
-    if openness:
-        text = (
-            "another masked LM whose openness of words adjustment openness reads (default: the model itself)"
-        )
-        group.add_argument("--openness-from", metavar="MODEL", help=text)
+    text = "another masked LM, whose openness of words is read by adjustment openness (default: the model)"
+    group.add_argument("--openness-from", metavar="MODEL", help=text)
     taken = {action.dest for action in parser._actions}
 
     def defaults(name: str) -> dict[str, object]:
@@ -86,7 +90,7 @@ def add_method(parser: Parser, *, several: bool = True, openness: bool = True) -
                 found[setting] = [value] if several and setting in ("adjust", "perturb") else value
         return found
 
-    parser.preset("method", defaults)
+    parser.preset("method", defaults, choose)
 
 
 def add_protocol(parser: Parser, *, several: bool = True) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from analyses.options import add_method, add_protocol
 from analyses.tables.table import unknown_text
-from analyses.trees.adjust import needs_openness
+from analyses.trees.adjust import NONE, adjustments, needs_openness
 from analyses.trees.decoders import BASELINES, DECODERS, tree_maker
 from analyses.trees.systems import check_probed
 from probe import __version__
@@ -26,6 +26,7 @@ from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, command_ma
 from probe.errors import ProbeError, one_line
 from probe.files import whole_file
 from probe.inputs import add_input_options, load_model, read_input, say_guess
+from probe.metrics import METRICS
 from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions, RandomOptions, known
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
         help=f"{', '.join(DECODERS)}, or a baseline: {', '.join(BASELINES)} (default: eisner)",
     )
     add_protocol(parser, several=False)
-    add_method(parser, several=False)
+    add_method(parser, several=False, choose=_best_method, default="openness; paper under wu2020")
     text = "infer, or gold: from the heads of the data (always under wu2020)"
     trees.add_argument("--root", help=text, **known("root", ("infer", "gold")))
     add("--evaluate", action="store_true", help="score against the heads of the data, beside the baselines")
@@ -111,6 +112,13 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _best_method(args: argparse.Namespace) -> str | None:
+    """The method where none is given: matrices that are there, and baselines, have none."""
+    if args.matrices is not None or args.decoder in BASELINES:
+        return None
+    return "paper" if args.protocol == "wu2020" or METRICS[args.metric].can_be_negative else "openness"
+
+
 def _parse(args: argparse.Namespace) -> int:
     from analyses import table
 
@@ -120,6 +128,7 @@ def _parse(args: argparse.Namespace) -> int:
     with _output(args.out) as out:
         started = time.monotonic()
         model = _source(args) if method.needs_model else None
+        method = _that_fits(method, model, args)
         run = Run()
         for outcome in _induce(args, sentences, model, method, "parsing"):
             _take(args, run, outcome, out)
@@ -171,6 +180,21 @@ def _method(args: argparse.Namespace) -> Method:
     if args.matrices and args.model is not None:
         raise UsageError("--model does not go with --matrices, which come from a model already: choose one")
     return method
+
+
+def _that_fits(method: Method, model: ImpactSource | None, args: argparse.Namespace) -> Method:
+    """The method itself, or where nobody asked for it what of it a model without predictions can do."""
+    from probe import Probe
+
+    asked = args.method is None or args.method_given or args.openness_from is not None
+    if asked or not isinstance(model, Probe) or not needs_openness(method.adjust):
+        return method
+    if model.has_head and model.tokenizer.mask_token_id is not None:
+        return method
+    rest = "+".join(one.name for one in adjustments(method.adjust) if not one.needs_openness)
+    if not args.quiet:
+        print(f"{model.name} predicts no masked words: trees without adjustment openness", file=sys.stderr)
+    return replace(method, adjust=rest or NONE)
 
 
 def _check_input(args: argparse.Namespace, sentences: Sequence[Sentence], method: Method) -> None:

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from probe import __version__
 from probe.errors import OptionError, ProbeWarning, one_line
@@ -40,6 +40,10 @@ T = TypeVar("T")
 DONE, SOME_FAILED, WRONG_USE = 0, 1, 2
 
 
+_Defaults: TypeAlias = Callable[[str], Mapping[str, object]]
+_Choice: TypeAlias = Callable[[argparse.Namespace], "str | None"]
+
+
 class UsageError(Exception):
     """Wrong use of a command, found after the options were read."""
 
@@ -65,7 +69,7 @@ class Parser(argparse.ArgumentParser):
         codes = f"Exit codes: 0 done, 1 {failures}, 2 wrong use, 130 interrupted."
         super().__init__(prog=prog, description=description, epilog=f"{epilog} {codes}".strip())
         self.renamed: dict[str, str] = {}
-        self._presets: dict[str, Callable[[str], Mapping[str, object]]] = {}
+        self._presets: dict[str, tuple[_Defaults, _Choice]] = {}
         self._titled: dict[str, argparse._ArgumentGroup] = {}
         self.add_argument(
             "--version",
@@ -88,26 +92,37 @@ class Parser(argparse.ArgumentParser):
         """Accept old spellings of options, with a note on stderr: ``rename(layers="--layer")``."""
         self.renamed |= {f"--{old.replace('_', '-')}": new for old, new in names.items()}
 
-    def preset(self, dest: str, defaults: Callable[[str], Mapping[str, object]]) -> None:
+    def preset(
+        self,
+        dest: str,
+        defaults: Callable[[str], Mapping[str, object]],
+        choose: Callable[[argparse.Namespace], str | None] | None = None,
+    ) -> None:
         """Let an option choose the defaults of others, which win where they are given, too.
+
+        ``DEST_given`` tells whether the option itself was given.
 
         Args:
             dest: of the option.
             defaults: value of the option -> defaults by the ``dest`` of their options.
+            choose: the value where the option is not given, from the other options.
         """
-        self._presets[dest] = defaults
+        self._presets[dest] = (defaults, choose or (lambda found: None))
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As that of ``argparse``, with the old spellings of options, and with presets."""
         given = self._renewed(sys.argv[1:] if args is None else list(args))
         found, rest = super().parse_known_args(given, copy.copy(namespace))
-        chosen = {dest: getattr(found, dest) for dest in self._presets if getattr(found, dest) is not None}
+        asked = {dest: getattr(found, dest) or choose(found) for dest, (_, choose) in self._presets.items()}
+        chosen = {dest: value for dest, value in asked.items() if value is not None}
         if not chosen:
             return found, rest
         # What a namespace holds already, argparse leaves alone unless the option is given.
         namespace = argparse.Namespace() if namespace is None else namespace
         for dest, value in chosen.items():
-            for name, default in self._presets[dest](value).items():
+            setattr(namespace, dest, value)
+            setattr(namespace, f"{dest}_given", getattr(found, dest) is not None)
+            for name, default in self._presets[dest][0](value).items():
                 setattr(namespace, name, default)
         return super().parse_known_args(given, namespace)
 

@@ -135,7 +135,7 @@ class View:
         """The command that gives the same tree."""
         matrix, request = self.matrix, self.request
         options = {name: getattr(matrix, name) for name in ("model", "layer", "pool", "metric", "perturb")}
-        options |= {"decoder": request.decoder, "dtype": self.dtype}
+        options |= {"adjust": "none", "decoder": request.decoder, "dtype": self.dtype}
         # "=" keeps a value such as a model's name that begins with a dash from being taken for an option.
         named = [f"--{name}={value}" for name, value in options.items()]
         if (text := self.sentence.text) is not None:

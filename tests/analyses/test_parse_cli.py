@@ -16,6 +16,7 @@ import pytest
 
 import probe
 from analyses import decode, evaluate
+from analyses.parse import build_parser, main
 from analyses.trees.decoders import BASELINES, DECODERS
 from data import check_tree, load_sample, parse_conllu
 from probe.metrics import METRICS
@@ -166,6 +167,7 @@ def test_trees_are_those_of_the_library(
 ) -> None:
     options = {"metric": "cos", "layer": 2, "pool": "max", "perturb": "single"}
     flags = [part for key, value in options.items() for part in (f"--{key}", str(value))]
+    flags += ["--method", "paper"]
     done = run("--data", gold, "--format", "json", "--decoder", decoder, "--protocol", protocol, *flags)
     sentences = list(parse_conllu(GOLD.splitlines(), name="gold"))
     loaded: Any = probe.load(model_folder("bert"), device="cpu", dtype="float32")
@@ -270,8 +272,8 @@ def test_json_holds_the_whole_run(run: Parse, model_folder: ModelFolder) -> None
         "metric": "dist",
         "layer": 3,
         "pool": "mean",
-        "perturb": "pair",
-        "adjust": None,
+        "perturb": "knockout",
+        "adjust": "log+offset+symmetric+openness+root",
         "text": "spaced",
         "dtype": "float32",
     }
@@ -303,10 +305,41 @@ def test_matrices_are_those_of_the_sentences(run: Parse, tmp_path: Path, model_f
     assert sorted(path.name for path in folder.iterdir()) == ["000001.safetensors", "000003.safetensors"]
     saved = probe.ImpactMatrix.load(folder / "000001.safetensors")
     loaded = probe.load(model_folder("bert"), device="cpu", dtype="float32")
-    fresh = loaded.impact(["Nobody", "slept", "."], metric="cos")
+    fresh = loaded.impact(["Nobody", "slept", "."], metric="cos", perturb="knockout", openness=True)
     assert (saved.units, saved.metric, saved.layer, saved.model) == (fresh.units, "cos", 3, fresh.model)
     np.testing.assert_allclose(saved.values, fresh.values, atol=1e-5)
     np.testing.assert_allclose(saved.on_cls, fresh.on_cls, atol=1e-5)
+    assert saved.openness is not None and fresh.openness is not None
+    np.testing.assert_allclose(saved.openness, fresh.openness, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "method"),
+    [
+        ([], "openness"),
+        (["--protocol", "wu2020"], "paper"),
+        (["--metric", "prob"], "paper"),
+        (["--protocol", "wu2020", "--method", "openness"], "openness"),
+        (["--decoder", "right-chain"], None),
+        (["--matrices", "folder"], None),
+    ],
+)
+def test_the_method_where_none_is_given(given: list[str], method: str | None) -> None:
+    args = build_parser().parse_args(given)
+    assert args.method == method
+    assert args.perturb == ("knockout" if method == "openness" else "pair")
+
+
+def test_a_model_that_predicts_nothing_is_read_without_openness(
+    model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--model", str(model_folder("bert_without_head")), "a b", "--format", "json"]
+    assert main(given) == 0
+    found = capsys.readouterr()
+    assert json.loads(found.out)["settings"]["adjust"] == "log+offset+symmetric+root"
+    assert "predicts no masked words: trees without adjustment openness" in found.err
+    assert main([*given, "--method", "openness"]) == 2
+    assert "no masked-LM head" in capsys.readouterr().err
 
 
 # --- skipped sentences and what is said
@@ -343,7 +376,7 @@ def test_the_progress_bar_is_for_terminals(model_folder: ModelFolder) -> None:
     os.close(theirs)
     shown = os.read(ours, 100_000).decode()
     os.close(ours)
-    assert re.search(r"parsing .* 38/38 passes, .*pass/s.*left", shown)
+    assert re.search(r"parsing .* 25/25 passes, .*pass/s.*left", shown)
     assert "3/3 sentences" in shown and "3 sentences parsed" in shown
 
 
@@ -378,8 +411,9 @@ def test_scores_stand_beside_their_baselines(
             rf"{name} = \d+\.\d \(too few to test\) \| {signature}protocol:{protocol} \| decoder:eisner",
             line,
         )
+        own = "pair" if protocol == "wu2020" else "knockout | adjust:log+offset+symmetric+openness+root"
         settings = (
-            "metric:dist | layer:3 | pool:mean | perturb:pair | text:spaced | dtype:float32 | bs:1000 seed:0"
+            f"metric:dist | layer:3 | pool:mean | perturb:{own} | text:spaced | dtype:float32 | bs:1000"
         )
         assert f"model:{model} | {settings}" in line
 
