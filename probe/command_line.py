@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from probe import __version__
 from probe.errors import OptionError, ProbeWarning, one_line
+from probe.files import no_empty_folder
 from probe.interrupt import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def exit_code(prog: str, command: Callable[[], int]) -> int:
 def command_main(
     build_parser: Callable[[], argparse.ArgumentParser], run: Callable[[argparse.Namespace], int]
 ) -> Callable[[Sequence[str] | None], int]:
-    """The ``main`` of a command: options in, exit code out.
+    """The ``main`` of a command: options in, exit code out; a failure leaves no empty ``--out``.
 
     Args:
         build_parser: makes the command's parser.
@@ -211,7 +212,12 @@ def command_main(
         """Run the command; returns the exit code."""
         parser = build_parser()
         args = parser.parse_args(argv)
-        return exit_code(parser.prog, lambda: run(args))
+
+        def command() -> int:
+            with no_empty_folder(getattr(args, "out", None)):
+                return run(args)
+
+        return exit_code(parser.prog, command)
 
     return main
 

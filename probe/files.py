@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -57,6 +57,24 @@ def whole_file(path: Path) -> Iterator[TextIO]:
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def no_empty_folder(folder: Path | None) -> Iterator[None]:
+    """If the block fails, remove this folder and those above it that it made and left empty.
+
+    Args:
+        folder: that of the output; None where there is none.
+    """
+    way = [] if folder is None else [folder, *folder.parents]
+    missing = [place for place in way if not os.path.lexists(place)]
+    try:
+        yield
+    except BaseException:
+        for place in missing:
+            with suppress(OSError):  # it holds something, or was not made
+                place.rmdir()
         raise
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from probe.files import file_stem, whole_file
+from probe.files import file_stem, no_empty_folder, whole_file
 
 
 def names(folder: Path) -> list[str]:
@@ -113,3 +113,24 @@ def test_a_stem_is_that_of_a_file_in_its_folder() -> None:
     long = {file_stem("ü" * count) for count in range(51, 300)}
     assert len(long) == 249
     assert all(len(stem.encode()) <= 100 for stem in long)
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
+def test_a_failure_leaves_no_empty_folder(tmp_path: Path, failure: type[BaseException]) -> None:
+    (tmp_path / "mine").mkdir()
+    for folder in (tmp_path / "mine", tmp_path / "mine" / "new" / "out"):
+        with pytest.raises(failure), no_empty_folder(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            raise failure
+    assert names(tmp_path) == ["mine"]
+    assert names(tmp_path / "mine") == []
+
+
+def test_a_folder_that_holds_something_stays(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="late"), no_empty_folder(tmp_path / "out"):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "table.csv").write_text("a\n", encoding="utf-8")
+        raise ValueError("late")
+    with no_empty_folder(tmp_path / "empty"):
+        (tmp_path / "empty").mkdir()
+    assert names(tmp_path) == ["empty", "out"]
