@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -193,6 +193,22 @@ class Manifest:
             ) from None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{path}: not the manifest of a run directory ({error})") from error
+
+    def grown(self, wanted: Configuration, sentences: Sequence[Sequence[str]]) -> Manifest | None:
+        """The manifest with more sentences, and the full shards that it has; None if more is to differ.
+
+        Args:
+            wanted: the configuration of the longer run.
+            sentences: its input, which begins with the sentences of this one.
+        """
+        there = self.configuration
+        longer = replace(there, sentences=wanted.sentences, words_sha256=wanted.words_sha256)
+        if longer != wanted or wanted.sentences <= there.sentences:
+            return None
+        if words_sha256(sentences[: there.sentences]) != there.words_sha256:
+            return None
+        full = {name for name, places in there.shards() if len(places) == there.shard_sentences}
+        return Manifest(longer, {name: sha256 for name, sha256 in self.shards.items() if name in full})
 
     def _checked(self) -> Manifest:
         """The manifest itself, if it can be one: its checksum shows damage, not a forgery.

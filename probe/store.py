@@ -116,9 +116,10 @@ class Store:
     ) -> Store:
         """Compute what a run directory lacks, shard by shard, and open it; it is made where there is none.
 
-        Shards that are there and match their checksums are kept. Sentences that cannot be probed are kept as
-        failures. On the same machine the same call makes the same bytes, however often it was interrupted,
-        unless memory runs out and batches are halved (see ``Probe.impact_many``).
+        Shards that are there and match their checksums are kept; also the full ones of a run on the beginning
+        of the input. Sentences that cannot be probed are kept as failures. On the same machine the same call
+        makes the same bytes, however often it was interrupted, unless memory runs out and batches are halved
+        (see ``Probe.impact_many``).
 
         Args:
             folder: the run directory.
@@ -150,7 +151,7 @@ class Store:
         # What the model cannot give is refused before anything is written.
         _compute(probe, [], configuration, openness, on_passes)
         with _begun(folder):
-            manifest = _begin(folder, configuration)
+            manifest = _begin(folder, configuration, sentences)
             for name, places in configuration.shards():
                 path = folder / name
                 make = not is_whole(path, manifest.shards.get(name, ""))
@@ -199,7 +200,8 @@ class Store:
             StoreError: they are not; names the first difference.
         """
         if len(sentences) > len(self):
-            raise StoreError(f"{self.folder}: has {len(self)} sentences, the input has {len(sentences)}")
+            found = f"has {len(self)} sentences, the input has {len(sentences)}"
+            raise StoreError(f"{self.folder}: {found} (--limit {len(self)} takes the first of them)")
         for number, (stored, words) in enumerate(zip(self.sentences(), sentences, strict=False), start=1):
             if stored.words != as_stored(words):
                 difference = _first_difference(stored.words, words)
@@ -322,13 +324,16 @@ class Store:
         return ImpactSet(matrices) if settings.several else matrices[0]
 
 
-def _begin(folder: Path, configuration: Configuration) -> Manifest:
-    """The manifest of a directory that is to be filled; refuses that of another configuration."""
+def _begin(folder: Path, configuration: Configuration, sentences: Sequence[Words]) -> Manifest:
+    """The manifest of a directory that is to be filled, or to grow; refuses that of another configuration."""
     if not (folder / MANIFEST).exists():
         manifest = Manifest(configuration, {})
         manifest.save(folder)
         return manifest
     manifest = Manifest.load(folder)
+    if grown := manifest.grown(configuration, sentences):
+        grown.save(folder)
+        return grown
     if difference := manifest.configuration.difference(configuration):
         raise StoreError(f"{folder}: holds a run of another configuration: {difference}")
     return manifest

@@ -155,6 +155,20 @@ def test_a_directory_of_another_run_is_refused(fill: Command, text: Path, tmp_pa
     assert contents(out) == before
 
 
+def test_a_directory_grows_with_its_input(fill: Command, text: Path, tmp_path: Path) -> None:
+    fill("--data", text, "--out", tmp_path / "whole", "--shard-sentences", 2)
+    out = tmp_path / "run"
+    fill("--data", text, "--out", out, "--shard-sentences", 2, "--limit", 3)
+    done = fill("--data", text, "--out", out, "--shard-sentences", 2)
+    assert "; 1 shards made, 1 kept in " in done.err
+    assert contents(out) == contents(tmp_path / "whole")
+    other = tmp_path / "other.txt"
+    other.write_text(TEXT.replace("slept", "woke") + "One more .\n", encoding="utf-8")
+    refused(fill("--data", other, "--out", out, "--shard-sentences", 2), "sentences: 4 there, 5 here")
+    refused(fill("--data", text, "--out", out, "--shard-sentences", 2, "--limit", 3), "sentences: 4 there")
+    assert contents(out) == contents(tmp_path / "whole")
+
+
 def test_a_full_disk(fill: Command, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
