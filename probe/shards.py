@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from probe.errors import SentenceError
+from probe.errors import SentenceError, quoted
 from probe.json_text import parse_json
 from probe.manifest import StoreError, write_whole
 from probe.matrix import ImpactMatrix, ImpactSet
@@ -180,3 +180,11 @@ def damaged(path: Path) -> StoreError:
         f"{path}: missing, cut short or altered since it was written: start the run that made it again, "
         "which makes what is damaged anew"
     )
+
+
+def first_difference(stored: Sequence[str], words: Sequence[str]) -> str:
+    """Where the words of a stored sentence differ from those of the input."""
+    if len(stored) != len(words):
+        return f"it has {len(stored)} words, the input's has {len(words)}"
+    at, mine, its = next((i, a, b) for i, (a, b) in enumerate(zip(stored, words, strict=True), 1) if a != b)
+    return f"word {at} is {quoted(mine)}, the input's is {quoted(its)}"

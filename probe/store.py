@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probe.errors import OptionError, SentenceError, quoted
+from probe.errors import OptionError, SentenceError
 from probe.manifest import MANIFEST, Configuration, Manifest, StoreError, configure, openness_from
 from probe.matrix import ImpactMatrix, ImpactSet
 from probe.options import Best, Layers, PoolChoice, Settings, resolve
@@ -24,6 +24,7 @@ from probe.shards import (
     StoredSentence,
     as_stored,
     damaged,
+    first_difference,
     is_whole,
     read_arrays,
     read_sentences,
@@ -204,7 +205,7 @@ class Store:
             raise StoreError(f"{self.folder}: {found} (--limit {len(self)} takes the first of them)")
         for number, (stored, words) in enumerate(zip(self.sentences(), sentences, strict=False), start=1):
             if stored.words != as_stored(words):
-                difference = _first_difference(stored.words, words)
+                difference = first_difference(stored.words, words)
                 raise StoreError(f"{self.folder}: sentence {number} differs from the input's: {difference}")
             if stored.spaces != spaces_of(words):
                 found = "other spaces between its words: see --text of probe run"
@@ -398,10 +399,3 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _first_difference(stored: Sequence[str], words: Sequence[str]) -> str:
-    if len(stored) != len(words):
-        return f"it has {len(stored)} words, the input's has {len(words)}"
-    at, mine, its = next((i, a, b) for i, (a, b) in enumerate(zip(stored, words, strict=True), 1) if a != b)
-    return f"word {at} is {quoted(mine)}, the input's is {quoted(its)}"

@@ -1,5 +1,8 @@
 """Running a command in this process, and inputs for it, for the tests of the command line."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from analyses.parse import main
+from data import parse_conllu
+
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,8 @@ class Done:
 
 Main = Callable[[Sequence[str] | None], int]
 """Of a command."""
+Parse = Callable[..., Done]
+"""``probe parse`` with a tiny BERT."""
 
 
 def ran(capsys: pytest.CaptureFixture[str], main: Main, *args: object) -> Done:
@@ -40,6 +48,19 @@ PLAIN = ("--device", "cpu", "--dtype", "float32")
 def parse(capsys: pytest.CaptureFixture[str], *args: object) -> Done:
     """Run ``probe parse`` on the CPU in float32."""
     return ran(capsys, main, *PLAIN, *args)
+
+
+def python(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, with this repository on its path."""
+    return subprocess.run(
+        [sys.executable, *args],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 def refused(done: Done, code: int, message: str) -> None:
@@ -68,6 +89,13 @@ def conllu(*sentences: tuple[str, list[int]]) -> str:
     return "".join(blocks)
 
 
+def heads_of(text: str) -> list[tuple[int, ...] | None]:
+    """Heads in CoNLL-U output."""
+    return [sentence.heads for sentence in parse_conllu(text.splitlines(), name="output")]
+
+
+TOO_LONG = "a " * 60
+"""A sentence of more pieces than the window of the tiny BERT."""
 GOLD = conllu(
     ("The gardener watered tulips .", [2, 3, 0, 3, 3]),
     ("Nobody slept .", [2, 0, 2]),

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +14,17 @@ import numpy as np
 import pytest
 
 import probe
-from analyses import decode, evaluate
+from analyses import decode
 from analyses.parse import build_parser, main
 from analyses.trees.decoders import BASELINES, DECODERS
 from data import check_tree, load_sample, parse_conllu
 from probe.metrics import METRICS
 from probe.options import POOLS
 from probe.perturbations import PERTURBATIONS
-from tests.command import GOLD, RICH, Done, conllu, parse
+from tests.command import GOLD, RICH, TOO_LONG, Parse, conllu, heads_of, parse
 from tests.conftest import ModelFolder
 
 ROOT = Path(__file__).parents[2]
-TOO_LONG = "a " * 60
-Parse = Callable[..., Done]
-
-
-@pytest.fixture
-def run(model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]) -> Parse:
-    """Run the command with a tiny BERT, whose window is 32 pieces."""
-    return lambda *args: parse(capsys, "--model", model_folder("bert"), *args)
-
-
-@pytest.fixture
-def gold(tmp_path: Path) -> Path:
-    """Three short sentences with gold heads."""
-    path = tmp_path / "gold.conllu"
-    path.write_text(GOLD, encoding="utf-8")
-    return path
-
-
-def heads_of(text: str) -> list[tuple[int, ...] | None]:
-    """Heads in CoNLL-U output."""
-    return [sentence.heads for sentence in parse_conllu(text.splitlines(), name="output")]
 
 
 # --- input
@@ -378,109 +356,6 @@ def test_the_progress_bar_is_for_terminals(model_folder: ModelFolder) -> None:
     os.close(ours)
     assert re.search(r"parsing .* 25/25 passes, .*pass/s.*left", shown)
     assert "3/3 sentences" in shown and "3 sentences parsed" in shown
-
-
-# --- scores
-
-
-def rows_of(text: str) -> dict[str, str]:
-    """Rows of the table of scores by name, in their order."""
-    table = text[text.index("UAS [95% interval]") :].split("\n\n")[0].splitlines()[1:]
-    return {re.split("  +", line)[0]: line for line in table}
-
-
-@pytest.mark.parametrize(
-    ("protocol", "root", "punct"), [("fair", "predicted", "unscored"), ("wu2020", "gold", "scored")]
-)
-def test_scores_stand_beside_their_baselines(
-    protocol: str, root: str, punct: str, run: Parse, gold: Path, model_folder: ModelFolder
-) -> None:
-    done = run("--data", gold, "--evaluate", "--protocol", protocol)
-    assert done.code == 0
-    model = str(model_folder("bert"))
-    rows = rows_of(done.out)
-    few = "A figure without an interval is of fewer than 10, too few to test."
-    assert list(rows) == [*BASELINES, "random weights", model, few]
-    assert all(len(re.findall(r"\d+\.\d", row)) == 3 for name, row in rows.items() if name != few)
-    lines = done.out.strip().splitlines()[-3:]
-    signature = (
-        rf"gold@[0-9a-f]{{4}}… \| root:{root} \| punct:{punct} \| n:3 \| v{re.escape(probe.__version__)} \| "
-    )
-    for name, line in zip(("UAS", "UUAS", "NED"), lines, strict=True):
-        assert re.match(
-            rf"{name} = \d+\.\d \(too few to test\) \| {signature}protocol:{protocol} \| decoder:eisner",
-            line,
-        )
-        own = "pair" if protocol == "wu2020" else "knockout | adjust:log+offset+symmetric+openness+root"
-        settings = (
-            f"metric:dist | layer:3 | pool:mean | perturb:{own} | text:spaced | dtype:float32 | bs:1000"
-        )
-        assert f"model:{model} | {settings}" in line
-
-
-def test_scores_are_those_of_the_trees(run: Parse, gold: Path) -> None:
-    found = json.loads(run("--data", gold, "--evaluate", "--format", "json").out)
-    sentences = list(parse_conllu(GOLD.splitlines(), name="gold"))
-    row = evaluate(
-        sentences,
-        [sentence["heads"] for sentence in found["sentences"]],
-        name="again",
-        data="gold",
-        version=probe.__version__,
-        protocol="fair",
-        root="predicted",
-    )
-    model = found["evaluation"][-1]
-    assert model["scores"] == row.as_dict()["scores"]
-    assert model["signature"]["digest"] == row.signature.digest
-    assert [one["name"] for one in found["evaluation"][:-1]] == [*BASELINES, "random weights"]
-
-
-@pytest.mark.parametrize("decoder", ["left-chain", "right-chain", "adjacent"])
-@pytest.mark.parametrize("protocol", ["fair", "wu2020"])
-def test_a_baseline_as_the_decoder_scores_as_its_row(
-    protocol: str, decoder: str, gold: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    done = parse(
-        capsys,
-        "--decoder",
-        decoder,
-        "--data",
-        gold,
-        "--evaluate",
-        "--protocol",
-        protocol,
-        "--format",
-        "json",
-    )
-    *baselines, own = json.loads(done.out)["evaluation"]
-    assert [row["name"] for row in baselines] == list(BASELINES)
-    assert own["scores"] == next(row["scores"] for row in baselines if row["name"] == decoder)
-
-
-def test_random_weights_can_be_left_out_and_follow_the_seed(run: Parse, gold: Path) -> None:
-    assert "random weights" not in rows_of(run("--data", gold, "--evaluate", "--no-random-model").out)
-    first, again, other = (
-        run("--data", gold, "--evaluate", "--protocol", "wu2020", "--seed", seed).out
-        for seed in ("1", "1", "2")
-    )
-    assert first == again != other
-
-
-def test_scores_leave_conllu_on_standard_output_whole(run: Parse, gold: Path, tmp_path: Path) -> None:
-    done = run("--data", gold, "--evaluate", "--format", "conllu")
-    assert len(heads_of(done.out)) == 3
-    scores = done.err[: done.err.rindex("# sent_id added")]
-    assert "UAS [95% interval]" in scores
-    done = run("--data", gold, "--evaluate", "--out", tmp_path / "trees.conllu")
-    assert done.out == scores
-    assert len(heads_of((tmp_path / "trees.conllu").read_text(encoding="utf-8"))) == 3
-
-
-def test_a_skipped_sentence_is_not_scored(run: Parse, tmp_path: Path) -> None:
-    path = tmp_path / "long.conllu"
-    path.write_text(GOLD + conllu((TOO_LONG.strip(), list(range(60)))), encoding="utf-8")
-    assert "| n:3 |" in run("--data", path, "--evaluate").out
 
 
 # --- the embedded model

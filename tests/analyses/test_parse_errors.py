@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +15,15 @@ import pytest
 
 import probe
 from data import parse_conllu
-from tests.command import Done, conllu, names, parse, refused
+from tests.command import TOO_LONG, Done, Parse, conllu, names, parse, refused
 from tests.conftest import ModelFolder
 
 ROOT = Path(__file__).parents[2]
-TOO_LONG = "a " * 60
 GOOD = conllu(("Nobody slept .", [2, 0, 2]))
 CYCLIC = conllu(("Rivers carry sand", [2, 1, 0]))
 TWO_ROOTS = conllu(("Rivers carry sand", [0, 0, 2]))
 NO_HEADS = GOOD.replace("\t2\tdep", "\t_\t_").replace("\t0\troot", "\t_\t_")
 WITHOUT_TAGS = GOOD.replace("NOUN", "_").replace("PUNCT", "_")
-
-Parse = Callable[..., Done]
-
-
-@pytest.fixture
-def run(model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]) -> Parse:
-    """Run the command with a tiny BERT, whose window is 32 pieces."""
-    return lambda *args: parse(capsys, "--model", model_folder("bert"), *args)
 
 
 # --- input files

@@ -16,7 +16,7 @@ from analyses.report.sections import kinds
 from analyses.tables.forms import read_table
 from data.sources import PUD
 from probe import __main__
-from tests.command import GOLD, PLAIN, ran
+from tests.command import GOLD, PLAIN, python, ran
 from tests.conftest import ModelFolder
 from tests.registries import REGISTRIES, restored
 
@@ -98,15 +98,7 @@ def test_reproduce_and_report_have_the_steps_of_the_experiment(
 
 
 def test_the_file_is_run_in_place_of_the_command(own: ModuleType, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "own.py", "neighbours", "--help"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = python("own.py", "neighbours", "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: probe neighbours ") and "l1" in done.stdout
 

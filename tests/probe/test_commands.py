@@ -13,6 +13,7 @@ import pytest
 
 from probe import __main__, __version__
 from probe.commands import ALIASES, COMMANDS
+from tests.command import python
 
 ROOT = Path(__file__).parents[2]
 
@@ -141,15 +142,7 @@ def test_all_commands_beside_the_users_own_modules(crowded: Path) -> None:
 def test_a_program_in_such_a_folder_is_told_which_file_clashes(tmp_path: Path) -> None:
     (tmp_path / "data.py").write_text("MINE = 1\n")
     code = "import probe, data; assert data.MINE; probe.load\nimport analyses"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = python("-c", code, cwd=tmp_path)
     last = done.stderr.splitlines()[-1]
     assert done.returncode == 1
     assert last.startswith(f"probe.siblings.ClashError: {tmp_path / 'data.py'}: stands in the way of ")

@@ -19,11 +19,12 @@ import torch
 from analyses.sentiment import checkpoints as sentiment_runs
 from analyses.sentiment.command import main
 from analyses.sentiment.corpus import FILES
-from analyses.sentiment.figure import SeedScore, plot, read_scores
-from analyses.sentiment.tables import PUBLISHED, published_rows
+from analyses.sentiment.figure import read_scores
+from analyses.sentiment.tables import PUBLISHED
 from analyses.sentiment.training import train
-from data.absa import AspectItem, read_aspects
+from data.absa import read_aspects
 from data.vectors import WordVectors, write_vectors
+from tests.analyses.sentiment.short import options, short_items, to_seg
 from tests.command import Done, names, ran
 from tests.conftest import ModelFolder
 from tests.data.test_absa import XML
@@ -31,48 +32,6 @@ from tests.locks import held
 
 Run = Callable[..., Done]
 ROOT = Path(__file__).parents[3]
-SMALL = (
-    "--hidden",
-    "4",
-    "--epochs",
-    "1",
-    "--networks",
-    "2",
-    "--device",
-    "cpu",
-    "--dtype",
-    "float32",
-    "--quiet",
-)
-
-
-def short_items(count: int) -> list[AspectItem]:
-    """Sentences of five words, which the window of the tiny models takes."""
-    things, opinions = ("screen", "lid", "fan"), {"solid": 1, "dim": -1, "new": 0}
-    kinds = [(thing, word) for thing in things for word in opinions]
-    return [
-        AspectItem(words=("The", thing, verb, word, "."), aspect=(1, 2), polarity=opinions[word])
-        for verb in ("is", "was")
-        for thing, word in kinds
-    ][:count]
-
-
-def to_seg(items: list[AspectItem]) -> str:
-    lines = []
-    for item in items:
-        start, end = item.aspect
-        lines += [" ".join([*item.words[:start], "$T$", *item.words[end:]]), item.term, str(item.polarity)]
-    return "\n".join(lines) + "\n"
-
-
-def options(folder: Path, *args: object, files: bool = True, vectors: bool = True) -> list[str]:
-    """A command line; what is given stands last, and so above all."""
-    found: list[object] = [*SMALL, "--run", folder / "run"]
-    if files:
-        found += ["--train", folder / "train.seg", "--test", folder / "test.seg"]
-    if vectors:
-        found += ["--embeddings", folder / "vectors.txt"]
-    return [str(value) for value in (*found, *args)]
 
 
 @pytest.fixture
@@ -382,28 +341,6 @@ def test_all_of_table_5(
         assert any(selection in note for note in table["notes"])
         assert any("distance of position, percent: random " in note for note in table["notes"])
         assert any("dist-spacy 100.0, eisner " in note for note in table["notes"])
-
-
-def test_published_figures() -> None:
-    laptop, restaurant = published_rows("laptop"), published_rows("restaurant")
-    assert [row.name for row in laptop] == [row.name for row in restaurant] == list(PUBLISHED)
-    values = [cell and cell.value for cell in restaurant[3].cells]
-    assert (restaurant[3].name, values) == ("PWCN+Eisner", [81.21, None, 73.0, None])
-    assert published_rows(None) == ()
-
-
-def test_the_figure_has_a_point_a_seed() -> None:
-    scores = [
-        SeedScore(data="toy", protocol="fair", row=row, seed=seed, accuracy=60.0 + seed, macro_f1=50.0)
-        for row in ("lstm", "eisner")
-        for seed in range(3)
-    ]
-    figure = plot(scores)
-    points = [line for axes in figure.axes for line in axes.lines if line.get_marker() == "o"]
-    assert [len(np.asarray(line.get_xdata())) for line in points] == [3, 3, 3, 3]
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["lstm", "eisner"]
-    with pytest.raises(ValueError, match="one data set and protocol"):
-        plot([])
 
 
 def test_forged_caches_are_made_anew(run: Run, model_folder: ModelFolder, tmp_path: Path) -> None:

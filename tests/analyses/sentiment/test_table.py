@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from analyses.sentiment.corpus import Corpus, Part
 from analyses.sentiment.embeddings import Embeddings
+from analyses.sentiment.figure import SeedScore, plot
 from analyses.sentiment.network import Shape, build
 from analyses.sentiment.systems import Prepared
-from analyses.sentiment.tables import PUBLISHED, Setting, System, table
+from analyses.sentiment.tables import PUBLISHED, Setting, System, published_rows, table
 from analyses.sentiment.training import _EVALUATION_ITEMS, Recipe, Trained, encode, predict, train
 from analyses.tables.signature import Settings
 from analyses.tables.table import FORMATS, Table, TableFormat
@@ -128,3 +129,25 @@ def test_an_aspect_that_is_the_whole_sentence_has_no_context() -> None:
     assert all(bool(torch.isfinite(value).all()) for value in found.weights.values())
     # Without context nothing tells the two apart.
     assert found.by_f1[0] == found.by_f1[1]
+
+
+def test_published_figures() -> None:
+    laptop, restaurant = published_rows("laptop"), published_rows("restaurant")
+    assert [row.name for row in laptop] == [row.name for row in restaurant] == list(PUBLISHED)
+    values = [cell and cell.value for cell in restaurant[3].cells]
+    assert (restaurant[3].name, values) == ("PWCN+Eisner", [81.21, None, 73.0, None])
+    assert published_rows(None) == ()
+
+
+def test_the_figure_has_a_point_a_seed() -> None:
+    scores = [
+        SeedScore(data="toy", protocol="fair", row=row, seed=seed, accuracy=60.0 + seed, macro_f1=50.0)
+        for row in ("lstm", "eisner")
+        for seed in range(3)
+    ]
+    figure = plot(scores)
+    points = [line for axes in figure.axes for line in axes.lines if line.get_marker() == "o"]
+    assert [len(np.asarray(line.get_xdata())) for line in points] == [3, 3, 3, 3]
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["lstm", "eisner"]
+    with pytest.raises(ValueError, match="one data set and protocol"):
+        plot([])
