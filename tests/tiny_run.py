@@ -12,6 +12,16 @@ from tests.threads import single_thread
 
 STEPS = 12
 
+DATA = """\
+[data]
+shards = ["a", "b"]
+heldout = ["c"]
+length = 16
+batch_size = 4
+long_length = 32
+long_batch_size = 2
+long_every = 3
+"""
 TOML = f"""\
 seed = 5
 precision = "float32"
@@ -25,15 +35,7 @@ num_hidden_layers = 2
 num_attention_heads = 2
 intermediate_size = 32
 max_position_embeddings = 32
-[data]
-shards = ["a", "b"]
-heldout = ["c"]
-length = 16
-batch_size = 4
-long_length = 32
-long_batch_size = 2
-long_every = 3
-[optim]
+{DATA}[optim]
 steps = {STEPS}
 learning_rate = 1e-2
 warmup_steps = 2

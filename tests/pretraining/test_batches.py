@@ -242,15 +242,7 @@ def test_first_steps_take_short_sequences_then_all_goes_on_as_without_them() -> 
 
 def test_masks_differ_from_step_to_step() -> None:
     pieces = pieces_of([[9], [9], [9], [9], [9]])  # one batch is an epoch
-    config = DataConfig(
-        shards=("a",),
-        heldout=("b",),
-        length=11,
-        batch_size=5,
-        long_length=11,
-        long_batch_size=5,
-        long_every=2,
-    )
+    config = replace(CONFIG, length=11, long_length=11, long_batch_size=5, long_every=2)
     batches = Batches(pieces, specials_of(64), config, seed=0)
     assert len({str(batches[step].predicted.tolist()) for step in range(8)}) == 8
 

@@ -21,27 +21,20 @@ from pretraining.prepare import join, prepare_shard, prepare_tokenizer, shard_pa
 from pretraining.pretrained import Original, begin_head, distance, load_pretrained, renew_rows
 from pretraining.tokenizer import find_init, pretrained_tokenizer
 from tests import tiny
+from tests.tiny_run import DATA
 
 CPU = torch.device("cpu")
 
-SETTINGS = """\
+SETTINGS = f"""\
 seed = 5
 precision = "float32"
 checkpoint_every = 2
 evaluate_every = 3
 heldout_sequences = 70
 [model]
-init = "{init}"
+init = "{{init}}"
 renew = ["[MASK]"]
-[data]
-shards = ["a", "b"]
-heldout = ["c"]
-length = 16
-batch_size = 4
-long_length = 32
-long_batch_size = 2
-long_every = 3
-[optim]
+{DATA}[optim]
 steps = 6
 encoder_learning_rate = 1e-3
 head_learning_rate = 1e-2
