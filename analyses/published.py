@@ -85,16 +85,19 @@ SIZES: Mapping[str, Mapping[str, int]] = {
 """What the published figures were measured on."""
 
 
-def size_note(data: str, found: Mapping[str, int]) -> list[str]:
+def size_note(
+    data: str, found: Mapping[str, int], *, sizes: Mapping[str, Mapping[str, int]] = SIZES
+) -> list[str]:
     """What to say where a table is not of the data of the published figures: other in number.
 
     Args:
-        data: a name of ``SIZES``.
+        data: a name of ``sizes``.
         found: what the own figures were measured on, by the same names.
+        sizes: what the published figures were measured on.
     """
-    if dict(found) == dict(SIZES[data]):
+    if dict(found) == dict(sizes[data]):
         return []
-    there, here = (", ".join(f"{n:,} {what}" for what, n in size.items()) for size in (SIZES[data], found))
+    there, here = (", ".join(f"{n:,} {what}" for what, n in size.items()) for size in (sizes[data], found))
     return [f"Not the published data: the published figures are of {there} ({data}), the others of {here}."]
 
 

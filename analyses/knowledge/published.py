@@ -6,8 +6,13 @@ from collections.abc import Mapping
 
 CITATION = "Petroni et al., Language Models as Knowledge Bases?, EMNLP 2019, Table 2"
 
-RELATIONS: Mapping[str, int] = {"Google-RE": 3, "T-REx": 41, "ConceptNet": 16, "SQuAD": 1}
-"""How many relations the paper counts in each corpus."""
+SIZES: Mapping[str, Mapping[str, int]] = {
+    "Google-RE": {"relations": 3, "facts": 5_527},
+    "T-REx": {"relations": 41, "facts": 34_039},
+    "ConceptNet": {"relations": 16, "facts": 11_458},
+    "SQuAD": {"relations": 1, "facts": 305},
+}
+"""What the figures of each corpus were measured on, as the paper counts it."""
 
 P_AT_1: Mapping[str, Mapping[str, float]] = {
     "BERT-base-cased": {"Google-RE": 9.8, "T-REx": 31.1, "ConceptNet": 15.6, "SQuAD": 14.1},

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from analyses.knowledge import published
 from analyses.knowledge.results import COLUMNS, RelationResult, values_of
 from analyses.knowledge.scores import RESAMPLES, Means, fact_values, mean_over_facts, mean_over_relations
+from analyses.published import size_note
 from analyses.tables.signature import Settings, Signature
 from analyses.tables.table import Cell, Row, RowKind, Table
 from data.lama import FactCorpus, Relation
@@ -129,7 +130,7 @@ def _overall(
         title=f"{corpus}: mean over {count(len(results), 'relation')}, in percent",
         columns=columns,
         rows=tuple(rows),
-        notes=(*_notes(run, corpus), *_published_note(corpus)),
+        notes=(*_notes(run, corpus), *_published_note(corpus, results)),
     )
 
 
@@ -246,12 +247,14 @@ def _notes(run: Run, corpus: FactCorpus) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _published_note(corpus: FactCorpus) -> tuple[str, ...]:
-    """Whose the published figures are; nothing for facts that are not of LAMA."""
+def _published_note(corpus: FactCorpus, results: Sequence[RelationResult]) -> tuple[str, ...]:
+    """Whose the published figures are and whether of other data; nothing for facts that are not of LAMA."""
     if corpus == "sample":
         return ()
-    relations = count(published.RELATIONS[corpus], "relation")
+    relations = count(published.SIZES[corpus]["relations"], "relation")
+    measured = {"relations": len(results), "facts": sum(each.asked for each in results)}
     return (
+        *size_note(corpus, measured, sizes=published.SIZES),
         f"Published: {published.CITATION}: {relations}, other candidates and, in part, other facts.",
         *((published.SECOND_HAND,) if corpus != "T-REx" else ()),
     )

@@ -79,6 +79,10 @@ def test_tables_of_all_corpora(capsys: pytest.CaptureFixture[str], options: list
         published_rows = [row for row in table["rows"] if row["kind"] == "published"]
         assert bool(published_rows) == ("mean over" in title and "by type" not in title)
         assert any(note.startswith("Published: Petroni") for note in table["notes"]) == bool(published_rows)
+    assert (
+        "Not the published data: the published figures are of 1 relations, 305 facts (SQuAD), "
+        "the others of 1 relations, 2 facts."
+    ) in squad["notes"]
 
 
 def test_every_fact_that_is_left_out_has_a_reason(
