@@ -151,10 +151,23 @@ def load_sources(args: argparse.Namespace) -> list[ImpactSource]:
         raise UsageError("--model does not go with --matrices, which come from a model already: choose one")
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)
+    say_sample(args, given=args.data is not None or getattr(args, "wsj", None) is not None)
     store = Store.open(args.matrices)
     if args.dtype not in ("auto", store.dtype):
         raise UsageError(f"--dtype {args.dtype}: the matrices of {args.matrices} are of {store.dtype}")
     return [store]
+
+
+def say_sample(args: argparse.Namespace, *, given: bool) -> None:
+    """Say on stderr, unless ``--quiet``, that ``--matrices`` are read as those of the bundled sample.
+
+    Args:
+        args: options of the command.
+        given: whether they name another input.
+    """
+    if not given and not args.quiet:
+        text = f"--matrices {args.matrices} without --data: its sentences are to be the bundled sample's"
+        print(text, file=sys.stderr)
 
 
 def experiment_main(

@@ -16,7 +16,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from analyses.options import add_method, add_protocol
+from analyses.options import add_method, add_protocol, say_sample
 from analyses.tables.table import unknown_text
 from analyses.trees.adjust import NONE, adjustments, needs_openness
 from analyses.trees.decoders import BASELINES, DECODERS, tree_maker
@@ -243,6 +243,7 @@ def _source(args: argparse.Namespace) -> ImpactSource:
         model = load_model(args)
         say_guess(model, args)
         return model
+    say_sample(args, given=args.data is not None or bool(args.text))
     store = Store.open(args.matrices)
     if args.dtype not in ("auto", store.dtype):
         raise UsageError(f"--dtype {args.dtype}: the matrices of {args.matrices} are of {store.dtype}")

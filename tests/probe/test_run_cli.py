@@ -270,6 +270,16 @@ def test_a_kept_failure_is_a_skipped_sentence(
     assert f"{text}:2: sentence 2 skipped: 62 pieces are more than the model's window of 32" in done.err
 
 
+def test_matrices_without_data_name_the_sample(fill: Command, read: Command, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    fill("--out", out, "--limit", 2)
+    found = read("--matrices", out, "--limit", 1, "--format", "conllu")
+    assert (found.code, found.out.count("# sent_id")) == (0, 1)
+    note = f"--matrices {out} without --data: its sentences are to be the bundled sample's\n"
+    assert found.err.startswith(note)
+    assert read("--matrices", out, "--limit", 1, "--format", "conllu", "--quiet").err == ""
+
+
 def test_matrices_that_do_not_fit_are_refused(
     fill: Command, read: Command, text: Path, tmp_path: Path, model_folder: ModelFolder
 ) -> None:
@@ -284,7 +294,7 @@ def test_matrices_that_do_not_fit_are_refused(
 
     message = "sentence 3 differs from the input's: word 2 is 'slept', the input's is 'woke'"
     refuse(message, "--data", other)
-    refuse("run: has 4 sentences, the input has 61")
+    refuse("run: has 4 sentences, the input has 61 (--limit 4 takes the first of them)", "--quiet")
     refuse("no matrices with layer 1; there are 3", "--data", text, "--layer", "1")
     refuse("no matrices with metric kl; there are dist", "--data", text, "--metric", "kl")
     refuse("--decoder adjacent reads no matrices", "--data", text, "--decoder", "adjacent")
