@@ -150,7 +150,7 @@ class ReportSection:
     """A section of the report that steps make.
 
     Attributes:
-        kind: its name for ``--sections``.
+        kind: its name for ``--parts``.
         title: behind the name of the data.
         steps: of the experiment, by name.
         data: the data set that it is made of, PUD for any treebank in CoNLL-U; None for data of the report's own.

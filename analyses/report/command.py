@@ -71,7 +71,9 @@ def build_parser() -> argparse.ArgumentParser:
     InputOptions.add(parser, help=text, nargs="+", limit="sentences, facts, pairs of each file")
     ModelOptions.add(parser)
     known = kinds()
-    add("--sections", nargs="+", choices=known, default=known, help="default: all that the data allow")
+    text = "parts of the page (default: all that the data allow)"
+    add("--parts", nargs="+", choices=known, default=known, help=text)
+    parser.rename(sections="--parts")
     add("--out", dest="report", type=Path, required=True, metavar="FILE", help="the HTML file to write")
     text = "in place of a model: read the impact matrices of this directory of probe run"
     add("--matrices", type=Path, metavar="DIR", help=text)
@@ -99,13 +101,13 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
     _check_target(args.report)
     inputs, names = _inputs(args)
     corpora, treebanks = _read(args, inputs)
-    planned = [section for section in sections(inputs, limit=args.limit) if section.kind in args.sections]
+    planned = [section for section in sections(inputs, limit=args.limit) if section.kind in args.parts]
     if args.matrices is not None:
         if (len(corpora), len(treebanks), inputs.work) != (1, 0, []):
             raise UsageError("--matrices are those of one corpus of dependency trees: give one such --data")
         planned = []
     if not (corpora or treebanks or planned or inputs.results):
-        raise UsageError(f"--sections {' '.join(args.sections)}: the data allow none of these")
+        raise UsageError(f"--parts {' '.join(args.parts)}: the data allow none of these")
     computed = corpora or treebanks or planned or args.model
     model = load_sources(args)[0] if computed else None
     parts, failed = _parts(model, corpora, treebanks, args) if model is not None else ([], [])
@@ -226,7 +228,7 @@ def _read(
     """Read and check the trees before a model is loaded: dependency corpora, then constituency treebanks."""
     import data
 
-    if TREES not in args.sections:
+    if TREES not in args.parts:
         return [], []
     note = None if args.data is not None else "Data: the bundled sample, since --data is not given."
     corpora = [_conllu(file, args, note) for file in inputs.conllu]

@@ -2,7 +2,7 @@
 
 Ethayarajh, "How Contextual are Contextualized Word Representations?" (EMNLP 2019), section 5: the first
 principal component of a word's states in a layer; and the mean, for comparison. As a command,
-``probe vectors --layer 1 --vectors FILE --evaluate DIR``.
+``probe vectors --layer 1 --vectors FILE --word-sets DIR``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--min-count", type=positive, default=1, metavar="N", help="occurrences of a word (default: 1)")
     add("--most", type=positive, default=256, metavar="N", help="occurrences drawn for pca (default: 256)")
     add("--vectors", type=Path, metavar="FILE", help="write the vectors there; of one layer and method")
-    add("--evaluate", type=Path, metavar="DIR", help="folder with similarity, analogy and categorization")
+    text = "evaluate on the word sets of this folder: similarity, analogy and categorization"
+    add("--word-sets", type=Path, metavar="DIR", help=text)
+    parser.rename(evaluate="--word-sets")
     add("--beside", type=Path, nargs="+", default=[], metavar="FILE", help="other vectors, evaluated beside")
     return parser
 
@@ -61,13 +63,13 @@ def run(args: argparse.Namespace) -> Ran:
     from probe.word_states import load_encoder
 
     kinds = [(layer, method) for layer in dict.fromkeys(args.layers) for method in dict.fromkeys(args.method)]
-    if args.vectors is None and args.evaluate is None:
-        raise UsageError("nothing to do: give --vectors FILE, --evaluate DIR or both")
+    if args.vectors is None and args.word_sets is None:
+        raise UsageError("nothing to do: give --vectors FILE, --word-sets DIR or both")
     if args.vectors is not None and len(kinds) > 1:
         raise UsageError("--vectors is one file: give one --layer and one --method")
-    if args.beside and args.evaluate is None:
-        raise UsageError("--beside goes with --evaluate")
-    sets = read_sets(args.evaluate) if args.evaluate is not None else None
+    if args.beside and args.word_sets is None:
+        raise UsageError("--beside goes with --word-sets")
+    sets = read_sets(args.word_sets) if args.word_sets is not None else None
     corpus = read_corpus(args.data, args.limit)
     beside = [Vectors(name=path.stem, vectors=read_vectors(path)) for path in args.beside]
     encoder = load_encoder(args.model, device=args.device, dtype=args.dtype)

@@ -91,7 +91,7 @@ def test_reproduce_and_report_have_the_steps_of_the_experiment(
     for text in ((out / "index.html").read_text("utf-8"), (out / "dependency-mine").glob("*.csv")):
         shown = text if isinstance(text, str) else next(text).read_text("utf-8")
         assert "short-arcs+l1" in shown
-    given = ("--data", treebank, "--sections", "neighbours", "--out", page)
+    given = ("--data", treebank, "--parts", "neighbours", "--out", page)
     assert ran(capsys, __main__.main, "report", *given, *model).code == 0
     shown = page.read_text("utf-8")
     assert "Impact of the words beside, percent" in shown and "short-arcs+l1" in shown

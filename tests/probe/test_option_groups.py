@@ -16,7 +16,8 @@ OLD = {
     "bias": {"--matrices 3": "random_matrices"},
     "figures": {"--layers 1": "layers", "--matrices=3": "random_matrices"},
     "geometry": {"--corpus x": "data", "--pieces first": "pool"},
-    "vectors": {"--corpus x": "data", "--pieces first": "pool"},
+    "vectors": {"--corpus x": "data", "--pieces first": "pool", "--evaluate x": "word_sets"},
+    "report": {"--sections trees": "parts"},
     "knowledge": {"--pieces 3": "max_pieces"},
     "minimal-pairs": {"--output x": "file"},
     "sentiment": {"--seeds 2": "networks"},
@@ -26,6 +27,7 @@ NEEDED = {
     "figures": ["all", "--out", "x"],
     "minimal-pairs": ["--data", "x"],
     "discourse": ["--data", "x"],
+    "report": ["--out", "x"],
 }
 
 
@@ -80,6 +82,7 @@ def test_a_name_has_one_type_and_one_default_in_all_commands() -> None:
         "--pieces",
     ):
         assert old not in seen
+    assert set(seen["--sections"]) == {"constituency"} and set(seen["--evaluate"]) == {"parse"}
     assert set(seen["--matrices"].values()) == {"DIR"}
     assert set(seen["--data"]) >= {"parse", "run", "geometry", "dependency", "report", "reproduce"}
 

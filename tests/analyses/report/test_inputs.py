@@ -312,7 +312,7 @@ def test_a_section_that_fails_is_a_note(
 ) -> None:
     target = tmp_path / "r.html"
     given = ["--model", model_folder("bert"), "--data", data / "ud", data / "blimp", "--seeds", 0]
-    given += ["--sections", "trees", "minimal-pairs", "--out", target]
+    given += ["--parts", "trees", "minimal-pairs", "--out", target]
 
     def fail(args: argparse.Namespace) -> Ran:
         raise MemoryError("out of memory")
@@ -344,7 +344,7 @@ def test_a_corpus_of_which_no_sentence_can_be_probed(
         model_folder("bert"),
         "--seeds",
         0,
-        "--sections",
+        "--parts",
         "trees",
         "--out",
         tmp_path / "r.html",

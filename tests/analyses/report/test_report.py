@@ -41,7 +41,7 @@ TREES = """\
 (S (NP (NNS Rivers)) (VP (VBP carry) (NP (NN sand) (CC and) (NNS stones))) (. .))
 """
 
-PLAIN = ("--device", "cpu", "--dtype", "float32", "--quiet", "--sections", "trees")
+PLAIN = ("--device", "cpu", "--dtype", "float32", "--quiet", "--parts", "trees")
 """The other sections are those of test_report_inputs.py."""
 
 
@@ -209,8 +209,8 @@ def test_without_tags_there_is_one_protocol(
         (["--data", "."], "--data .: expected are .conllu, .mrg"),
         (["--data", "empty.conllu"], "empty.conllu: "),
         (["--data", "a.seg"], "--data a.seg: aspect sentiment is trained"),
-        (["--sections", "discourse"], "--sections discourse: the data allow none of these"),
-        (["--sections", "tea"], "invalid choice"),
+        (["--parts", "discourse"], "--parts discourse: the data allow none of these"),
+        (["--parts", "tea"], "invalid choice"),
         (["--out", "nowhere/r.html"], "a file in a folder that is there is expected"),
         (["--out", "."], "a file in a folder that is there is expected"),
         (["--model", "no-such-model"], "no-such-model"),

@@ -208,7 +208,7 @@ def test_command(model_folder: ModelFolder, tmp_path: Path, capsys: pytest.Captu
     out = tmp_path / "v.txt"
     options = ["--model", model_folder("gpt2"), "--data", corpus, "--layer", 2, "--format", "json"]
     code, printed, _ = run(
-        capsys, *options, "--vectors", out, "--evaluate", tmp_path, "--out", tmp_path / "t"
+        capsys, *options, "--vectors", out, "--word-sets", tmp_path, "--out", tmp_path / "t"
     )
     assert code == 0
     encoder = load_encoder(str(model_folder("gpt2")), device="cpu", dtype="float32")
@@ -226,8 +226,8 @@ def test_command(model_folder: ModelFolder, tmp_path: Path, capsys: pytest.Captu
     [
         ([], "nothing to do"),
         (["--vectors", "v.txt", "--layer", "1", "2"], "--vectors is one file"),
-        (["--vectors", "v.txt", "--beside", "w.txt"], "--beside goes with --evaluate"),
-        (["--evaluate", "."], "a folder with similarity, analogy, categorization"),
+        (["--vectors", "v.txt", "--beside", "w.txt"], "--beside goes with --word-sets"),
+        (["--word-sets", "."], "a folder with similarity, analogy, categorization"),
         (["--vectors", "v.txt", "--layer", "99"], "layer 99"),
     ],
 )
