@@ -19,8 +19,9 @@ from probe.errors import ProbeError, one_line
 from probe.inputs import add_input_options, load_model, read_input, say_guess
 from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions, known
 from probe.options import Layers
+from probe.shards import SHARD_SENTENCES
 from probe.spaces import TEXTS, as_text, running
-from probe.store import SHARD_SENTENCES, Store
+from probe.store import Store
 
 if TYPE_CHECKING:
     from probe.model import Probe, Words

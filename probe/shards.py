@@ -27,6 +27,9 @@ from probe.spaces import spaces_of
 # One key only: safetensors writes the keys of its metadata in an order that differs from run to run.
 _KEY = "probe.Store"
 
+SHARD_SENTENCES = 64
+"""Sentences in a shard, unless told otherwise: what a killed run has to repeat at most."""
+
 Arrays = tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]], NDArray[np.float64] | None]
 """``values`` [n, n] and ``on_cls`` [n] of one matrix, and ``openness`` [n], if it is kept."""
 

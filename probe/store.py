@@ -20,6 +20,7 @@ from probe.manifest import MANIFEST, Configuration, Manifest, StoreError, config
 from probe.matrix import ImpactMatrix, ImpactSet
 from probe.options import Best, Layers, PoolChoice, Settings, resolve
 from probe.shards import (
+    SHARD_SENTENCES,
     Arrays,
     StoredSentence,
     as_stored,
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from probe.model import Errors, OpennessChoice, Probe, Words
 
 __all__ = ["Store", "StoreError", "locked"]
-
-SHARD_SENTENCES = 64
-"""Sentences in a shard, unless told otherwise: what a killed run has to repeat at most."""
 
 
 class Store:

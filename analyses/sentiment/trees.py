@@ -109,7 +109,8 @@ def fill_store(
     from probe.manifest import configure
     from probe.perturbations import n_passes
     from probe.progress import Progress
-    from probe.store import SHARD_SENTENCES, Store
+    from probe.shards import SHARD_SENTENCES
+    from probe.store import Store
 
     settings = model.resolve(**choice.impact)
     configuration = configure(
