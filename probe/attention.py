@@ -154,7 +154,8 @@ class _Trial:
             after = self._states(self._base, self._changed(last))
         except Exception:  # a model that gives no states by layer; what needs them says so
             return False
-        return not self._differ(before[:, :last], after[:, :last], _REPEATED)
+        moved = self._differ(before[:, last:], after[:, last:], _REPEATED)
+        return moved and not self._differ(before[:, :last], after[:, :last], _REPEATED)
 
     def of(self, way: _Way) -> str | None:
         """Why the way does not do; None if it does."""

@@ -65,7 +65,7 @@ def test_nothing_parsed_is_a_failure(
         path = gold(tmp_path, text)
         folder = tmp_path / "nan"
         model = folder if folder.exists() else spoilt()
-        done = parse(capsys, "--model", model, "--data", path, *options)
+        done = parse(capsys, "--model", model, "--data", path, "--method", "paper", *options)
         assert (done.code, done.out) == (1, "")
         assert NOT_FINITE in done.err
         assert "sentences could not be probed" in done.err.splitlines()[-1]

@@ -192,7 +192,8 @@ def test_models_that_cannot_be_used(model_folder: ModelFolder, tmp_path: Path, c
         tmp_path / "empty": "no config.json in this directory",
         model_folder("gpt2"): "has no mask token",
     }.items():
-        done = parse(capsys, "--model", folder, "--out", tmp_path / "out.conllu", "Nobody slept .")
+        given = ["--method", "paper", "--out", tmp_path / "out.conllu"]
+        done = parse(capsys, "--model", folder, *given, "Nobody slept .")
         refused(done, 2, f"{folder}")
         assert message in done.err
     assert names(tmp_path) == ["cut", "empty"]

@@ -160,7 +160,13 @@ class TestTreebank:
                 version=probe.__version__,
                 rerun=lambda blank, method=method: induce(treebank, blank, method),  # type: ignore[misc]
             )
-            assert found[protocol] == [row.as_dict() for row in expected]
+            # The commands read running text under fair, whose pieces are the same for this tokenizer.
+            rows = [row.as_dict() for row in expected]
+            for row in rows:
+                row["signature"]["settings"] |= (
+                    {"text": "spaced"} if "model" in row["signature"]["settings"] else {}
+                )
+            assert found[protocol] == rows
             names = [row["name"] for row in found[protocol]]
             assert names == ["left-chain", "right-chain", "adjacent", "random", "random weights", p.name]
 
@@ -221,9 +227,8 @@ class TestCommand:
             of_model = {score["name"]: score for score in test[protocol][-1]["scores"]}
             # The same treebank as dev, so the same scores.
             assert {name: round(score["value"], 2) for name, score in of_model.items()} == best[protocol]
-            assert all(
-                score["interval"][0] <= score["value"] <= score["interval"][1] for score in of_model.values()
-            )
+            # Of so few sentences there is no interval.
+            assert all(score["interval"] is None for score in of_model.values())
         blank, model = result["blimp"]
         assert "random weights" in blank["model"] and model["model"] == result["model"]
         assert model["accuracies"][-1]["pairs"] == 2

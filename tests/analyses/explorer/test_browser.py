@@ -103,7 +103,7 @@ def test_a_typed_sentence_gives_the_tree_of_the_command_line(
     page: Browser, capsys: pytest.CaptureFixture[str], model_folder: ModelFolder
 ) -> None:
     enter(page, TEXT)
-    assert parse.main(["--format", "conllu", *shlex.split(text_of(page, "pre")[0])[3:]]) == 0
+    assert parse.main(["--format", "conllu", *shlex.split(text_of(page, "pre")[0])[2:]]) == 0
     (sentence,) = parse_conllu(capsys.readouterr().out.splitlines(), name="printed")
     assert sentence.heads is not None
     words = sentence.words

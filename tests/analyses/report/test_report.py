@@ -135,8 +135,9 @@ def test_figures_are_those_of_the_table_command(
             assert row["name"] in text
             assert all(signature in text for signature in row["signatures"])
             for cell in row["cells"].values():
-                low, high = cell["interval"]
-                assert f"{cell['value']:.1f} [{low:.1f}, {high:.1f}]" in text
+                low, high = cell["interval"] or (None, None)
+                interval = "" if low is None else f" [{low:.1f}, {high:.1f}]"
+                assert f"{cell['value']:.1f}{interval}" in text
 
 
 def test_records_are_matrices_and_trees_of_the_model(

@@ -126,7 +126,7 @@ def test_everything_that_the_data_allow(run: Run, tmp_path: Path, monkeypatch: p
     for title in ("Tables 1 and 2: dependency trees, PUD", "Table 3", "Table 4", "Published and measured"):
         assert title in page
     # Right-chain of Table 1 stands beside the one of the three sentences.
-    cells = re.search(r'Right-chain</th><td class="text">UAS</td><td>35\.0</td><td>(\S+) ', page)
+    cells = re.search(r'Right-chain</th><td class="text">UAS</td><td>35\.0</td><td>([\d.]+)', page)
     table = json.loads((out / "dependency-pud" / "dependency-en_pud-wu2020-wu2020.json").read_text("utf-8"))
     (own,) = [row for row in table["rows"] if row["name"] == "right-chain"]
     assert cells is not None and cells[1] == f"{own['cells']['UAS']['value']:.1f}"
