@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
     with _terminable():
-        return exit_code(parser.prog, lambda: _run(args))
+        return exit_code(parser.prog, lambda: execute(args))
 
 
 @contextmanager
@@ -72,7 +72,8 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _run(args: argparse.Namespace) -> int:
+def execute(args: argparse.Namespace) -> int:
+    """Make or go on with the run directory that the options ask for; returns the exit code."""
     layer = ImpactOptions.of(args).chosen_layers
     sentences, _ = read_input([], args.data, args.limit, tokenize=args.tokenize)
     started = time.monotonic()

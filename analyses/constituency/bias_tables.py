@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from analyses.intervals import Interval
 from analyses.pictures.style import TEXT_WIDTH, look, save, sign, style
+from analyses.tables.forms import aligned
 from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table, interval_notes
 from analyses.trees.decoders import CONSTITUENT_DECODERS
@@ -175,29 +176,17 @@ def _tables(rows: Sequence[Bias], reaches: Sequence[Reach], settings: Mapping[st
             for row in rows
             if row.protocol == protocol
         ]
-        parts.append(f"Sentence-level F1, {spans}\n{_aligned([header, *lines])}")
+        parts.append(f"Sentence-level F1, {spans}\n{aligned([header, *lines], names=1)}")
     if reaches:
         header = ["n", "decoder", "found", "allowed", "all trees"]
         lines = [[str(r.n), r.decoder, str(r.found), str(r.allowed), str(r.trees)] for r in reaches]
         title = "Binary trees given in a search (at least so many can be), of the decoder's form, and all"
-        parts.append(f"{title}\n{_aligned([header, *lines])}")
+        parts.append(f"{title}\n{aligned([header, *lines], names=1)}")
     return "\n\n".join(parts) + "\n"
 
 
 def _cell(estimate: Estimate) -> str:
     return str(Cell(estimate.value, estimate.interval, decimals=2))
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
-    """Columns of equal width: names to the left, numbers to the right."""
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column == 1 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
 
 
 def bias_tables(rows: Sequence[Bias], settings: Mapping[str, object]) -> list[tuple[str, Table]]:

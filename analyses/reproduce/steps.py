@@ -35,9 +35,9 @@ def perform(step: Step, options: Sequence[str], out: Path) -> tuple[int, Ran]:
     def run() -> int:
         nonlocal found
         module = import_module((COMMANDS.get(step.command) or own_commands()[step.command]).module)
-        if not hasattr(module, "run"):
-            return int(module.main(options))
         args = module.build_parser().parse_args(options)
+        if not hasattr(module, "run"):  # it makes a run directory, and no table
+            return int(module.execute(args))
         try:
             found = module.run(args)
         except KeyboardInterrupt as error:

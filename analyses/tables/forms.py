@@ -16,12 +16,12 @@ from data import InputError
 _ABSENT = "-"
 
 
-def aligned(lines: Sequence[Sequence[str]]) -> str:
-    """Lines of cells as text with aligned columns, the first to the left, the others to the right."""
+def aligned(lines: Sequence[Sequence[str]], *, names: int = 0) -> str:
+    """Lines of cells as text with aligned columns, that of the names to the left, the others to the right."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
+            cell.ljust(width) if column == names else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
