@@ -151,7 +151,8 @@ def load_sources(args: argparse.Namespace) -> list[ImpactSource]:
         raise UsageError("--model does not go with --matrices, which come from a model already: choose one")
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)
-    say_sample(args, given=args.data is not None or getattr(args, "wsj", None) is not None)
+    given = any(getattr(args, name, None) is not None for name in ("data", "wsj"))
+    say_sample(args, given=given)
     store = Store.open(args.matrices)
     if args.dtype not in ("auto", store.dtype):
         raise UsageError(f"--dtype {args.dtype}: the matrices of {args.matrices} are of {store.dtype}")
