@@ -36,14 +36,17 @@ class Alignment:
     cls: int | None
     unknown: tuple[bool, ...] = ()
 
-    def check_known(self) -> None:
+    def check_known(self, *, n_words: int | None = None) -> None:
         """Check that the vocabulary knows a unit of the sentence.
 
+        Args:
+            n_words: how many words the units have; one each, if None.
+
         Raises:
-            SentenceError: it knows none; says how many there are.
+            SentenceError: it knows none; says how many words there are.
         """
         if self.unknown and all(self.unknown):
-            n = len(self.unknown)
+            n = n_words or len(self.unknown)
             raise SentenceError(f"unknown words {n} of {n}: the model's vocabulary has none of them")
 
 

@@ -21,6 +21,7 @@ from analyses.discourse.protocols import (
 from analyses.discourse.tables import Documents, score_table
 from analyses.options import add_decoders, add_options, experiment_main, load_models
 from analyses.tables.results import Ran
+from analyses.tables.table import say_unknown
 from analyses.trees.arc_scores import Floats
 from analyses.trees.decoders import DECODERS, Heads
 from analyses.trees.systems import Skipped, System, Way, dependency_ways, systems
@@ -28,6 +29,7 @@ from analyses.trees.variants import Variant, variants
 from probe.command_line import Parser, UsageError
 from probe.errors import ProbeError, SentenceError, one_line
 from probe.option_groups import InputOptions
+from probe.spaces import count_unknown
 
 if TYPE_CHECKING:
     from data import Document
@@ -124,6 +126,7 @@ def _without(
     systems = [
         replace(
             system,
+            unknown={at: system.unknown[place] for at, place in enumerate(places)},
             runs=tuple(
                 {way: {at: trees[place] for at, place in enumerate(places)} for way, trees in run.items()}
                 for run in system.runs
@@ -164,7 +167,11 @@ def _induce(
             for place, values in zip(places, found, strict=True)
         ]
 
-    return systems(model, ways, impacts=impacts, decode=trees, args=args, label="documents", skipped=skipped)
+    unknown = {place: count_unknown(model.pieces, [each.words]) for place, each in enumerate(documents)}
+    ones, totals = zip(*unknown.values(), strict=True)
+    say_unknown(model.name, (sum(ones), sum(totals)), quiet=args.quiet)
+    found = systems(model, ways, impacts=impacts, decode=trees, args=args, label="documents", skipped=skipped)
+    return [replace(system, unknown=unknown) for system in found]
 
 
 def _impacts(

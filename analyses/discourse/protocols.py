@@ -61,13 +61,14 @@ def align_document(model: Probe, document: Document) -> Alignment:
     """The pieces of a document with [CLS] as unit 0 and the EDUs as units 1 to n.
 
     Raises:
-        probe.SentenceError: the document is longer than the model's window, or a word has no pieces.
+        probe.SentenceError: the document does not fit the window, a word has no pieces, or all are unknown.
         probe.ModelError: the model's tokenizer adds no token in front.
     """
     from probe import ModelError
     from probe.alignment import Alignment
 
     edus = model.align(document.words, document.spans)
+    edus.check_known(n_words=len(document.words))
     if edus.cls is None:
         raise ModelError(f"{model.name}: a token such as [CLS] in front of the text is expected, found none")
     return Alignment(

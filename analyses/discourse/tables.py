@@ -23,7 +23,7 @@ from analyses.tables.signature import Settings, Signature, digest
 from analyses.tables.table import Cell, Row, Table
 from analyses.trees.decoders import BASELINES, Heads
 from analyses.trees.protocols import ProtocolName
-from analyses.trees.systems import Corpus, Line, System, spread
+from analyses.trees.systems import Corpus, Line, System, spread, unknown_notes
 from probe import __version__
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def score_table(
         ),
         notes=(
             *_notes(corpus, protocol, shown[0].runs[0]),
+            *unknown_notes(systems, range(len(corpus.items))),
             *(_spread(line) for line in baselines if line.settings.random_weights is not None),
             *(f"{line.name}: {paired_note('UAS', _counted(line), rivals, seed=seed)}." for line in models),
         ),
@@ -119,6 +120,7 @@ def _lines(corpus: Documents, system: System[Heads], protocol: ProtocolName) -> 
                 count_documents(corpus.items, trees, protocol=protocol) for trees in system.trees(way, places)
             ],
             settings=system.settings(way),
+            unknown_words=system.unknown_words(places),
         )
         for way in system.ways(protocol)
     ]
@@ -133,6 +135,7 @@ def _row(line: Line[DiscourseCounts], signature: Signature, seed: int) -> Row:
         kind=line.kind,
         cells=tuple(cells),
         signature=signature,
+        unknown_words=line.unknown_words,
     )
 
 

@@ -14,7 +14,7 @@ from analyses.options import experiment_main
 from analyses.states.options import Corpus, add_state_options, read_corpus
 from analyses.tables.results import Ran
 from analyses.tables.signature import Settings, Signature, digest
-from analyses.tables.table import unknown_text
+from analyses.tables.table import say_unknown, unknown_text
 from probe import __version__
 from probe.command_line import (
     Parser,
@@ -117,8 +117,7 @@ def _measure(
     unknown = count_unknown(
         encoder.pieces, (given for place, given in enumerate(words) if place not in skipped)
     )
-    if unknown[0]:
-        print(f"{found.model}: {unknown_text(*unknown)}", file=sys.stderr)
+    say_unknown(found.model, unknown, quiet=args.quiet)
     groups: dict[Group, Sequence[str]] = {}
     if "frequency" in args.by:
         groups["frequency"] = frequency_bands(found.counts)

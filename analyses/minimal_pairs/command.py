@@ -25,7 +25,7 @@ from analyses.minimal_pairs.pseudo_likelihood import SCORES
 from analyses.minimal_pairs.tables import pair_tables
 from analyses.tables.forms import table_dict
 from analyses.tables.results import Ran
-from analyses.tables.table import unknown_text
+from analyses.tables.table import say_unknown
 from probe.command_line import (
     DONE,
     SOME_FAILED,
@@ -96,8 +96,7 @@ def run(args: argparse.Namespace) -> Ran:
             print(f"{outcome.pair.where}: pair skipped: {outcome.reason}", file=sys.stderr)
         texts = (text for pair in pairs for text in (pair.good, pair.bad))
         unknown = count_unknown(model.pieces, map(split_text, texts))
-        if unknown[0]:
-            print(f"{model.name}: {unknown_text(*unknown)}", file=sys.stderr)
+        say_unknown(model.name, unknown, quiet=args.quiet)
         tables = pair_tables(evaluations, skipped=len(skipped), unknown_words=unknown)
         _write(_format(args), evaluations, skipped, tables, out)
     return Ran(tables=tuple(tables), failed=bool(args.strict and skipped), kept=True)

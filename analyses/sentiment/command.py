@@ -15,7 +15,7 @@ from analyses.sentiment.figure import SeedScore, plot, write_scores
 from analyses.sentiment.tables import DatasetName, Setting, System, score, table
 from analyses.sentiment.trees import Words, decoded_heads, sentences_of, tree_source, tree_sources
 from analyses.tables.results import Ran
-from analyses.tables.table import FORMATS, Table, shared_signature
+from analyses.tables.table import FORMATS, Table, say_unknown, shared_signature
 from analyses.trees.decoders import DECODERS
 from analyses.trees.protocols import PROTOCOLS, ProtocolName
 from probe import __version__
@@ -255,11 +255,13 @@ def _prepare(corpus: Corpus, trees: Sequence[str], args: argparse.Namespace) -> 
         print(f"{item.where}: item skipped: {inputs.failed[item.words]}", file=sys.stderr)
     if not args.quiet:
         print(inputs.embeddings.coverage, file=sys.stderr)
+    say_unknown(args.model, inputs.unknown_words or (0, 0), quiet=args.quiet)
     prepared = Prepared(
         corpus=corpus.without(inputs.failed),
         embeddings=inputs.embeddings,
         heads=inputs.heads,
         settings=inputs.settings,
+        unknown_words=inputs.unknown_words,
         device=resolve_device(args.device),
     )
     return prepared, len(left_out)
@@ -325,6 +327,8 @@ def _measure(
             f"device:{prepared.device.type}",
         ),
         seed=args.seed,
+        model=args.model,
+        unknown_words=prepared.unknown_words,
     )
     found = table(trained, setting, dataset=corpus.dataset)
     stem = f"sentiment-{corpus.name}-{protocol}"

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +28,9 @@ from analyses.sentiment.embeddings import (
 )
 from analyses.sentiment.trees import Words, decoded_heads, fill_store
 from analyses.tables.signature import Settings
-from analyses.tables.table import unknown_text
 from probe import __version__
-from probe.errors import SentenceError, warn
-from probe.json_text import parse_json
+from probe.errors import SentenceError
+from probe.json_text import is_count, parse_json
 from probe.loading import load
 from probe.manifest import write_whole
 from probe.options import ImpactChoice
@@ -76,12 +75,15 @@ class Inputs:
         failed: why the others could not be.
         settings: of the matrices the trees were decoded from.
         embeddings: vectors of all words.
+        unknown_words: how many words of the sentences the vocabulary does not know, of how many; None where no
+            model read them.
     """
 
     heads: Mapping[str, Mapping[Words, Heads]]
     failed: Mapping[Words, str]
     settings: Settings
     embeddings: Embeddings
+    unknown_words: tuple[int, int] | None = None
 
 
 def read_inputs(
@@ -131,9 +133,6 @@ def _make(
     quiet: bool,
 ) -> Inputs:
     model = choice.load()
-    unknown = count_unknown(model.pieces, sentences)
-    if unknown[0]:
-        warn(f"{model.name}: {unknown_text(*unknown)} to the vocabulary")
     found: list[ImpactMatrix | SentenceError] = []
     settings = Settings()
     if decoders:
@@ -166,6 +165,7 @@ def _make(
             if isinstance(error, SentenceError)
         },
         settings=settings,
+        unknown_words=count_unknown(model.pieces, sentences),
         embeddings=model_embeddings(model, sentences, words, cache=folder) if with_vectors else none,
     )
 
@@ -203,6 +203,7 @@ def _save(path: Path, sentences: Sequence[Words], inputs: Inputs) -> None:
         "settings": asdict(inputs.settings),
         "name": inputs.embeddings.name,
         "covered": inputs.embeddings.covered,
+        "unknown_words": inputs.unknown_words,
     }
     write_whole(path, save(tensors, metadata={_KEY: json.dumps(about)}))
 
@@ -226,9 +227,27 @@ def _load(
         if tensors.keys() != set(decoders):
             return None
         heads = {decoder: _trees(sentences, failed, rows) for decoder, rows in tensors.items()}
+        unknown = _unknown(about["unknown_words"], sentences)
     except (FileNotFoundError, SafetensorError, AttributeError, LookupError, TypeError, ValueError):
         return None
-    return Inputs(heads=heads, failed=failed, settings=settings, embeddings=embeddings)
+    return Inputs(heads=heads, failed=failed, settings=settings, embeddings=embeddings, unknown_words=unknown)
+
+
+def _unknown(found: Any, sentences: Sequence[Words]) -> tuple[int, int]:
+    """The counts of unknown words out of a file.
+
+    Raises:
+        ValueError: they are not those of the sentences.
+    """
+    total = sum(map(len, sentences))
+    if (
+        not isinstance(found, list)
+        or len(found) != 2
+        or found[1] != total
+        or not is_count(found[0], most=total)
+    ):
+        raise ValueError("unknown words, and the words of the sentences, are expected")
+    return found[0], total
 
 
 def _trees(

@@ -44,6 +44,7 @@ class Prepared:
         heads: the tree of every sentence, by decoder.
         settings: of the matrices the trees were decoded from.
         device: to train on.
+        unknown_words: how many words the model's vocabulary does not know, of how many; None without a model.
     """
 
     corpus: Corpus
@@ -51,6 +52,7 @@ class Prepared:
     heads: Mapping[str, Mapping[Words, Heads]]
     settings: Settings
     device: torch.device
+    unknown_words: tuple[int, int] | None = None
 
     @property
     def vectors(self) -> torch.Tensor:

@@ -24,7 +24,7 @@ from analyses.intervals import (
 )
 from analyses.published import CITATION, size_note
 from analyses.tables.signature import Settings, Signature
-from analyses.tables.table import Cell, Row, RowKind, Table
+from analyses.tables.table import Cell, Row, RowKind, Table, unknown_text
 from analyses.trees.protocols import ProtocolName
 from probe import __version__
 
@@ -98,6 +98,8 @@ class Setting:
         notes: lines below the table.
         about: ``key:value`` parts of every signature, such as the embeddings.
         seed: of the bootstrap.
+        model: the language model.
+        unknown_words: how many words of the items its vocabulary does not know, of how many; None: it read none.
     """
 
     data: str
@@ -106,6 +108,8 @@ class Setting:
     notes: tuple[str, ...] = ()
     about: tuple[str, ...] = ()
     seed: int = 0
+    model: str = ""
+    unknown_words: tuple[int, int] | None = None
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -178,6 +182,7 @@ def table(systems: Sequence[System], setting: Setting, *, dataset: DatasetName |
         rows=(*published, *own),
         notes=(
             *setting.notes,
+            *_unknown(setting),
             *([f"Published: {CITATION}, Table 5."] if published else []),
             *(size_note(dataset, {"test items": len(labels)}) if published and dataset else []),
             _SELECTION[setting.protocol],
@@ -216,7 +221,18 @@ def _row(system: System, found: Scored, setting: Setting) -> Row:
         Cell.measured(float(found.f1.mean()), f1),
         _spread(found.f1),
     )
-    return Row(name=system.name, kind=system.kind, cells=cells, signature=signature)
+    return Row(
+        name=system.name,
+        kind=system.kind,
+        cells=cells,
+        signature=signature,
+        unknown_words=setting.unknown_words if system.kind == "model" else None,
+    )
+
+
+def _unknown(setting: Setting) -> list[str]:
+    counts = setting.unknown_words or (0, 0)
+    return [f"{setting.model}: {unknown_text(*counts)}."] if counts[0] else []
 
 
 def _spread(values: NDArray[np.float64]) -> Cell | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from analyses.intervals import MIN_UNITS, TOO_FEW, Interval
 from analyses.tables.signature import Settings, Signature, shared_parts
 from data import InputError
+from probe.errors import warn
 from probe.files import file_stem, whole_file
 from probe.registry import check_name
 
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 def unknown_text(count: int, total: int) -> str:
     """``unknown words 5 of 120``."""
     return f"unknown words {count:,} of {total:,}"
+
+
+def say_unknown(name: str, counts: tuple[int, int], *, quiet: bool) -> None:
+    """Warn of the words that a model's vocabulary does not know, if there are any and not ``quiet``."""
+    if counts[0] and not quiet:
+        warn(f"{name}: {unknown_text(*counts)} to the vocabulary")
 
 
 RowKind: TypeAlias = Literal["published", "baseline", "human", "model"]

@@ -342,3 +342,16 @@ def test_wrong_use(run: Run, corpus: Path, tmp_path: Path) -> None:
     write(tmp_path / "bad", "A", (-1, 1), EDUS[:2])
     refused("a root is expected, since protocol wu2020 gives it", 1, "--data", tmp_path / "bad")
     refused("a second annotation of A is expected", 1, "--data", corpus, "--human", corpus / "B.edu.txt.dep")
+
+
+def test_unknown_words_stand_beside_every_score(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "gold"
+    write(folder, "A", (0, 1, 2), ("We saw 猫", "that slept", "in the barn ."))
+    write(folder, "B", (0, 1), ("猫 猫", "犬"))
+    done = run("--data", folder, "--protocol", "fair", "--decoder", "eisner")
+    assert done.code == 1 and "B.edu.txt.dep: document skipped: " in done.err
+    assert "unknown words 3 of 3: the model's vocabulary has none of them" in done.err
+    (table,) = json.loads(done.out)
+    found = {row["kind"]: row.get("unknown_words") for row in table["rows"] if "dist" in row["name"]}
+    assert found == {"baseline": [1, 9], "model": [1, 9]}
+    assert any(note.endswith(": unknown words 1 of 9.") for note in table["notes"])

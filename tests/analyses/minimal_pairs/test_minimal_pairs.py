@@ -340,6 +340,15 @@ class TestCommand:
         assert "| pairs@" in lines[8] and "n:4" in lines[8] and "dtype:float32" in lines[8]
         assert lines[9] == "1 ties, counted as wrong; 0 pairs skipped"
 
+    def test_unknown_words_are_said_unless_quiet(
+        self, run: Callable[..., tuple[object, str, str]], folder: Path
+    ) -> None:
+        (folder / "q.jsonl").write_text(record("Rivers carry 猫.", "Rivers carry."), encoding="utf-8")
+        _, out, err = run()
+        assert err.count("unknown words 1 of ") == 1 and "Unknown words 1 of " in out
+        _, out, err = run("--quiet")
+        assert err == "" and "Unknown words 1 of " in out
+
     def test_json_has_what_the_functions_give(
         self, run: Callable[..., tuple[object, str, str]], folder: Path, load: Load
     ) -> None:

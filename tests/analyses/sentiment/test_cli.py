@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -372,3 +373,15 @@ def test_two_runs_in_one_folder(run: Run, tmp_path: Path) -> None:
     with held(folder / ".lock"):
         refused(run("--trees", "lstm"), 2, "run: another process is filling this directory")
     assert run("--trees", "lstm", "--networks", "1").code == 0
+
+
+def test_unknown_words_stand_beside_every_score(run: Run, model_folder: ModelFolder, tmp_path: Path) -> None:
+    items = short_items(18)
+    bad = replace(items[0], words=("The", "猫", "is", "犬", "."))
+    (tmp_path / "test.seg").write_text(to_seg([bad, *items[13:]]), encoding="utf-8")
+    args = ("--model", model_folder("bert"), "--trees", "eisner", "lstm", "--format", "json")
+    for _ in range(2):  # the second time from the inputs that were kept
+        (table,) = json.loads(run(*args).out)
+        found = {row["name"]: row.get("unknown_words") for row in table["rows"]}
+        assert found["lstm"] is None and found["eisner"][0] == 2 and found["eisner"][1] > 5
+        assert any(note.endswith(f": unknown words 2 of {found['eisner'][1]}.") for note in table["notes"])
