@@ -25,7 +25,7 @@ from analyses.minimal_pairs.pseudo_likelihood import SCORES
 from analyses.minimal_pairs.tables import pair_tables
 from analyses.tables.forms import table_dict
 from analyses.tables.results import Ran
-from analyses.tables.table import say_unknown
+from analyses.tables.table import say_unknown, unknown_text
 from probe.command_line import (
     DONE,
     SOME_FAILED,
@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> Ran:
         unknown = count_unknown(model.pieces, map(split_text, texts))
         say_unknown(model.name, unknown, quiet=args.quiet)
         tables = pair_tables(evaluations, skipped=len(skipped), unknown_words=unknown)
-        _write(_format(args), evaluations, skipped, tables, out)
+        _write(_format(args), evaluations, skipped, tables, unknown, out)
     return Ran(tables=tuple(tables), failed=bool(args.strict and skipped), kept=True)
 
 
@@ -162,6 +162,7 @@ def _write(
     evaluations: Sequence[PairEvaluation],
     skipped: Sequence[SkippedPair],
     tables: Sequence[tuple[str, Table]],
+    unknown: tuple[int, int],
     out: TextIO,
 ) -> None:
     if form == "json":
@@ -181,6 +182,8 @@ def _write(
             f"{evaluations[-1].overall.ties:,} ties, counted as wrong; {len(skipped):,} pairs skipped",
             file=out,
         )
+        if unknown[0]:
+            print(unknown_text(*unknown), file=out)
 
 
 def _write_csv(evaluations: Sequence[PairEvaluation], out: TextIO) -> None:

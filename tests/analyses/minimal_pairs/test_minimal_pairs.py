@@ -345,9 +345,13 @@ class TestCommand:
     ) -> None:
         (folder / "q.jsonl").write_text(record("Rivers carry 猫.", "Rivers carry."), encoding="utf-8")
         _, out, err = run()
-        assert err.count("unknown words 1 of ") == 1 and "Unknown words 1 of " in out
+        assert err.count("unknown words 1 of 23 to the vocabulary\n") == 1
+        assert out.endswith("unknown words 1 of 23\n")
         _, out, err = run("--quiet")
-        assert err == "" and "Unknown words 1 of " in out
+        assert err == "" and out.endswith("unknown words 1 of 23\n")
+        _, out, _ = run("--format", "json")
+        row = json.loads(out)["tables"][0]["rows"][-1]
+        assert row["unknown_words"] == [1, 23]
 
     def test_json_has_what_the_functions_give(
         self, run: Callable[..., tuple[object, str, str]], folder: Path, load: Load
