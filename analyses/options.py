@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, cast
 
@@ -36,6 +36,7 @@ def add_options(
     metrics: Sequence[str] = ("dist",),
     pool: str = "best",
     limit: str = "sentences of each corpus",
+    constituents: bool = False,
 ) -> None:
     """Options of models, impact settings and output.
 
@@ -44,6 +45,7 @@ def add_options(
         metrics: the default of ``--metric``.
         pool: the default of ``--pool``.
         limit: what ``--limit`` limits.
+        constituents: whether the decoders of the command are those of constituents.
     """
     InputOptions.add(parser, limit=limit)
     ModelOptions.add(parser, several=True)
@@ -52,13 +54,14 @@ def add_options(
     RandomOptions.add(parser, seeds=3)
     OutputOptions.add(parser, formats=FORMATS)
     add_protocol(parser)
-    add_method(parser)
+    add_method(parser, constituents=constituents)
 
 
 def add_method(
     parser: Parser,
     *,
-    several: bool = True,
+    several: bool | Collection[str] = True,
+    constituents: bool = False,
     choose: Callable[[argparse.Namespace], str | None] | None = None,
     default: str = "none",
 ) -> None:
@@ -66,7 +69,8 @@ def add_method(
 
     Args:
         parser: of the command; ``ImpactOptions`` and the decoders are added before.
-        several: whether the settings that a method bundles take several values.
+        several: whether the settings that a method bundles take several values, or those that do.
+        constituents: whether ``--decoder`` is that of constituents.
         choose: the method where none is given, from the other options.
         default: what the help says of that.
     """
@@ -74,7 +78,8 @@ def add_method(
     about = "; ".join(f"{name}: {entry.about}" for name, entry in METHODS.items())
     text = f"sets metric, layer, pool, perturb, adjust and decoder unless given; {about} (default: {default})"
     group.add_argument("--method", help=text, **one_of(METHODS))
-    many: dict[str, Any] = {"nargs": "+", "default": [NONE]} if several else {"default": NONE}
+    listed = ("adjust", "perturb") if several is True else several or ()
+    many: dict[str, Any] = {"nargs": "+", "default": [NONE]} if "adjust" in listed else {"default": NONE}
     text = f"{', '.join(ADJUSTMENTS)}, or several joined by +, in turn (default: none)"
     group.add_argument("--adjust", type=option_type(adjustment_name), metavar="NAME", help=text, **many)
     text = "another masked LM, whose openness of words is read by adjustment openness (default: the model)"
@@ -83,11 +88,11 @@ def add_method(
 
     def defaults(name: str) -> dict[str, object]:
         found: dict[str, object] = {}
-        for setting, value in METHODS[name].settings().items():
+        for setting, value in METHODS[name].settings(constituents=constituents).items():
             if f"{setting}s" in taken:
                 found[f"{setting}s"] = [value]
             elif setting in taken:
-                found[setting] = [value] if several and setting in ("adjust", "perturb") else value
+                found[setting] = [value] if setting in listed else value
         return found
 
     parser.preset("method", defaults, choose)

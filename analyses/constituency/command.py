@@ -60,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_decoders(parser, CONSTITUENT_DECODERS)
     add("--brackets", metavar="FILE", help="write the induced trees there, one a line; - for standard output")
-    add_options(parser)
+    add_options(parser, constituents=True)
     return parser
 
 

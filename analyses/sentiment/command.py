@@ -7,9 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from analyses.options import finish
+from analyses.options import add_method, finish
 from analyses.sentiment.corpus import FILES, Corpus, read_corpus
 from analyses.sentiment.figure import SeedScore, plot, write_scores
 from analyses.sentiment.tables import DatasetName, Setting, System, score, table
@@ -18,6 +18,7 @@ from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS, Table, say_unknown, shared_signature
 from analyses.trees.decoders import DECODERS
 from analyses.trees.protocols import PROTOCOLS, ProtocolName
+from analyses.trees.variants import openness_choice
 from probe import __version__
 from probe.command_line import (
     DONE,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from analyses.sentiment.training import Recipe
     from analyses.trees.decoders import Heads
     from data.absa import AspectItem
-    from probe import ImpactMatrix
 
 DEFAULT_TREES: tuple[str, ...] = ("lstm", "position", "eisner")
 PUBLISHED_DISTANCES = ("dist-spacy", "dist-wu2020-eisner")
@@ -87,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--aspect", type=utf8, metavar="WORDS", help="the aspect, as it stands in the sentence")
     ModelOptions.add(parser, default=EMBEDDED)
     ImpactOptions.add(parser)
+    add_method(parser, several=False)
     RandomOptions.add(parser, of="the bootstrap")
     where = "write tables, figures and the scores of every seed there, too"
     OutputOptions.add(parser, formats=FORMATS, out=where)
@@ -229,6 +230,8 @@ def _choice(args: argparse.Namespace) -> ModelChoice:
         layer=args.layer,
         pool=args.pool,
         perturb=args.perturb,
+        adjust=args.adjust,
+        openness_from=args.openness_from,
         device=args.device,
         dtype=args.dtype,
         batch_tokens=args.batch_tokens,
@@ -372,10 +375,11 @@ def _predict(
 
     heads: dict[str, dict[Words, Heads]] = {}
     if source in DECODERS:
-        chosen = {key: getattr(args, key) for key in ("metric", "layer", "pool", "perturb")}
-        matrix = cast("ImpactMatrix", _choice(args).load().impact(item.words, **chosen))
-        decoder = source
-        heads[decoder] = decoded_heads([matrix], [item.words], decoder)
+        choice = _choice(args)
+        model = choice.load()
+        open_ = openness_choice(model, [choice.adjust], choice.openness_from)
+        matrix = model.impact(item.words, **choice.impact, openness=open_)
+        heads[source] = decoded_heads([matrix], [item.words], source, adjustment=choice.adjust)
     trees = source_heads(source, [item.words], decoded=heads, seed=0)
     recipe = _recipe(protocol, args)
     (system,) = _train(prepared, [source], 1, recipe, args)

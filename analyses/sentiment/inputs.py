@@ -28,6 +28,8 @@ from analyses.sentiment.embeddings import (
 )
 from analyses.sentiment.trees import Words, decoded_heads, fill_store
 from analyses.tables.signature import Settings
+from analyses.trees.adjust import NONE
+from analyses.trees.variants import openness_choice
 from probe import __version__
 from probe.errors import SentenceError
 from probe.json_text import is_count, parse_json
@@ -46,9 +48,11 @@ _KEY = "analyses.sentiment"
 
 @dataclass(frozen=True, kw_only=True)
 class ModelChoice(ImpactChoice):
-    """A language model and how it is asked; the options of ``probe.load`` and ``Probe.impact``."""
+    """A language model and how it is asked; the options of ``probe.load``, ``Probe.impact`` and ``--adjust``."""
 
     name: str = EMBEDDED
+    adjust: str = NONE
+    openness_from: str | None = None
     device: str = "auto"
     dtype: str = "auto"
     batch_tokens: int = 4_096
@@ -141,6 +145,7 @@ def _make(
             model,
             sentences,
             choice,
+            openness=openness_choice(model, [choice.adjust], choice.openness_from),
             batch_tokens=choice.batch_tokens,
             quiet=quiet,
         )
@@ -153,12 +158,16 @@ def _make(
             layer=resolved.layers[0],
             pool=resolved.pools[0],
             perturb=choice.perturb,
+            adjust=choice.adjust if choice.adjust != NONE else None,
             dtype=store.dtype,
         )
     words = vocabulary(sentences)
     none = Embeddings("none", words, np.zeros((len(words) + 1, 0), dtype=np.float32), 0)
     return Inputs(
-        heads={decoder: decoded_heads(found, sentences, decoder) for decoder in decoders},
+        heads={
+            decoder: decoded_heads(found, sentences, decoder, adjustment=choice.adjust)
+            for decoder in decoders
+        },
         failed={
             words: str(error)
             for words, error in zip(sentences, found, strict=bool(decoders))

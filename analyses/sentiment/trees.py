@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from analyses.trees.adjust import NONE, adjust
 from analyses.trees.decoders import BASELINES, DECODERS, Heads
 from analyses.trees.protocols import decode
 from probe.errors import SentenceError
@@ -20,6 +21,7 @@ from probe.registry import check_name
 if TYPE_CHECKING:
     from data.absa import AspectItem
     from probe import ImpactMatrix, Probe, Store
+    from probe.model import OpennessChoice
 
 Distances: TypeAlias = tuple[float, ...]
 Words: TypeAlias = tuple[str, ...]
@@ -96,6 +98,7 @@ def fill_store(
     sentences: Sequence[Words],
     choice: ImpactChoice,
     *,
+    openness: OpennessChoice = False,
     batch_tokens: int = 4_096,
     quiet: bool = True,
 ) -> Store:
@@ -114,11 +117,17 @@ def fill_store(
 
     settings = model.resolve(**choice.impact)
     configuration = configure(
-        model, sentences, settings, batch_tokens=batch_tokens, shard_sentences=SHARD_SENTENCES
+        model,
+        sentences,
+        settings,
+        batch_tokens=batch_tokens,
+        shard_sentences=SHARD_SENTENCES,
+        openness=openness,
     )
     described = {key: value for key, value in asdict(configuration).items() if key != "model"}
     name = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
-    sizes = [n_passes(len(words), [choice.perturb]) for words in sentences]
+    own = int(openness is not False)  # a pass more a word
+    sizes = [n_passes(len(words), [choice.perturb]) + own * len(words) for words in sentences]
     with Progress(sentences=len(sizes), passes=sum(sizes), label="impact matrices", quiet=quiet) as progress:
 
         def on_shard(places: range, made: bool) -> None:
@@ -130,6 +139,7 @@ def fill_store(
             model,
             sentences,
             **choice.impact,
+            openness=openness,
             batch_tokens=batch_tokens,
             on_passes=progress.passes,
             on_shard=on_shard,
@@ -137,7 +147,11 @@ def fill_store(
 
 
 def decoded_heads(
-    found: Sequence[ImpactMatrix | SentenceError], sentences: Sequence[Words], decoder: str
+    found: Sequence[ImpactMatrix | SentenceError],
+    sentences: Sequence[Words],
+    decoder: str,
+    *,
+    adjustment: str = NONE,
 ) -> dict[Words, Heads]:
     """Trees of the sentences that could be probed; the decoder finds the root, as in protocol ``fair``.
 
@@ -150,5 +164,6 @@ def decoded_heads(
         if not isinstance(matrix, SentenceError)
     ]
     names = [" ".join(words) for words, _ in probed]
-    heads = decode([matrix for _, matrix in probed], protocol="fair", decoder=decoder, names=names)
+    adjusted = [adjust(matrix, adjustment) for _, matrix in probed]
+    heads = decode(adjusted, protocol="fair", decoder=decoder, names=names)
     return {words: tree for (words, _), tree in zip(probed, heads, strict=True)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from analyses.trees.adjust import NONE
 from probe.options import ImpactChoice
 from probe.registry import Registry
 
@@ -22,16 +23,22 @@ class MethodPreset(ImpactChoice):
         perturb, metric, layer, pool: of the impact matrices.
         adjust: of the matrices before they are decoded.
         decoder: of dependency trees.
+        constituents: decoder of constituents.
+        adjust_constituents: of the matrices before constituents are decoded.
     """
 
     name: str
     about: str
-    adjust: str = "none"
+    adjust: str = NONE
     decoder: str = "eisner"
+    constituents: str = "mart-released"
+    adjust_constituents: str = NONE
 
-    def settings(self) -> dict[str, str | int]:
-        """The settings by the names of their options."""
-        return {name: value for name, value in asdict(self).items() if name not in ("name", "about")}
+    def settings(self, *, constituents: bool = False) -> dict[str, str | int]:
+        """The settings by the names of their options, of dependency trees or of constituents."""
+        found = {name: value for name, value in asdict(self).items() if name not in ("name", "about")}
+        own = {"decoder": found.pop("constituents"), "adjust": found.pop("adjust_constituents")}
+        return found | own if constituents else found
 
 
 METHODS: Registry[MethodPreset] = Registry(
@@ -50,6 +57,8 @@ METHODS: Registry[MethodPreset] = Registry(
             perturb="knockout",
             pool="mean",
             adjust="log+offset+symmetric+openness+root",
+            constituents="chart-row",
+            adjust_constituents="log+symmetric",
         ),
     ],
     group="perturbed_probe.methods",

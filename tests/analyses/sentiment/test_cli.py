@@ -163,6 +163,19 @@ def test_xml_and_a_sentence_that_cannot_be_probed(
     assert "eisner,model,Accuracy," in done.out
 
 
+def test_trees_by_a_method_are_signed_and_adjusted(run: Run, model_folder: ModelFolder) -> None:
+    args = ("--model", model_folder("bert"), "--trees", "eisner", "--layer", 1, "--format", "json")
+    (paper,) = json.loads(run(*args, "--method", "paper").out)
+    done = run(*args, "--method", "openness")
+    assert done.code == 0
+    (openness,) = json.loads(done.out)
+    signed = rows_of(openness)["eisner"]["signature"]
+    assert signed["perturb"] == "knockout"
+    assert signed["adjust"] == "log+offset+symmetric+openness+root"
+    assert "adjust" not in rows_of(paper)["eisner"]["signature"]["settings"]
+    assert run(*args, "--method", "openness").out == done.out  # from the cache
+
+
 def test_a_prediction(run: Run, model_folder: ModelFolder) -> None:
     text = "The lid is solid but the screen is dim"
     asked = ("--predict", text, "--aspect", "Screen", "--model", model_folder("bert"))

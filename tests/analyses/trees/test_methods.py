@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import parsers
+from analyses.constituency.command import build_parser as constituency_parser
 from analyses.dependency.command import build_parser
 from analyses.parse import main as parse
+from analyses.sentiment.command import build_parser as sentiment_parser
 from analyses.trees.adjust import AdjustedMatrix, adjust
 from analyses.trees.methods import METHODS, MethodPreset
 from analyses.trees.protocols import decode
@@ -100,6 +102,17 @@ class TestOptions:
     def test_without_a_method_nothing_changes(self) -> None:
         args = build_parser().parse_args([])
         assert (args.perturb, args.adjust) == (["pair"], ["none"])
+
+    def test_constituents_have_settings_of_their_own(self) -> None:
+        args = constituency_parser().parse_args(["--method", "openness"])
+        assert (args.decoders, args.adjust) == (["chart-row"], ["log+symmetric"])
+        assert (args.perturb, args.layers) == (["knockout"], ["best"])
+        args = constituency_parser().parse_args(["--method", "paper", "--decoder", "mart-paper"])
+        assert (args.decoders, args.adjust, args.layers) == (["mart-paper"], ["none"], [-1])
+
+    def test_sentiment_reads_one_setting_each(self) -> None:
+        args = sentiment_parser().parse_args(["--method", "openness", "--layer", "2"])
+        assert (args.perturb, args.adjust, args.layer) == ("knockout", OPENNESS, 2)
 
     def test_a_registered_method_is_known(self) -> None:
         own = METHODS.register(MethodPreset(name="own", about="of a test", perturb="single", layer=1))
