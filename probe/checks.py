@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from probe.errors import ModelError, quoted
+from probe.errors import ModelError, quoted, warn
 from probe.json_text import parse_json
 from probe.spaces import WordPieces
 
@@ -19,6 +19,9 @@ _NOT_READ = re.compile(r"pooler|position_ids|token_type_ids|inv_freq|masked_bias
 """Weights of an encoder that a file may have and no state depends on."""
 _CAPITALS = 0.02
 """The share of a vocabulary with capitals above which it is one of cased text."""
+_CODES = 0.002
+"""The share up to which pieces with capitals are codes, as those of languages (``en_XX``), not words."""
+_NO_WORD = re.compile(r"\[unused|<0x[0-9A-F]{2}>$")
 _TRIED = ["the", "a", "in", "is", "it", "of", "to", "and"]
 _OWN_CODE = ("trust_remote_code", "custom code")
 _PACKAGE = re.compile(r"install (\S+) to use|requires the (\S+) library")
@@ -169,27 +172,35 @@ def _embeddings(model: PreTrainedModel) -> Tensor | None:
 def check_case(pieces: WordPieces, vocabulary: Collection[str], name: str) -> None:
     """Refuse a tokenizer that makes small letters of capitals over a vocabulary with capitals, or the reverse.
 
+    Where capitals are there as single letters or bytes only, words with one fall into letters: warned of.
+
     Raises:
         ModelError: says which of the two, and what tokenizer_config.json is to say.
     """
     special = set(pieces.tokenizer.all_special_tokens)
-    words = [re.sub(r"^\[unused.*", "", piece) for piece in vocabulary if piece not in special]
-    latin = [word for word in words if re.search("[A-Za-z]", word)]
-    capitals = sum(word != word.lower() for word in latin)
+    words = [piece for piece in vocabulary if piece not in special and not _NO_WORD.match(piece)]
+    several = [word for word in words if re.search("[A-Za-z]{2}", word)]
+    # Vocabularies have letters of both kinds, whatever the text they were made of.
+    latin = several or [word for word in words if re.search("[A-Za-z]", word)]
+    # Not str.lower(): marks of bytes, such as that of a space, are capitals of other alphabets.
+    capitals = sum(re.search("[A-Z]", word) is not None for word in latin)
     if pieces.lowercases and capitals > _CAPITALS * len(latin):
+        having = sum(re.search("[A-Z]", word) is not None for word in words)
         raise ModelError(
-            f"{name}: its tokenizer makes small letters of capitals, but {capitals} pieces of its vocabulary have "
+            f"{name}: its tokenizer makes small letters of capitals, but {having} pieces of its vocabulary have "
             "capitals: tokenizer_config.json is to say do_lower_case: false"
         )
-    if (
-        not pieces.lowercases
-        and latin
-        and not capitals
-        and any(pieces.is_unknown(p) for p in pieces(["THE"]))
-    ):
+    if pieces.lowercases or not latin or capitals > _CODES * len(latin):
+        return
+    if any(pieces.is_unknown(found) for found in pieces(["THE"])):
         raise ModelError(
             f"{name}: its tokenizer keeps capitals, but no piece of its vocabulary has any: tokenizer_config.json "
             "is to say do_lower_case: true"
+        )
+    if several:
+        warn(
+            f"{name}: its tokenizer keeps capitals, but no piece of several letters has any: words with a capital "
+            "fall into letters; perhaps tokenizer_config.json is to say do_lower_case: true"
         )
 
 

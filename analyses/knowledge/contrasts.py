@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from analyses.knowledge.candidates import Candidates, word_pieces
 from analyses.knowledge.gaps import GapReader, Prompt, encode_all
 from analyses.tables.table import Cell, Row, Table
+from probe.json_text import parse_json
 
 if TYPE_CHECKING:
     from probe import Probe
@@ -46,7 +46,7 @@ class ContrastAnswers:
 def load_contrasts() -> tuple[Contrast, ...]:
     """The prompts that come with this package."""
     text = files("analyses.knowledge").joinpath("prompts.jsonl").read_text(encoding="utf-8")
-    return tuple(Contrast(**json.loads(line)) for line in text.splitlines())
+    return tuple(Contrast(**parse_json(line)) for line in text.splitlines())
 
 
 def answer_contrasts(

@@ -12,6 +12,7 @@ from analyses.tables.signature import Settings, Signature
 from analyses.tables.table import Cell, Row, RowKind, Table, TableFormat
 from analyses.tables.templates import render_template
 from data import InputError
+from probe.json_text import parse_json
 
 _ABSENT = "-"
 
@@ -170,7 +171,7 @@ def read_table(path: Path) -> Table:
         data.InputError: the file cannot be read or is no such table.
     """
     try:
-        return table_of(json.loads(path.read_text(encoding="utf-8")))
+        return table_of(parse_json(path.read_bytes()))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (KeyError, TypeError, ValueError, RecursionError, AttributeError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from analyses.tables.forms import table_of
 from analyses.tables.table import Table
 from data import InputError
+from probe.json_text import parse_json
 
 CONFIGURATION, MARKERS = "reproduce.json", "done"
 """Of a folder of ``analyses.reproduce``: what the run depends on, and the folder of its finished steps."""
@@ -86,8 +86,8 @@ def _order(path: Path) -> tuple[str, str]:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object; empty where there is none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError, RecursionError):
+        found = parse_json(path.read_bytes())
+    except (FileNotFoundError, ValueError):
         found = None
     return found if isinstance(found, dict) else {}
 

@@ -2,16 +2,21 @@
 
 import json
 import shutil
+import string
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tokenizers
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
 import probe
+from probe.checks import check_case
+from probe.spaces import WordPieces
 from probe.word_states import encoder_of, word_states
 from tests import tiny
 from tests.conftest import ModelFolder
@@ -148,6 +153,41 @@ def test_the_case_of_tokenizer_and_vocabulary(
     else:
         with pytest.raises(probe.ModelError, match=message):
             load(tmp_path)
+
+
+@pytest.mark.parametrize("trained_on", ["small", "cased"])
+@pytest.mark.parametrize("lower", [False, True])
+@pytest.mark.parametrize("prefix", ["\u0120", "\u2581"])
+def test_the_case_of_vocabularies_that_have_all_letters(prefix: str, lower: bool, trained_on: str) -> None:
+    texts = ["Apple and Rome", "The river", "Mary slept in Rome"] * 5
+    texts = [text.lower() for text in texts] if trained_on == "small" else texts
+    bytes_ = prefix == "\u0120"
+    backend = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="<unk>"))
+    if lower:
+        backend.normalizer = tokenizers.normalizers.Lowercase()
+    kinds = tokenizers.pre_tokenizers
+    backend.pre_tokenizer = kinds.ByteLevel() if bytes_ else kinds.Metaspace()
+    # Capitals are there as letters: trained on with the words, as rare ones of a big corpus.
+    alphabet = kinds.ByteLevel.alphabet() if bytes_ else list(string.ascii_letters)
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=600, special_tokens=["<unk>"], initial_alphabet=alphabet, show_progress=False
+    )
+    normalizer, backend.normalizer = backend.normalizer, None
+    backend.train_from_iterator(texts, trainer)
+    if normalizer is not None:
+        backend.normalizer = normalizer
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>")
+    pieces = WordPieces(tokenizer)
+    assert pieces.lowercases == lower
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        if lower and trained_on == "cased":
+            with pytest.raises(probe.ModelError, match="makes small letters of capitals"):
+                check_case(pieces, tokenizer.get_vocab(), "x")
+        else:
+            check_case(pieces, tokenizer.get_vocab(), "x")
+    warned = ["fall into letters" in str(each.message) for each in said]
+    assert warned == ([True] if not lower and trained_on == "small" else [])
 
 
 def test_weights_that_are_no_numbers(copied: Path) -> None:
