@@ -7,6 +7,7 @@ with ``EXPERIMENTS.register``.
 from __future__ import annotations
 
 from analyses.constituency.experiment import EXPERIMENT as CONSTITUENCY
+from analyses.contacts.experiment import EXPERIMENT as CONTACTS
 from analyses.dependency.experiment import EXPERIMENT as DEPENDENCY
 from analyses.discourse.experiment import EXPERIMENT as DISCOURSE
 from analyses.experiment import Experiment, ReportSection, Step
@@ -28,6 +29,7 @@ EXPERIMENTS: Registry[Experiment] = Registry(
         VECTORS,
         KNOWLEDGE,
         MINIMAL_PAIRS,
+        CONTACTS,
     ],
     group="perturbed_probe.experiments",
 )

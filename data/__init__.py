@@ -5,8 +5,10 @@ from pathlib import Path
 
 from data.absa import AspectItem, read_aspects, read_distances
 from data.conllu import added_comments, parse_conllu, read_conllu, to_conllu
+from data.contacts import Contacts, contacts_file, read_contacts
 from data.dp import parse_dp, read_dp
 from data.errors import DataError, InputError
+from data.fasta import parse_fasta, read_fasta
 from data.lama import Fact, Relation, list_relations, read_facts, read_patterns, read_word_list
 from data.minimal_pairs import MinimalPair, read_minimal_pairs
 from data.ptb import (
@@ -28,6 +30,7 @@ from data.text import check_input, decode_lines, parse_text, read_text
 __all__ = [
     "AspectItem",
     "ConstituencySentence",
+    "Contacts",
     "DataError",
     "Document",
     "Fact",
@@ -40,6 +43,7 @@ __all__ = [
     "check_tree",
     "constituency_sentence",
     "constituency_sentences",
+    "contacts_file",
     "decode_lines",
     "list_relations",
     "load_sample",
@@ -47,14 +51,17 @@ __all__ = [
     "looks_untokenised",
     "parse_conllu",
     "parse_dp",
+    "parse_fasta",
     "parse_ptb",
     "parse_raw_text",
     "parse_text",
     "read_aspects",
     "read_conllu",
+    "read_contacts",
     "read_distances",
     "read_dp",
     "read_facts",
+    "read_fasta",
     "read_minimal_pairs",
     "read_patterns",
     "read_ptb",
@@ -71,13 +78,13 @@ __all__ = [
 
 
 def read_sentences(path: Path) -> Iterator[Sentence]:
-    """Read a ``.conllu`` or ``.txt`` file, chosen by suffix; see `read_conllu` and `read_text`.
+    """Read a ``.conllu``, ``.txt`` or ``.fasta`` file; see `read_conllu`, `read_text` and `read_fasta`.
 
     Raises:
         InputError: The suffix is another one, or the file cannot be read.
         DataError: The content is malformed (while iterating).
     """
-    readers = {".conllu": read_conllu, ".txt": read_text}
+    readers = {".conllu": read_conllu, ".txt": read_text, ".fasta": read_fasta, ".fa": read_fasta}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         check_input(path)  # of a wrong path that is the better message

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def add_input_options(parser: Parser) -> None:
     """``--data``, for sentences of any kind, ``--tokenize`` and ``--limit``."""
-    text = ".conllu, .txt (a tokenised sentence a line) or - for standard input"
+    text = ".conllu, .txt (a tokenised sentence a line), .fasta or - for standard input"
     InputOptions.add(parser, help=text, metavar="FILE", type=str)
     text = "the text is running text: find its sentences and words (NLTK)"
     parser.group("input").add_argument("--tokenize", action="store_true", help=text)

@@ -113,6 +113,8 @@ class ImpactOptions(Group):
         several: Collection[str] = (),
         metrics: Sequence[str] = ("dist",),
         pool: str = "best",
+        perturb: str = "pair",
+        own: Sequence[str] = (),
         matrices: bool = False,
     ) -> None:
         """Add ``--metric``, ``--layer``, ``--pool``, ``--perturb`` and, if asked for, ``--matrices``.
@@ -121,7 +123,8 @@ class ImpactOptions(Group):
             parser: of the command.
             several: the settings that take several values.
             metrics: the default of ``--metric``; one, unless it takes several.
-            pool: the default of ``--pool``.
+            pool, perturb: the defaults of ``--pool`` and ``--perturb``.
+            own: metrics of the command, beside those of the registry.
             matrices: whether the command can read a run directory.
         """
         group = parser.group("impacts")
@@ -138,7 +141,8 @@ class ImpactOptions(Group):
             group.add_argument(f"--{name}", default=first, help=help, **options)
 
         shown = f"{' '.join(metrics)}; of --matrices: all" if matrices and "metric" in several else metrics[0]
-        add("metric", "metrics", metrics[0], f"{', '.join(METRICS)} (default: {shown})", **one_of(METRICS))
+        text = f"{', '.join((*own, *METRICS))} (default: {shown})"
+        add("metric", "metrics", metrics[0], text, **one_of(METRICS, own))
         if "metric" in several:
             parser.set_defaults(metrics=None, default_metrics=tuple(metrics))
         kind, form = (
@@ -148,8 +152,8 @@ class ImpactOptions(Group):
         add("layer", "layers", "best", meaning, type=kind, metavar="LAYER")
         pools = (*POOLS, "best")
         add("pool", "pools", pool, f"{', '.join(pools)} (default: {pool})", **known("pool", pools))
-        text = f"{', '.join(PERTURBATIONS)} (default: pair)"
-        add("perturb", "perturb", "pair", text, **one_of(PERTURBATIONS))
+        text = f"{', '.join(PERTURBATIONS)} (default: {perturb})"
+        add("perturb", "perturb", perturb, text, **one_of(PERTURBATIONS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,6 +280,8 @@ def known(kind: str, names: Iterable[str]) -> dict[str, Any]:
     return {"type": check, "choices": choices, "metavar": "NAME"}
 
 
-def one_of(registry: Any) -> dict[str, Any]:
-    """As :func:`known`, for the entries of a registry and its aliases."""
-    return {"type": option_type(registry.resolve), "choices": tuple(registry), "metavar": "NAME"}
+def one_of(registry: Any, own: Sequence[str] = ()) -> dict[str, Any]:
+    """As :func:`known`, for the entries of a registry and its aliases, and names of the command's own."""
+    check = option_type(lambda name: name if name in own else registry.resolve(name))
+    # The registry itself knows names with an argument, such as substitute:ACGT.
+    return {"type": check, "choices": (*own, *registry) if own else registry, "metavar": "NAME"}

@@ -65,6 +65,25 @@ class Substituted:
         return Comparison(np.zeros(n + 1, dtype=np.int64), np.broadcast_to(changed, (n + 1, n, self.k)))
 
 
+def letters_of(argument: str) -> tuple[str, ...]:
+    """The letters of an alphabet: ``ACGT``, or pieces with commas, ``A,C,G,T``.
+
+    Raises:
+        OptionError: a letter stands twice, or is empty.
+    """
+    letters = tuple(argument.split(",") if "," in argument else argument)
+    if len(set(letters)) < len(letters) or not all(letters):
+        raise _refused(argument)
+    return letters
+
+
+def _refused(argument: str) -> OptionError:
+    return OptionError(
+        "perturb 'substitute': a number of alternatives or the letters of an alphabet are expected, "
+        f"found {argument!r}"
+    )
+
+
 def substitute(argument: str = "5") -> Perturbation:
     """Unit j replaced by alternatives, the impact on unit i being the mean over them.
 
@@ -75,13 +94,10 @@ def substitute(argument: str = "5") -> Perturbation:
     Raises:
         OptionError: neither a number from 1 nor two or more different letters.
     """
-    letters = () if argument.isdecimal() else tuple(argument.split(",") if "," in argument else argument)
+    letters = () if argument.isdecimal() else letters_of(argument)
     k = len(letters) - 1 if letters else int(argument[:6] or 0)
-    if k < 1 or len(set(letters)) < len(letters) or not all(letters):
-        raise OptionError(
-            "perturb 'substitute': a number of alternatives or the letters of an alphabet are expected, "
-            f"found {argument!r}"
-        )
+    if k < 1:
+        raise _refused(argument)
     by = Substituted(k, letters)
     needs: frozenset[Need] = frozenset() if letters else frozenset({"mask token", "head"})
     return Perturbation(

@@ -33,7 +33,12 @@ WITHOUT_TAGS = GOOD.replace("NOUN", "_").replace("PUNCT", "_")
     ("name", "content", "code", "message"),
     [
         ("missing.conllu", None, 2, "missing.conllu: a file is expected, there is none of this name"),
-        ("trees.xml", "<a/>", 2, "trees.xml: suffix .conllu or .txt is expected, found '.xml'"),
+        (
+            "trees.xml",
+            "<a/>",
+            2,
+            "trees.xml: suffix .conllu or .txt or .fasta or .fa is expected, found '.xml'",
+        ),
         (
             "noise.conllu",
             b"\x89PNG\r\n\x1a\n\x00\xff",
