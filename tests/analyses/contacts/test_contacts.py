@@ -31,7 +31,7 @@ SEQUENCE = tuple("ACDEEDCAACCDDEEA")
 
 
 class Potts(transformers.PreTrainedModel):
-    """A masked LM whose logits are the conditionals of a Potts model; states are its logits, the head the identity."""
+    """A masked LM whose logits are the conditionals of a Potts model; the head is the identity."""
 
     config_class = transformers.EsmConfig
     _supports_sdpa = True
