@@ -6,8 +6,9 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from analyses.discourse.protocols import (
     align_document,
     decode_document,
     document_impacts,
+    document_openness,
     given_root,
     human_documents,
 )
@@ -25,7 +27,7 @@ from analyses.tables.table import say_unknown
 from analyses.trees.arc_scores import Floats
 from analyses.trees.decoders import DECODERS, Heads
 from analyses.trees.systems import Skipped, System, Way, dependency_ways, systems
-from analyses.trees.variants import Variant, variants
+from analyses.trees.variants import Variant, openness_choice, variants
 from probe.command_line import Parser, UsageError
 from probe.errors import ProbeError, SentenceError, one_line
 from probe.option_groups import InputOptions
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from data import Document
     from probe import Probe
     from probe.source import ImpactSource
+
+_Found: TypeAlias = "tuple[Floats, Floats | None]"
+"""Impacts of [CLS] and EDUs, and the openness of the EDUs where an adjustment reads it."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -158,13 +163,20 @@ def _induce(
 
     def impacts(
         source: ImpactSource, chosen: Sequence[Variant], label: str
-    ) -> Iterator[tuple[Floats, ...] | SentenceError]:
+    ) -> Iterator[tuple[_Found, ...] | SentenceError]:
         return _impacts(cast("Probe", source), chosen, documents, args, label)
 
-    def trees(way: Way, places: Sequence[int], found: Sequence[Floats]) -> list[Heads]:
+    def trees(way: Way, places: Sequence[int], found: Sequence[_Found]) -> list[Heads]:
         return [
-            decode_document(values, documents[place], protocol=way.protocol, decoder=way.decoder)
-            for place, values in zip(places, found, strict=True)
+            decode_document(
+                values,
+                documents[place],
+                protocol=way.protocol,
+                decoder=way.decoder,
+                adjustment=way.variant.adjust,
+                openness=openness,
+            )
+            for place, (values, openness) in zip(places, found, strict=True)
         ]
 
     unknown = {place: count_unknown(model.pieces, [each.words]) for place, each in enumerate(documents)}
@@ -180,21 +192,29 @@ def _impacts(
     documents: Sequence[Document],
     args: argparse.Namespace,
     label: str,
-) -> Iterator[tuple[Floats, ...] | SentenceError]:
-    """The impacts of each document under every variant, with a progress bar."""
+) -> Iterator[tuple[_Found, ...] | SentenceError]:
+    """The impacts of each document under every variant, and its openness, with a progress bar."""
     from probe.perturbations import n_passes
     from probe.progress import Progress
 
     perturbs = [variant.perturb for variant in chosen]
-    sizes = [n_passes(1 + len(document.edus), perturbs) for document in documents]
+    choice = openness_choice(model, [variant.adjust for variant in chosen], args.openness_from)
+    reader = (model if choice else None) if isinstance(choice, bool) else choice
+    own = int(reader is not None)  # a pass more an EDU
+    sizes = [n_passes(1 + len(one.edus), perturbs) + own * len(one.edus) for one in documents]
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         found = document_impacts(
             model, documents, chosen, batch_tokens=args.batch_tokens, on_passes=progress.passes
         )
-        for size, values in zip(sizes, found, strict=True):
+        openness: Iterator[Floats | None] = repeat(None, len(documents))
+        if reader is not None:
+            openness = document_openness(
+                reader, documents, batch_tokens=args.batch_tokens, on_passes=progress.passes
+            )
+        for size, values, open_ in zip(sizes, found, openness, strict=True):
             progress.sentence(size, ran=True)
             if all(np.isfinite(each).all() for each in values.values()):
-                yield tuple(values[variant] for variant in chosen)
+                yield tuple((values[variant], open_) for variant in chosen)
             else:
                 yield SentenceError(f"{model.name}: its impacts are not finite: try --dtype float32")
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analyses.scores.attachment import NO_HEAD
+from analyses.trees.adjust import NONE, AdjustedMatrix, adjust
 from analyses.trees.arc_scores import fair_scores
 from analyses.trees.decoders import DECODERS, Decoder, Heads
 from analyses.trees.protocols import PROTOCOLS, ProtocolName, baseline_trees, published_scores
@@ -117,7 +118,40 @@ def document_impacts(
         yield {variant: _pooled(found, plan.alignment, variant, layers[variant.layer]) for variant in chosen}
 
 
-def decode_document(values: ArrayLike, document: Document, *, protocol: ProtocolName, decoder: str) -> Heads:
+def document_openness(
+    model: Probe,
+    documents: Iterable[Document],
+    *,
+    batch_tokens: int = 4_096,
+    on_passes: Callable[[int], None] | None = None,
+) -> Iterator[Floats]:
+    """The openness [n] of the EDUs of every document, each masked as a whole.
+
+    Raises:
+        probe.SentenceError: a document cannot be probed.
+        probe.ModelError: the model has no masked-LM head or no mask token.
+    """
+    from probe import SentenceError
+    from probe.memory import Budget
+    from probe.openness import Openness
+
+    openness, budget = Openness(model, on_passes=on_passes), Budget(batch_tokens)
+    for document in documents:
+        (found,) = openness.of([(document.words, document.spans)], budget)
+        if isinstance(found, SentenceError):
+            raise SentenceError(f"{document.where}: {found}")
+        yield found
+
+
+def decode_document(
+    values: ArrayLike,
+    document: Document,
+    *,
+    protocol: ProtocolName,
+    decoder: str,
+    adjustment: str = NONE,
+    openness: ArrayLike | None = None,
+) -> Heads:
     """Decode the impacts of [CLS] and n EDUs into a discourse tree.
 
     Under ``wu2020`` the scores are the impacts themselves, without a softmax, for Eisner's algorithm, and
@@ -129,11 +163,14 @@ def decode_document(values: ArrayLike, document: Document, *, protocol: Protocol
         document: with n EDUs; under ``wu2020`` its gold root is given.
         protocol: ``wu2020`` or ``fair``.
         decoder: a name in ``DECODERS``: ``eisner`` (projective), ``cle`` (any tree), ...
+        adjustment: of the impacts, see ``analyses.trees.adjust``; under ``wu2020`` [CLS] is one of the units.
+        openness: [n], of the EDUs, where the adjustment reads it; that of [CLS] is their mean.
 
     Returns:
         Heads, int64 [n], 1-based, 0 = ROOT; ``NO_HEAD`` for the last EDU under ``wu2020``.
 
     Raises:
+        probe.OptionError: the adjustment is unknown, or reads openness that is not given.
         ValueError: for an unknown name, a bad shape, or impacts that are not finite (or, with ``cle`` under
             ``wu2020``, negative).
         data.DataError: under ``wu2020``, the document has no root.
@@ -146,10 +183,33 @@ def decode_document(values: ArrayLike, document: Document, *, protocol: Protocol
         raise ValueError(
             f"expected impacts {[n + 1, n + 1]} of [CLS] and {n} EDUs, found {list(impact.shape)}"
         )
+    open_ = None if openness is None else np.asarray(openness, dtype=np.float64)
     if protocol == "fair":
-        (heads,) = entry.decode([fair_scores(impact[1:, 1:])])
+        adjusted = _adjusted(impact[1:, 1:], adjustment, open_)
+        (heads,) = entry.decode([fair_scores(adjusted.values, adjusted.root)])
         return heads
-    return _without_last(entry, impact[:n, :n], given_root(document))
+    if open_ is not None:
+        open_ = np.append(open_.mean(), open_[:-1])
+    values = _adjusted(impact[:n, :n], adjustment, open_).values.astype(np.float64)
+    return _without_last(entry, values, given_root(document))
+
+
+def _adjusted(impact: Floats, adjustment: str, openness: Floats | None) -> AdjustedMatrix:
+    """The impacts [n, n] of units, adjusted."""
+    from probe.matrix import ImpactMatrix
+
+    matrix = ImpactMatrix(
+        values=impact,
+        on_cls=np.zeros(len(impact)),
+        units=tuple(map(str, range(len(impact)))),
+        model="",
+        metric="",
+        layer=0,
+        pool="state",
+        perturb="",
+        openness=openness,
+    )
+    return AdjustedMatrix.of(adjust(matrix, adjustment))
 
 
 def given_root(document: Document) -> int:

@@ -15,9 +15,10 @@ import data
 import probe
 from analyses import NO_HEAD, baseline_documents, count_documents, decode_document, document_impacts
 from analyses.discourse.command import main
-from analyses.discourse.protocols import DISTANCES, align_document, human_documents
+from analyses.discourse.protocols import DISTANCES, align_document, document_openness, human_documents
 from analyses.trees.arc_scores import fair_scores
 from analyses.trees.decoders import DECODERS
+from analyses.trees.protocols import ProtocolName
 from analyses.trees.variants import Variant
 from data import DataError, Document
 from parsers import chu_liu_edmonds, eisner
@@ -355,3 +356,48 @@ def test_unknown_words_stand_beside_every_score(run: Run, tmp_path: Path) -> Non
     found = {row["kind"]: row.get("unknown_words") for row in table["rows"] if "dist" in row["name"]}
     assert found == {"baseline": [1, 9], "model": [1, 9]}
     assert any(note.endswith(": unknown words 1 of 9.") for note in table["notes"])
+
+
+class TestMethods:
+    def test_adjustments_change_the_trees_that_they_sign(self, run: Run, tmp_path: Path) -> None:
+        write(tmp_path / "data", "D14-1", (0, 1, 2), EDUS)
+        args = ("--data", tmp_path / "data", "--layer", 1, "--seeds", 0, "--format", "json")
+        done = run(*args, "--method", "openness", "--protocol", "fair")
+        assert done.code == 0
+        (table,) = json.loads(done.out)
+        row = next(row for row in table["rows"] if row["kind"] == "model")
+        assert "knockout, log+offset+symmetric+openness+root" in row["name"]
+
+    @pytest.mark.parametrize("protocol", ["fair", "wu2020"])
+    def test_openness_makes_the_open_edu_the_head(self, protocol: ProtocolName) -> None:
+        text = document((2, 0, 2, 2))
+        impact = np.ones((5, 5)) - np.eye(5)
+        heads = decode_document(
+            impact,
+            text,
+            protocol=protocol,
+            decoder="eisner",
+            adjustment="symmetric+openness",
+            openness=[0.0, 9.0, 0.0, 0.0],
+        )
+        assert heads[0] == 2 and heads[2] == 2
+
+    def test_openness_is_missed(self) -> None:
+        with pytest.raises(probe.OptionError, match="openness of each word, which these matrices lack"):
+            decode_document(
+                np.ones((4, 4)), document((0, 1, 1)), protocol="fair", decoder="eisner", adjustment="openness"
+            )
+
+    def test_openness_of_edus_is_that_of_masking_them_whole(self, model_folder: ModelFolder) -> None:
+        model = probe.load(str(model_folder("bert")))
+        text = document((0, 1, 2), EDUS)
+        (found,) = document_openness(model, [text])
+        alignment = model.align(text.words, text.spans)
+        for edu in range(3):
+            ids = alignment.ids.copy()
+            own = alignment.positions[alignment.unit_of == edu]
+            ids[own] = model.tokenizer.mask_token_id
+            with torch.inference_mode():
+                logits = model.model(input_ids=torch.from_numpy(ids)[None]).logits[0, own]
+            entropy = torch.distributions.Categorical(logits=logits).entropy().mean()
+            assert found[edu] == pytest.approx(float(entropy), abs=1e-4)
