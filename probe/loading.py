@@ -61,6 +61,9 @@ def load(name: str | os.PathLike[str], *, device: str = "auto", dtype: str = "au
             installed, or its numbers would be wrong (see ``probe.checks``).
         OptionError: an unknown device or dtype.
     """
+    from probe.nezha import register
+
+    register()
     chosen_device = resolve_device(device)
     chosen_dtype = resolve_dtype(dtype)
     label = os.fspath(name)
