@@ -84,7 +84,7 @@ def add_method(
     group.add_argument("--adjust", type=option_type(adjustment_name), metavar="NAME", help=text, **many)
     text = "another masked LM, whose openness of words is read by adjustment openness (default: the model)"
     group.add_argument("--openness-from", metavar="MODEL", help=text)
-    taken = {action.dest for action in parser._actions}
+    taken = {action.dest for action in parser._actions} | set(parser._defaults)
 
     def defaults(name: str) -> dict[str, object]:
         found: dict[str, object] = {}

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from analyses.experiments import EXPERIMENTS
 from analyses.figures.sentence import Example, own_example, published_example, treebank_example
-from analyses.options import add_protocol, experiment_main
+from analyses.options import add_method, add_protocol, experiment_main
 from analyses.pictures.style import FORMATS, save, style
 from analyses.tables.results import CONFIGURATION, Ran
+from analyses.trees.adjust import NONE, adjust
 from analyses.trees.decoders import CONSTITUENT_DECODERS, DECODERS
+from analyses.trees.methods import METHODS
 from data.sources import PUD
 from probe import __version__
 from probe.command_line import (
@@ -80,8 +82,9 @@ def build_parser() -> argparse.ArgumentParser:
     trees = parser.group("trees")
     text = f"of dependency trees: {', '.join(DECODERS)} (default: eisner)"
     trees.add_argument("--decoder", default="eisner", help=text, **one_of(DECODERS))
-    text = f"of constituents: {', '.join(CONSTITUENT_DECODERS)} (default: chart-row)"
-    trees.add_argument("--tree-decoder", default="chart-row", help=text, **one_of(CONSTITUENT_DECODERS))
+    text = f"of constituents: {', '.join(CONSTITUENT_DECODERS)} (default: that of --method, or chart-row)"
+    trees.add_argument("--tree-decoder", help=text, **one_of(CONSTITUENT_DECODERS))
+    add_method(parser, several=False)
     add("--random-matrices", type=positive, default=1000, metavar="N", help="random matrices for bias")
     RandomOptions.add(parser, of="the bootstrap")
     OutputOptions.add(parser, out="where the files go", required=True)
@@ -171,24 +174,42 @@ class Job:
         sentences = list(data.read_conllu(self.treebank))
         return treebank_example(sentences, self.treebank.stem, self.args.sentence)
 
-    def matrices(self, words: Sequence[str]) -> list[ImpactMatrix]:
-        """One impact matrix of the words for each layer."""
+    def matrices(self, words: Sequence[str], adjustment: str = NONE) -> list[ImpactMatrix]:
+        """One impact matrix of the words for each layer, with what the adjustment will read."""
+        from analyses.trees.variants import openness_choice
+
         found: Any = self.model.impact(
             words,
             metric=self.args.metric,
             layer=list(self.layers),
             pool=self.args.pool,
             perturb=self.args.perturb,
+            openness=openness_choice(self.model, [adjustment], self.args.openness_from),
         )
         return list(found)
 
-    def signature(self, matrix: ImpactMatrix, *, decoder: str | None = None, **about: Any) -> Signature:
+    @property
+    def of_constituents(self) -> tuple[str, str]:
+        """Decoder and adjustment of constituents: those that are given, or of ``--method``."""
+        preset = None if self.args.method is None else METHODS[self.args.method]
+        own = preset is not None and self.args.adjust == preset.adjust
+        adjustment = preset.adjust_constituents if preset is not None and own else self.args.adjust
+        return self.args.tree_decoder or (preset.constituents if preset else "chart-row"), adjustment
+
+    def signature(
+        self,
+        matrix: ImpactMatrix,
+        *,
+        decoder: str | None = None,
+        adjustment: str = NONE,
+        **about: Any,
+    ) -> Signature:
         """How a picture of one sentence was made."""
         from analyses.tables.signature import Signature, digest
         from analyses.trees.variants import Variant
 
         sentence = self.example.sentence
-        variant = Variant(matrix.metric, matrix.layer, matrix.pool, matrix.perturb)
+        variant = Variant(matrix.metric, matrix.layer, matrix.pool, matrix.perturb, adjustment)
         return Signature(
             data=f"{self.example.name}:{sentence.id}",
             digest=digest([sentence]),
@@ -241,11 +262,16 @@ def _arcs(job: Job) -> Drawn:
     from analyses.pictures.arcs import arcs
     from analyses.trees.protocols import decode
 
-    example = job.example
-    for matrix in job.matrices(example.sentence.words):
-        (heads,) = decode([matrix], protocol="fair", decoder=job.args.decoder)
+    example, adjustment = job.example, job.args.adjust
+    for matrix in job.matrices(example.sentence.words, adjustment):
+        (heads,) = decode([adjust(matrix, adjustment)], protocol="fair", decoder=job.args.decoder)
         signature = job.signature(
-            matrix, decoder=job.args.decoder, protocol="fair", root="predicted", punct="unscored"
+            matrix,
+            decoder=job.args.decoder,
+            adjustment=adjustment,
+            protocol="fair",
+            root="predicted",
+            punct="unscored",
         )
         figure = arcs(
             example.sentence.words,
@@ -263,9 +289,11 @@ def _tree(job: Job) -> Drawn:
     from analyses.pictures.constituents import trees
 
     example = job.example
-    for matrix in job.matrices(example.constituents):
-        (tree,) = CONSTITUENT_DECODERS[job.args.tree_decoder].decode([matrix.values.astype(np.float64)])
-        signature = job.signature(matrix, decoder=job.args.tree_decoder, protocol="fair")
+    decoder, adjustment = job.of_constituents
+    for matrix in job.matrices(example.constituents, adjustment):
+        values = adjust(matrix, adjustment).values.astype(np.float64)
+        (tree,) = CONSTITUENT_DECODERS[decoder].decode([values])
+        signature = job.signature(matrix, decoder=decoder, adjustment=adjustment, protocol="fair")
         figure = trees(example.constituents, tree.spans, gold=example.brackets, signature=str(signature))
         yield job.stem("tree", matrix.layer), figure
 

@@ -7,6 +7,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata, resources
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -14,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from analyses.dependency.trees import Treebank
 from analyses.experiment import Settings
-from analyses.options import load_sources
+from analyses.options import add_method, load_sources
 from analyses.report.inputs import Inputs, recognise
 from analyses.report.page import Report, page
 from analyses.report.sections import TREES, Made, Section, kinds, make, sections
 from analyses.report.trees import Part, constituency_part, dependency_part, scorable
-from analyses.trees.adjust import NONE
 from analyses.trees.decoders import DECODERS
+from analyses.trees.methods import METHODS
 from analyses.trees.variants import variants
 from data.dp import wsj10
 from probe import __version__
@@ -61,8 +62,6 @@ def build_parser() -> argparse.ArgumentParser:
         perturb=["pair"],
         out=None,
         default_metrics=("dist",),
-        adjust=[NONE],
-        openness_from=None,
     )
     add = parser.add_argument
     text = (
@@ -84,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"of dependency trees: {', '.join(DECODERS)} (default: eisner)",
     )
+    add_method(parser)
     RandomOptions.add(parser, seeds=3)
     OutputOptions.add(parser, out=None)
     return parser
@@ -145,6 +145,9 @@ def _parts(
 ) -> tuple[list[Part], list[str]]:
     """Trees, scores and sentences of every corpus; and why others have none."""
     (variant,) = variants(model, args)
+    preset = None if args.method is None else METHODS[args.method]
+    own = preset is not None and args.adjust == [preset.adjust]
+    brackets = replace(variant, adjust=preset.adjust_constituents) if preset is not None and own else variant
     parts, failed = [], []
     for corpus in corpora:
         try:
@@ -153,7 +156,7 @@ def _parts(
             failed.append(f"{corpus.name}: {error}")
     for name, trees in treebanks:
         try:
-            parts.append(constituency_part(model, variant, name, trees, args))
+            parts.append(constituency_part(model, brackets, name, trees, args))
         except ProbeError as error:
             failed.append(f"{name}: {error}")
     return parts, failed

@@ -17,6 +17,7 @@ from analyses.dependency.tables import tables
 from analyses.dependency.trees import Treebank, induce, treebank_ways
 from analyses.scores.recall import GroupName
 from analyses.tables.table import Table
+from analyses.trees.adjust import AdjustedMatrix
 from analyses.trees.decoders import CONSTITUENT_DECODERS, Heads
 from analyses.trees.protocols import PROTOCOLS, ProtocolName, scored_words
 from analyses.trees.systems import Skipped, System, Way, skip_lines
@@ -133,7 +134,8 @@ class _Seen:
 
     def take(self, place: int, found: Sequence[ImpactMatrix]) -> None:
         """Keep a sentence's brackets and impacts in bytes; of two texts those of protocol ``fair``, the last."""
-        sentence, values = self._sentences[place], found[-1].values.astype(np.float64)
+        matrix = AdjustedMatrix.of(found[-1])
+        sentence, values = self._sentences[place], matrix.impacts  # without what was added for the decoder
         largest = float(values.max())
         scaled = np.rint(LEVELS * np.maximum(values, 0) / (largest or 1.0)).astype(np.uint8)
         (brackets,) = CONSTITUENT_DECODERS[SHOWN_BRACKETS].decode([values])
@@ -144,7 +146,7 @@ class _Seen:
             largest=largest,
             heads={},
             sentence=sentence,
-            unknown=len(found[-1].unknown),
+            unknown=len(matrix.unknown),
         )
 
     def kept(self, skipped: Skipped) -> dict[int, Seen]:

@@ -171,3 +171,22 @@ def test_bias(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("analyses.constituency.bias_tables.CONSTITUENT_DECODERS", one)
     assert run("bias", "--random-matrices", "4", "--formats", "svg", "--quiet").code == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["bias.svg"]
+
+
+SHORT = ("--text", "the cat sat on the mat", "--layer", 1)
+
+
+def test_a_method_draws_its_trees_and_signs_them(run: Run, tmp_path: Path) -> None:
+    done = run("arcs", "tree", "--method", "openness", *SHORT, "--formats", "svg")
+    assert done.code == 0
+    arcs, tree = ((tmp_path / "out" / f"{name}.svg").read_text() for name in ("arcs", "tree"))
+    assert "perturb:knockout" in arcs and "adjust:log+offset+symmetric+openness+root" in arcs
+    assert "decoder:chart-row" in tree and "adjust:log+symmetric" in tree
+    assert run("tree", "--method", "paper", *SHORT, "--formats", "svg").code == 0
+    published = (tmp_path / "out" / "tree.svg").read_text()
+    assert "decoder:mart-released" in published and "adjust" not in published
+
+
+def test_an_adjustment_beside_a_method_is_that_of_both_trees(run: Run, tmp_path: Path) -> None:
+    assert run("tree", "--method", "openness", "--adjust", "log", *SHORT, "--formats", "svg").code == 0
+    assert "adjust:log |" in " ".join((tmp_path / "out" / "tree.svg").read_text().split())
