@@ -8,6 +8,7 @@ and a piece that is hidden from all others cannot move their states.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -68,6 +69,15 @@ class Attention:
         if self.refusal is not None or self._way is None:
             raise ModelError(f"who sees whom cannot be set in this model: {self.refusal}")
         return self._way(inputs, sees, **options)
+
+    def of_layers(self, base: Any) -> Attention:
+        """The same for the lower layers of the model, told in the way that was found for the whole."""
+        other = copy.copy(self)
+        other._base = base
+        if self.refusal is None and self._way is not None:
+            other._way = getattr(other, self._way.__name__)
+        other.causal, other.refusal = self.causal, self.refusal
+        return other
 
     def _choose(self) -> str | None:
         """Take the first way that passes the trial; why none does."""

@@ -17,13 +17,13 @@ from torch import Tensor
 from probe.errors import ModelError, SentenceError
 from probe.forward import inputs_of
 from probe.head import Head
-from probe.last_layer import LastLayer
+from probe.last_layer import LastLayer, lower_layers
 from probe.lexicon import Lexicon
 from probe.memory import Budget, OutOfMemoryError, is_out_of_memory, return_freed_memory
 from probe.metrics import METRICS
 from probe.options import Settings, is_defined
 from probe.perturbation import Inputs, Subject
-from probe.perturbations import Lane, lanes
+from probe.perturbations import PERTURBATIONS, Lane, lanes
 from probe.plan import Plan, join_reads, starts
 
 if TYPE_CHECKING:
@@ -73,8 +73,20 @@ class Engine:
         self.device = next(model.parameters()).device
         self.dtype = torch.promote_types(next(model.parameters()).dtype, torch.float32)
         self._n_layers = int(model.config.num_hidden_layers)
-        self._last_only = settings.layers == (self._n_layers,)
+        self._last_only = settings.layers == (self._n_layers,) or self._cut(settings)
         self._last_layers = [self._last_layer_of(lane) for lane in lanes(settings.perturbs)]
+
+    def _cut(self, settings: Settings) -> bool:
+        """Leave out the layers above the only one that is read, where that is known to be exact."""
+        if len(settings.layers) != 1:
+            return False
+        lower = lower_layers(self._base, settings.layers[0])
+        if lower is None:
+            return False
+        self._base = lower
+        if any("attention mask" in PERTURBATIONS[name].needs for name in settings.perturbs):
+            self._attention = self._attention.of_layers(lower)
+        return True
 
     def _last_layer_of(self, lane: Lane) -> LastLayer | None:
         """The last layer reduced to what is read; None where that saves nothing or is not known."""

@@ -1,4 +1,5 @@
-"""The last layer of BERT-like and ModernBERT encoders, computed only where its states are read.
+"""The last layer of BERT-like and ModernBERT encoders, computed only where its states are read; and no layer
+above the one that is read.
 
 Of a sentence with one or two masked words, only the states at the masked pieces are compared. Keys and
 values need every position; queries, the attention output and the feed-forward block do not. There is never
@@ -22,6 +23,9 @@ _BERT_LAYERS = frozenset(
     {"BertLayer", "CamembertLayer", "ElectraLayer", "ErnieLayer", "RobertaLayer", "XLMRobertaLayer"}
 )
 """Layers known to be post-norm, with the submodules of BERT and full self-attention."""
+
+_CUT_LAYERS = _BERT_LAYERS | {"MPNetLayer", "NezhaLayer"}
+"""Layers whose stack can end at any of them: what the last one gives is the state of that layer."""
 
 _Read = Callable[[Tensor, Tensor], Tensor]
 """All states below the layer [sequences, length, hidden] and positions int64 [sequences, read] -> the layer's
@@ -72,6 +76,23 @@ class LastLayer:
         states = below.new_zeros(below.shape)
         states[_sequences(positions), positions] = self._read(below, positions)
         return states
+
+
+def lower_layers(base: Any, count: int) -> Any:
+    """The encoder without the layers above the first ``count``; None where that is not known to be exact.
+
+    The weights are shared, and the encoder is left as it was. 0 layers give the embeddings.
+    """
+    encoder: Any = getattr(base, "encoder", None)
+    layers = getattr(encoder, "layer", None)
+    if (
+        not layers
+        or type(layers[-1]).__name__ not in _CUT_LAYERS
+        or getattr(base.config, "is_decoder", False)
+    ):
+        return None
+    lower = _with(encoder, layer=torch.nn.ModuleList(layers[:count]))
+    return _with(base, encoder=lower, pooler=None)
 
 
 def _with(module: torch.nn.Module, **submodules: torch.nn.Module | None) -> Any:

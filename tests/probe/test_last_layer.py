@@ -32,6 +32,28 @@ def test_impacts_are_those_of_the_whole_layer(name: str, model_folder: ModelFold
             np.testing.assert_allclose(matrix.on_cls, other.on_cls, atol=1e-10)
 
 
+@pytest.mark.parametrize("name", [*BERT_LIKE, "mpnet"])
+@pytest.mark.parametrize("perturb", ["pair", "knockout", "substitute:2"])
+@pytest.mark.parametrize("layer", range(tiny.LAYERS))
+def test_layers_above_the_one_that_is_read_do_not_run(
+    name: str, perturb: str, layer: int, model_folder: ModelFolder
+) -> None:
+    p = probe.load(model_folder(name), device="cpu", dtype="float64")
+    metrics: Any = ["dist", "kl"]
+    whole: Any = p.impact(WORDS, metric=metrics, layer="all", pool="mean", perturb=perturb)
+    base: Any = p.model.base_model
+    assert p.attention.refusal is None  # the trial of ways runs the whole model, too
+    ran: list[str] = []
+    hook = base.encoder.layer[layer].register_forward_hook(lambda *_: ran.append("above"))
+    cut: Any = p.impact(WORDS, metric=metrics, layer=layer, pool="mean", perturb=perturb)
+    hook.remove()
+    assert not ran or perturb == "substitute:2"  # what asks for the best pieces runs the whole model
+    for matrix in cut:
+        other = whole.select(metric=matrix.metric, layer=layer)
+        np.testing.assert_allclose(matrix.values, other.values, atol=1e-10)
+        np.testing.assert_allclose(matrix.on_cls, other.on_cls, atol=1e-10)
+
+
 @pytest.mark.parametrize("name", sorted(set(tiny.MASKED_LMS) - set(KNOWN)))
 def test_other_architectures_run_the_whole_layer(name: str, model_folder: ModelFolder) -> None:
     p = probe.load(model_folder(name), device="cpu", dtype="float64")
