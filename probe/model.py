@@ -13,6 +13,7 @@ from probe.matrix import ImpactMatrix, ImpactSet
 from probe.memory import Budget
 from probe.openness import Floats, Openness
 from probe.options import Best, LayerChoice, Layers, PoolChoice, Settings, resolve
+from probe.perturbations import PERTURBATIONS, n_passes
 from probe.spaces import WordPieces
 from probe.stream import Request, Stream
 
@@ -108,6 +109,20 @@ class Probe:
     def align(self, words: Words, spans: Sequence[tuple[int, int]] | None = None) -> Alignment:
         """The pieces of a sentence; raises SentenceError where it cannot be probed."""
         return align(self.pieces, words, window=self.window, spans=spans)
+
+    def passes(self, words: Words, perturbs: Sequence[str]) -> int:
+        """Number of forward passes that the impacts of a sentence take; 0 for one that cannot be probed."""
+        from probe.lexicon import Lexicon
+
+        subject = Lexicon(self).subject(lambda length: 1, lambda passes: None)
+        try:
+            alignment = self.align(words)
+            alignment.check_known()
+            for name in perturbs:
+                PERTURBATIONS[name].check(subject, alignment)
+        except SentenceError:
+            return 0
+        return n_passes(len(words), perturbs)
 
     @cached_property
     def pieces(self) -> WordPieces:

@@ -105,10 +105,9 @@ def _fill(
     made: list[bool],
 ) -> Store:
     """Fill the directory with a progress bar; notes of each whole shard whether it was made now."""
-    from probe.perturbations import n_passes
     from probe.progress import Progress
 
-    sizes = [n_passes(len(words), args.perturb) for words in sentences]
+    sizes = [model.passes(words, args.perturb) for words in sentences]
     with Progress(sentences=len(sizes), passes=sum(sizes), label="probing", quiet=args.quiet) as progress:
 
         def on_shard(places: range, now: bool) -> None:

@@ -110,7 +110,6 @@ def fill_store(
         probe.OptionError, probe.ModelError, probe.StoreError: as ``probe.Store.fill``.
     """
     from probe.manifest import configure
-    from probe.perturbations import n_passes
     from probe.progress import Progress
     from probe.shards import SHARD_SENTENCES
     from probe.store import Store
@@ -127,7 +126,8 @@ def fill_store(
     described = {key: value for key, value in asdict(configuration).items() if key != "model"}
     name = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
     own = int(openness is not False)  # a pass more a word
-    sizes = [n_passes(len(words), [choice.perturb]) + own * len(words) for words in sentences]
+    passes = [model.passes(words, [choice.perturb]) for words in sentences]
+    sizes = [size and size + own * len(words) for size, words in zip(passes, sentences, strict=True)]
     with Progress(sentences=len(sizes), passes=sum(sizes), label="impact matrices", quiet=quiet) as progress:
 
         def on_shard(places: range, made: bool) -> None:
