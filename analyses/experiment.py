@@ -21,7 +21,7 @@ class Settings:
     """What all steps share.
 
     ``limit`` is that of the commands: the first N sentences, documents, facts, items; ``seeds`` the number of
-    random-weight models, ``networks`` that of the sentiment networks of a row.
+    random-weight models, ``networks`` that of the sentiment networks of a row, ``method`` how trees are made.
     """
 
     model: str
@@ -31,6 +31,12 @@ class Settings:
     device: str = "auto"
     dtype: str = "auto"
     quiet: bool = False
+    method: str | None = None
+
+    @property
+    def trees(self) -> list[str]:
+        """Options of commands that make trees."""
+        return self.options() + ([] if self.method is None else ["--method", self.method])
 
     def options(self, *, limit: bool = True) -> list[str]:
         """Options that most commands have."""
@@ -50,8 +56,8 @@ Options: TypeAlias = Callable[[Settings, Path], Sequence[object]]
 
 
 def with_seeds(run: Settings, out: Path) -> Sequence[object]:
-    """The options of a command that has rows of random weights."""
-    return [*run.options(), "--seeds", run.seeds]
+    """The options of a command of trees, which has rows of random weights."""
+    return [*run.trees, "--seeds", run.seeds]
 
 
 @dataclass(frozen=True)

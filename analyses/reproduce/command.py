@@ -19,6 +19,7 @@ from analyses.experiments import steps
 from analyses.reproduce.outcome import Outcome
 from analyses.reproduce.steps import command_line, is_empty, path_sha256, perform
 from analyses.tables.results import CONFIGURATION, MARKERS, read_json
+from analyses.trees.methods import METHODS
 from probe import __version__
 from probe.command_line import (
     DONE,
@@ -30,7 +31,7 @@ from probe.command_line import (
     positive,
 )
 from probe.files import whole_file
-from probe.option_groups import InputOptions, ModelOptions, OutputOptions, RandomOptions
+from probe.option_groups import InputOptions, ModelOptions, OutputOptions, RandomOptions, one_of
 from probe.source import EMBEDDED
 
 PAGE = "index.html"
@@ -51,6 +52,8 @@ def build_parser() -> argparse.ArgumentParser:
     InputOptions.add(parser, help="folder of the data sets", metavar="DIR", required=True, limit=what)
     add("--steps", nargs="+", choices=known, default=known, metavar="NAME", help=f"of {', '.join(known)}")
     add("--networks", type=positive, default=5, metavar="N", help="sentiment networks a row (default: 5)")
+    text = f"how trees are made: {', '.join(METHODS)} (default: as each command does)"
+    add("--method", help=text, **one_of(METHODS))
     ModelOptions.add(parser, default=EMBEDDED, batch_tokens=False)
     RandomOptions.add(parser, of=None, seeds=3)
     OutputOptions.add(parser, out="folder of the results", required=True)
@@ -70,6 +73,7 @@ def _run(args: argparse.Namespace) -> int:
         device=args.device,
         dtype=args.dtype,
         quiet=args.quiet,
+        method=args.method,
     )
     configuration = _configuration(settings)
     with _claimed(args.out, configuration):
@@ -120,6 +124,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "seeds": settings.seeds,
         "networks": settings.networks,
         "version": __version__,
+        "method": settings.method,
     }
 
 

@@ -29,7 +29,7 @@ def _source_of_trees(own: Row, published: str) -> bool:
 
 def _options(run: Settings, out: Path) -> Sequence[object]:
     run_folder = out / "sentiment" / "run"
-    return ["--table", *run.options(), "--networks", run.networks, "--run", run_folder]
+    return ["--table", *run.trees, "--networks", run.networks, "--run", run_folder]
 
 
 EXPERIMENT = Experiment(

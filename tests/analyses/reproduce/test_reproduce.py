@@ -317,3 +317,20 @@ def test_published_figures_find_their_rows() -> None:
     mart = Row(name="m mart", kind="model", cells=(Cell(5.0),) * 7, settings=Made(decoder="mart-released"))
     trees = Table(title="T", columns=TABLE3.columns, rows=(*TABLE3.rows, mart))
     assert {each.published for each in compare(trees)} == {"MART"} and len(compare(trees)) == 7
+
+
+def test_a_method_goes_to_the_commands_that_make_trees(tmp_path: Path) -> None:
+    settings = Settings(model="bert", method="openness")
+    takes = set()
+    for step in steps():
+        found = {source.name: tmp_path for source in (*step.needs, *step.uses)}
+        if "--method" in step.arguments(settings, found, tmp_path):
+            takes.add(step.name)
+    assert {"constituency", "discourse", "sentiment"} < takes
+    assert not takes & {"bias", "geometry", "knowledge", "minimal-pairs"}
+
+
+def test_a_folder_of_another_method_is_refused(run: Run, tmp_path: Path) -> None:
+    assert run("--steps", "knowledge", "--method", "openness").code == 0
+    done = run("--steps", "knowledge")
+    assert done.code == 2 and "method: openness there, None here" in done.err
