@@ -13,7 +13,7 @@ from probe.errors import SentenceError, quoted
 from probe.spaces import WordPieces
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,18 @@ class Alignment:
     units: tuple[str, ...]
     cls: int | None
     unknown: tuple[bool, ...] = ()
+
+    def check_length(self, model: PreTrainedModel) -> None:
+        """Check that the model takes so few pieces: CANINE makes one position of every four.
+
+        Raises:
+            SentenceError: it does not; says how many it takes.
+        """
+        least = getattr(model.config, "downsampling_rate", 1)
+        if len(self.ids) < least:
+            raise SentenceError(
+                f"{len(self.ids)} pieces are fewer than the {least} that the model takes at least"
+            )
 
     def check_known(self, *, n_words: int | None = None) -> None:
         """Check that the vocabulary knows a unit of the sentence.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from probe.interrupt import run_interruptible
@@ -65,6 +64,8 @@ def own_commands() -> dict[str, Command]:
     Raises:
         probe.siblings.ClashError: another module of the name of one of this project's was imported already.
     """
+    from importlib.metadata import entry_points  # slow to import, and Ctrl-C may come before start()
+
     from probe.siblings import use_own
 
     if _EXPERIMENTS not in sys.modules and not entry_points(group="perturbed_probe.experiments"):

@@ -108,7 +108,9 @@ class Probe:
 
     def align(self, words: Words, spans: Sequence[tuple[int, int]] | None = None) -> Alignment:
         """The pieces of a sentence; raises SentenceError where it cannot be probed."""
-        return align(self.pieces, words, window=self.window, spans=spans)
+        found = align(self.pieces, words, window=self.window, spans=spans)
+        found.check_length(self.model)
+        return found
 
     def passes(self, words: Words, perturbs: Sequence[str]) -> int:
         """Number of forward passes that the impacts of a sentence take; 0 for one that cannot be probed."""

@@ -78,3 +78,10 @@ def test_the_direction_of_imports() -> None:
         [command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_little_is_imported_before_ctrl_c_is_caught() -> None:
+    """Until ``start`` runs, Ctrl-C is Python's own, with a traceback: nothing slow may come before it."""
+    code = "import sys, analyses, probe.commands; print(*({'importlib.metadata', 'numpy'} & {*sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 
 import probe
 from probe.fingerprint import tokenizer_sha256
-from probe.spaces import WordPieces
+from probe.spaces import WordPieces, split_text
 from tests.conftest import ModelFolder
 from tests.naive import states_without
-from tests.tiny import LAYERS, WINDOW
+from tests.tiny import _BERT_SPECIALS, _SHAPE, LAYERS, WINDOW, _ids, _save, _wordpiece
 from tests.tiny_kinds import CAUSAL, ENCODERS, SLOW
 
 WORDS = ("The", "painters", "slept", ".")
@@ -77,6 +77,72 @@ def test_knockout_is_a_plain_loop(name: str, model_folder: ModelFolder) -> None:
             expected = 0 if i == j else float(moved[at].mean())
             assert found.values[i, j] == pytest.approx(expected, abs=tolerance(name))
             assert found.values[i, j] > 1e-6 or i == j or (name in CAUSAL and i < j)
+
+
+def test_luke_reads_words_by_its_word_head(tmp_path: Path) -> None:
+    """Its file has a head of entities, too: words are read by that of words, and no entity is given."""
+    tokenizer = transformers.BertTokenizer(vocab=_wordpiece(_BERT_SPECIALS), model_max_length=WINDOW)
+    config = transformers.LukeConfig(
+        **_SHAPE,
+        **_ids(tokenizer),
+        entity_vocab_size=20,
+        entity_emb_size=12,
+        max_position_embeddings=WINDOW + 2,
+    )
+    folder = _save(tmp_path / "luke", transformers.LukeForMaskedLM, config, tokenizer, seed=0)
+    loaded = load(folder)
+    plain = transformers.LukeForMaskedLM.from_pretrained(folder, dtype=torch.float64).eval()
+    ids, units = units_of(loaded, WORDS)
+    found = {
+        metric: loaded.impact(WORDS, metric=metric, layer=LAYERS, pool="mean").values
+        for metric in ("dist", "prob")
+    }
+
+    def run(*masked: int) -> tuple[torch.Tensor, torch.Tensor]:
+        given = torch.from_numpy(ids.copy())
+        for unit in masked:
+            given[units[unit]] = tokenizer.mask_token_id
+        with torch.no_grad():
+            out = plain(input_ids=given[None], output_hidden_states=True)
+        return out.hidden_states[-1][0], out.logits[0].softmax(dim=-1)
+
+    for i, at in enumerate(units):
+        states, probabilities = run(i)
+        for j in set(range(len(units))) - {i}:
+            others, left = run(i, j)
+            moved = (states[at] - others[at]).norm(dim=-1).mean()
+            lost = (probabilities[at, ids[at]] - left[at, ids[at]]).mean()
+            assert found["dist"][i, j] == pytest.approx(float(moved), abs=1e-6)
+            assert found["prob"][i, j] == pytest.approx(float(lost), abs=1e-7)
+
+
+@pytest.mark.parametrize("words", [("a", "b"), ("ab", "c"), ("a", "b", "c"), ("The", "cat", "sat")])
+def test_canine_on_sentences_of_few_characters(words: tuple[str, ...], model_folder: ModelFolder) -> None:
+    """Four positions become one in its middle: lengths that four does not divide, alone and beside others."""
+    loaded, plain = load(model_folder("canine")), whole_model(model_folder("canine"), "canine")
+    ids, units = units_of(loaded, words)
+    alone: Any = loaded.impact(words, pool="mean")
+    _, beside = loaded.impact_many([("The", "painters"), words], pool="mean")
+
+    def run(*masked: int) -> torch.Tensor:
+        given = ids.copy()
+        for unit in masked:
+            given[units[unit]] = loaded.tokenizer.mask_token_id
+        return states_of(plain, given)
+
+    for i, at in enumerate(units):
+        for j in set(range(len(units))) - {i}:
+            expected = float((run(i) - run(i, j))[at].norm(dim=-1).mean())
+            assert alone.values[i, j] == pytest.approx(expected, abs=1e-5)
+            assert beside.values[i, j] == pytest.approx(expected, abs=1e-5)
+
+
+def test_canine_on_fewer_positions_than_it_makes_one_of(model_folder: ModelFolder) -> None:
+    loaded = load(model_folder("canine"))
+    with pytest.raises(
+        probe.SentenceError, match=r"^3 pieces are fewer than the 4 that the model takes at least$"
+    ):
+        loaded.impact(split_text("a"))
 
 
 def _xlnet_without(model: Any, ids: Any, own: list[int]) -> torch.Tensor:
