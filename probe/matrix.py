@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 # One key only: safetensors writes the keys of its metadata in an order that differs from run to run.
 _KEY = "probe.ImpactMatrix/2"
 _TEXTS = ("model", "metric", "pool", "perturb")
+CUES = ("frequent", "seen", "norm", "summary")
+"""What is known of each unit beside its openness, all but ``summary`` the mean over its pieces.
+
+- frequent: the probability of the 200 most frequent pieces where the unit is masked
+  (``probe.openness.FREQUENT_PIECES``)
+- seen: the entropy where it is not masked, in nats
+- norm: the Euclidean norm of its state before the first layer
+- summary: how far the last state of [CLS] moves when it is masked; 0 where nothing stands for the sentence
+"""
+
 _LABEL = 24
 """Letters of a unit that a plot shows."""
 
@@ -42,6 +52,7 @@ class ImpactMatrix:
             NaN where the model's tokenizer adds no such token
         openness: float64 [n], where it was asked for: the entropy of what a model predicts for each unit; see
             ``Probe.openness``
+        cues: float64 [4, n], beside openness: what else that model says of each unit; see ``CUES``
 
     Values are float64 where the model runs in float64. ``unknown`` are the places of the units of which the
     vocabulary knows nothing: their impacts are those of the unknown piece.
@@ -56,6 +67,7 @@ class ImpactMatrix:
     pool: Pool
     perturb: str
     openness: NDArray[np.float64] | None = None
+    cues: NDArray[np.float64] | None = None
     unknown: tuple[int, ...] = ()
 
     def __len__(self) -> int:
@@ -120,7 +132,7 @@ class ImpactMatrix:
 
     def _arrays(self) -> dict[str, NDArray[np.floating[Any]]]:
         """What a file holds, by name."""
-        found = {"values": self.values, "on_cls": self.on_cls, "openness": self.openness}
+        found = {"values": self.values, "on_cls": self.on_cls, "openness": self.openness, "cues": self.cues}
         return {name: np.ascontiguousarray(array) for name, array in found.items() if array is not None}
 
     @classmethod
@@ -185,10 +197,11 @@ class ImpactMatrix:
             np.isfinite(self.values).all() and (np.isfinite(self.on_cls).all() or np.isnan(self.on_cls).all())
         ):
             raise ValueError("an impact is not a finite number")
-        if (openness := self.openness) is not None and (
-            openness.shape != (n,) or openness.dtype != np.float64 or not np.isfinite(openness).all()
-        ):
-            raise ValueError(f"openness: finite float64 [{n}] is expected")
+        for key, known, wanted in (("openness", self.openness, (n,)), ("cues", self.cues, (len(CUES), n))):
+            if known is not None and (
+                known.shape != wanted or known.dtype != np.float64 or not np.isfinite(known).all()
+            ):
+                raise ValueError(f"{key}: finite float64 {list(wanted)} is expected")
         if np.diagonal(self.values).any():
             raise ValueError("the diagonal is not 0")
         return self

@@ -1,7 +1,8 @@
 """Shards: the impact matrices of some consecutive sentences in one safetensors file.
 
 The tensors of the sentence at place i of the input are ``i.values`` [combinations, n, n] and ``i.on_cls``
-[combinations, n], and ``i.openness`` [n] where it was asked for; a sentence that could not be probed has none.
+[combinations, n], and ``i.openness`` [n] and ``i.cues`` [4, n] where they were asked for; a sentence that could
+not be probed has none.
 Words and failures are in the metadata.
 """
 
@@ -12,7 +13,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from probe.errors import SentenceError, quoted
 from probe.json_text import parse_json
 from probe.manifest import StoreError, write_whole
-from probe.matrix import ImpactMatrix, ImpactSet
+from probe.matrix import CUES, ImpactMatrix, ImpactSet
 from probe.options import Settings
 from probe.spaces import spaces_of
 
@@ -30,8 +31,14 @@ _KEY = "probe.Store"
 SHARD_SENTENCES = 64
 """Sentences in a shard, unless told otherwise: what a killed run has to repeat at most."""
 
-Arrays = tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]], NDArray[np.float64] | None]
-"""``values`` [n, n] and ``on_cls`` [n] of one matrix, and ``openness`` [n], if it is kept."""
+
+class Arrays(NamedTuple):
+    """Of one matrix ``values`` [n, n] and ``on_cls`` [n]; ``openness`` [n] and ``cues`` [4, n], if kept."""
+
+    values: NDArray[np.floating[Any]]
+    on_cls: NDArray[np.floating[Any]]
+    openness: NDArray[np.float64] | None
+    cues: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,8 @@ def write_shard(
             tensors[f"{place}.on_cls"] = np.stack([matrix.on_cls for matrix in result])
             if (openness := result.matrices[0].openness) is not None:
                 tensors[f"{place}.openness"] = openness
+            if (cues := result.matrices[0].cues) is not None:
+                tensors[f"{place}.cues"] = cues
     data = save(tensors, metadata={_KEY: json.dumps([sentence.as_dict() for sentence in stored])})
     write_whole(path, data)
     return hashlib.sha256(data).hexdigest()
@@ -164,17 +173,25 @@ def read_arrays(
 def _arrays(file: Any, place: int, shape: tuple[int, int], picked: Sequence[int]) -> list[Arrays]:
     """The matrices of one sentence; ``shape`` is that of their ``on_cls``."""
     values, on_cls = file.get_slice(f"{place}.values"), file.get_slice(f"{place}.on_cls")
-    kept = f"{place}.openness"
-    openness = file.get_tensor(kept) if kept in file.keys() else None  # noqa: SIM118 - not a dict
+    openness, cues = (_kept(file, f"{place}.{name}") for name in ("openness", "cues"))
     n = shape[1]
     if values.get_shape() != [*shape, n] or on_cls.get_shape() != [*shape]:
         raise ValueError("a tensor of another shape")
     if openness is not None and (openness.shape != (n,) or not np.isfinite(openness).all()):
         raise ValueError("openness of another shape, or not finite")
-    found = [(values[at], on_cls[at], openness) for at in picked]
-    if not all(np.issubdtype(own.dtype, np.floating) and np.isfinite(own).all() for own, _, _ in found):
+    if cues is not None and (cues.shape != (len(CUES), n) or not np.isfinite(cues).all()):
+        raise ValueError("cues of another shape, or not finite")
+    found = [Arrays(values[at], on_cls[at], openness, cues) for at in picked]
+    if not all(
+        np.issubdtype(own.values.dtype, np.floating) and np.isfinite(own.values).all() for own in found
+    ):
         raise ValueError("an impact is not a finite number")
     return found
+
+
+def _kept(file: Any, name: str) -> NDArray[np.float64] | None:
+    """The tensor of this name, if there is one."""
+    return file.get_tensor(name) if name in file.keys() else None  # noqa: SIM118 - not a dict
 
 
 def damaged(path: Path) -> StoreError:

@@ -301,13 +301,11 @@ class Store:
                     raise SentenceError(sentence.failure)
 
     def _matrices(
-        self, sentence: StoredSentence, arrays: list[Arrays], settings: Settings
+        self, sentence: StoredSentence, found: list[Arrays], settings: Settings
     ) -> ImpactMatrix | ImpactSet:
         matrices = tuple(
             ImpactMatrix(
-                values=values,
-                on_cls=on_cls,
-                openness=openness,
+                **arrays._asdict(),
                 units=sentence.words,
                 unknown=sentence.unknown,
                 model=self.name,
@@ -316,9 +314,7 @@ class Store:
                 pool=pool,
                 perturb=perturb,
             )
-            for (values, on_cls, openness), (metric, layer, pool, perturb) in zip(
-                arrays, settings.combinations(), strict=True
-            )
+            for arrays, (metric, layer, pool, perturb) in zip(found, settings.combinations(), strict=True)
         )
         return ImpactSet(matrices) if settings.several else matrices[0]
 

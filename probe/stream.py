@@ -61,7 +61,7 @@ class Stream:
         check_needs(probe, settings)
         self._probe, self._settings = probe, settings
         self._engine = Engine(probe, settings=settings, on_passes=on_passes)
-        self._openness = None if openness is None else Openness(openness, on_passes=on_passes)
+        self._openness = None if openness is None else Openness(openness, cues=True, on_passes=on_passes)
         self._budget = Budget(max(1, batch_tokens))
 
     def run(self, requests: Iterator[Request]) -> Iterator[Result]:
@@ -131,7 +131,7 @@ class Stream:
     def _add_openness(
         self, openness: Openness, window: list[Plan | SentenceError], results: dict[int, Result]
     ) -> None:
-        """Put the openness of the units beside their impacts."""
+        """Put the openness of the units, and what else is known of them, beside their impacts."""
         asked = {at: plan.request for at, plan in enumerate(window) if isinstance(plan, _Planned)}
         found = openness.of(list(asked.values()), self._budget)
         for at, values in zip(asked, found, strict=True):
@@ -140,7 +140,9 @@ class Stream:
                 continue
             if isinstance(values, SentenceError):
                 results[at] = SentenceError(f"openness: {values}")
-            elif isinstance(result, ImpactSet):
-                results[at] = ImpactSet(tuple(replace(one, openness=values) for one in result))
+                continue
+            known = {"openness": values[0], "cues": values[1:]}
+            if isinstance(result, ImpactSet):
+                results[at] = ImpactSet(tuple(replace(one, **known) for one in result))
             else:
-                results[at] = replace(result, openness=values)
+                results[at] = replace(result, **known)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from probe.errors import OptionError
-from probe.matrix import ImpactMatrix
+from probe.matrix import CUES, ImpactMatrix
 from probe.registry import Registry
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -28,6 +28,18 @@ OPENNESS_WEIGHT = 0.5
 
 ROOT_WEIGHT = 0.5
 """Of the influence that a word gives, as the score of its arc from ROOT, in mean impacts; chosen on EWT dev."""
+
+DISTANCE_WEIGHT = 0.1
+"""Of the logarithm of the distance between two words, in mean impacts; chosen on EWT dev, as all that follow."""
+
+CONTENT_WEIGHTS = {"frequent": -0.2, "norm": 0.2, "seen": 0.1}
+"""Of what is known of a head (``probe.matrix.CUES``), in mean impacts."""
+
+SUMMARY_WEIGHTS = {"summary": -0.2, "frequent": 0.1}
+"""Of what is known of the root, in mean impacts."""
+
+EARLY_WEIGHT = 0.25
+"""Of a word's place, as the score of its arc from ROOT, in mean impacts: a prior of English."""
 
 NONE = "none"
 """The adjustment that leaves a matrix as it is."""
@@ -128,6 +140,10 @@ class AdjustedMatrix(ImpactMatrix):
         """The same with other ``values`` [n, n], of the same type."""
         return dataclasses.replace(self, values=np.asarray(values).astype(self.values.dtype))
 
+    def with_root(self, added: Floats) -> AdjustedMatrix:
+        """The same with ``added`` [n] to the scores of ROOT's arcs."""
+        return dataclasses.replace(self, root=added if self.root is None else self.root + added)
+
 
 def _logarithms(matrix: AdjustedMatrix) -> AdjustedMatrix:
     if not np.array_equal(matrix.values, matrix.impacts.astype(matrix.values.dtype)):
@@ -145,9 +161,38 @@ def _openness(matrix: AdjustedMatrix) -> AdjustedMatrix:
     return matrix.with_values(matrix.values + added)
 
 
+def _distance(matrix: AdjustedMatrix) -> AdjustedMatrix:
+    places = np.arange(len(matrix))
+    apart = np.maximum(np.abs(places[:, None] - places), 1)
+    return matrix.with_values(matrix.values - DISTANCE_WEIGHT * matrix.scale * np.log(apart))
+
+
+def _content(matrix: AdjustedMatrix) -> AdjustedMatrix:
+    # The same for every dependent: it counts how many of them a word takes.
+    worth = np.tile(_weighted(matrix, CONTENT_WEIGHTS), (len(matrix), 1))
+    np.fill_diagonal(worth, 0)
+    return matrix.with_values(matrix.values + worth)
+
+
 def _root(matrix: AdjustedMatrix) -> AdjustedMatrix:
-    given = ROOT_WEIGHT * matrix.scale * standardised(matrix.impacts.sum(axis=0))
-    return dataclasses.replace(matrix, root=given)
+    return matrix.with_root(ROOT_WEIGHT * matrix.scale * standardised(matrix.impacts.sum(axis=0)))
+
+
+def _summary(matrix: AdjustedMatrix) -> AdjustedMatrix:
+    return matrix.with_root(_weighted(matrix, SUMMARY_WEIGHTS))
+
+
+def _early(matrix: AdjustedMatrix) -> AdjustedMatrix:
+    return matrix.with_root(-EARLY_WEIGHT * matrix.scale * standardised(np.arange(len(matrix))))
+
+
+def _weighted(matrix: AdjustedMatrix, weights: dict[str, float]) -> Floats:
+    """The weighted sum of standardised cues, in mean impacts: [n]."""
+    if matrix.cues is None:
+        raise OptionError("adjustments content and summary read cues of each word, which these matrices lack")
+    known = dict(zip(CUES, matrix.cues, strict=True))
+    total = sum(weight * standardised(known[name]) for name, weight in weights.items())
+    return np.asarray(matrix.scale * total)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +204,7 @@ class Adjustment:
         apply: the matrix -> the matrix with other ``values``, or with scores of ROOT's arcs. It is given all that
             is known of the sentence: ``impacts``, ``on_cls``, ``openness``, ``units``, ...
         can_be_negative: whether the new values can be below 0 where the old ones are not.
-        needs_openness: whether it reads the openness of each word, which takes passes of its own.
+        needs_openness: whether it reads the openness of each word or cues, which takes passes of its own.
     """
 
     name: str
@@ -184,7 +229,11 @@ ADJUSTMENTS: Registry[Adjustment] = Registry(
             can_be_negative=False,
         ),
         Adjustment(name="openness", apply=_openness, can_be_negative=True, needs_openness=True),
+        Adjustment(name="distance", apply=_distance, can_be_negative=True),
+        Adjustment(name="content", apply=_content, can_be_negative=True, needs_openness=True),
         Adjustment(name="root", apply=_root, can_be_negative=False),
+        Adjustment(name="summary", apply=_summary, can_be_negative=False, needs_openness=True),
+        Adjustment(name="early", apply=_early, can_be_negative=False),
     ],
     group="perturbed_probe.adjustments",
 )

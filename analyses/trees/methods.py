@@ -52,11 +52,11 @@ METHODS: Registry[MethodPreset] = Registry(
         ),
         MethodPreset(
             name="openness",
-            about="attention knockout; logarithms, offset, both directions, openness and the root's score "
+            about="attention knockout; logarithms, offset, both directions, content heads and the root's score "
             "(docs/method.md)",
             perturb="knockout",
             pool="mean",
-            adjust="log+offset+symmetric+openness+root",
+            adjust="log+offset+symmetric+distance+content+root+summary+early",
             constituents="chart-row",
             adjust_constituents="log+symmetric",
         ),

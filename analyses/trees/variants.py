@@ -148,10 +148,10 @@ def matrices(
     groups = _by_text(model, chosen)
     runs = args.matrices is None
     openness = openness_choice(model, [variant.adjust for variant in chosen], args.openness_from)
-    own = int(openness is not False)  # a pass more a word
+    own = openness is not False  # a pass more a word, and one of the sentence
     perturbs = [[variant.perturb for variant in group] for group in groups]
     sizes = [
-        sum(n_passes(len(words), each) + own * len(words) for each in perturbs) if runs else 0
+        sum(n_passes(len(words), each) + own * (len(words) + 1) for each in perturbs) if runs else 0
         for words in sentences
     ]
     if not args.quiet:
