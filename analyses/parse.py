@@ -193,7 +193,8 @@ def _that_fits(method: Method, model: ImpactSource | None, args: argparse.Namesp
         return method
     rest = "+".join(one.name for one in adjustments(method.adjust) if not one.needs_openness)
     if not args.quiet:
-        print(f"{model.name} predicts no masked words: trees without adjustment openness", file=sys.stderr)
+        left = ", ".join(one.name for one in adjustments(method.adjust) if one.needs_openness)
+        print(f"{model.name} predicts no masked words: trees without adjustment {left}", file=sys.stderr)
     return replace(method, adjust=rest or NONE)
 
 
@@ -263,9 +264,9 @@ def _induce(
     from probe.progress import Progress
 
     runs = method.needs_model and args.matrices is None
-    open_ = int(needs_openness(method.adjust))  # a pass more a word
+    open_ = needs_openness(method.adjust)  # a pass more a word, and one of the sentence
     sizes = [
-        n_passes(len(one.words), [method.perturb]) + open_ * len(one.words) if runs else 0
+        n_passes(len(one.words), [method.perturb]) + open_ * (len(one.words) + 1) if runs else 0
         for one in sentences
     ]
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:

@@ -1,8 +1,8 @@
 """What a model expects in the place of each unit: states at masked units, and what they say of the unit.
 
 The openness H(i) of unit i is the entropy, in nats, of the model's distribution over pieces where i is masked,
-the mean over its pieces. Content words have high openness, function words low. ``probe.matrix.CUES`` are further numbers of
-the same kind, from the same passes and one more in which nothing is masked.
+the mean over its pieces. Content words have high openness, function words low. ``probe.matrix.CUES`` are further
+numbers of the same kind, from the same passes and one more in which nothing is masked.
 """
 
 from __future__ import annotations

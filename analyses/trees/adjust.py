@@ -29,17 +29,17 @@ OPENNESS_WEIGHT = 0.5
 ROOT_WEIGHT = 0.5
 """Of the influence that a word gives, as the score of its arc from ROOT, in mean impacts; chosen on EWT dev."""
 
-DISTANCE_WEIGHT = 0.1
-"""Of the logarithm of the distance between two words, in mean impacts; chosen on EWT dev, as all that follow."""
-
 CONTENT_WEIGHTS = {"frequent": -0.2, "norm": 0.2, "seen": 0.1}
-"""Of what is known of a head (``probe.matrix.CUES``), in mean impacts."""
+"""Of what is known of a head (``probe.matrix.CUES``), in mean impacts; chosen on EWT dev, as all that follow."""
 
-SUMMARY_WEIGHTS = {"summary": -0.2, "frequent": 0.1}
+SUMMARY_WEIGHTS = {"summary": -0.2}
 """Of what is known of the root, in mean impacts."""
 
 EARLY_WEIGHT = 0.25
 """Of a word's place, as the score of its arc from ROOT, in mean impacts: a prior of English."""
+
+_ROUNDING = 1e-5
+"""Spread, relative to the largest value, that float32 does not keep."""
 
 NONE = "none"
 """The adjustment that leaves a matrix as it is."""
@@ -104,10 +104,14 @@ def mean_impact(values: Floats) -> float:
 
 
 def standardised(values: ArrayLike) -> Floats:
-    """The values [n] of a sentence with mean 0 and standard deviation 1; all 0 where they do not differ."""
+    """The values [n] of a sentence with mean 0 and standard deviation 1; all 0 where they do not differ.
+
+    Values that differ by rounding alone, such as the norms after a layer norm that scales nothing, do not differ.
+    """
     found = np.asarray(values, dtype=np.float64)
     spread = found.std()
-    return np.asarray((found - found.mean()) / spread) if spread > 0 else np.zeros_like(found)
+    differ = spread > _ROUNDING * np.abs(found).max(initial=0)
+    return np.asarray((found - found.mean()) / spread) if differ else np.zeros_like(found)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -159,12 +163,6 @@ def _openness(matrix: AdjustedMatrix) -> AdjustedMatrix:
     # values[dependent, head]: the head is the more open of the two.
     added = open_[None, :] - open_[:, None]
     return matrix.with_values(matrix.values + added)
-
-
-def _distance(matrix: AdjustedMatrix) -> AdjustedMatrix:
-    places = np.arange(len(matrix))
-    apart = np.maximum(np.abs(places[:, None] - places), 1)
-    return matrix.with_values(matrix.values - DISTANCE_WEIGHT * matrix.scale * np.log(apart))
 
 
 def _content(matrix: AdjustedMatrix) -> AdjustedMatrix:
@@ -229,7 +227,6 @@ ADJUSTMENTS: Registry[Adjustment] = Registry(
             can_be_negative=False,
         ),
         Adjustment(name="openness", apply=_openness, can_be_negative=True, needs_openness=True),
-        Adjustment(name="distance", apply=_distance, can_be_negative=True),
         Adjustment(name="content", apply=_content, can_be_negative=True, needs_openness=True),
         Adjustment(name="root", apply=_root, can_be_negative=False),
         Adjustment(name="summary", apply=_summary, can_be_negative=False, needs_openness=True),

@@ -56,7 +56,7 @@ METHODS: Registry[MethodPreset] = Registry(
             "(docs/method.md)",
             perturb="knockout",
             pool="mean",
-            adjust="log+offset+symmetric+distance+content+root+summary+early",
+            adjust="log+offset+symmetric+content+root+summary+early",
             constituents="chart-row",
             adjust_constituents="log+symmetric",
         ),

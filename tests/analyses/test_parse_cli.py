@@ -17,6 +17,7 @@ import probe
 from analyses import decode
 from analyses.parse import build_parser, main
 from analyses.trees.decoders import BASELINES, DECODERS
+from analyses.trees.methods import METHODS
 from data import check_tree, load_sample, parse_conllu
 from probe.metrics import METRICS
 from probe.options import POOLS
@@ -251,7 +252,7 @@ def test_json_holds_the_whole_run(run: Parse, model_folder: ModelFolder) -> None
         "layer": 3,
         "pool": "mean",
         "perturb": "knockout",
-        "adjust": "log+offset+symmetric+openness+root",
+        "adjust": METHODS["openness"].adjust,
         "text": "spaced",
         "dtype": "float32",
     }
@@ -314,8 +315,8 @@ def test_a_model_that_predicts_nothing_is_read_without_openness(
     given = ["--model", str(model_folder("bert_without_head")), "a b", "--format", "json"]
     assert main(given) == 0
     found = capsys.readouterr()
-    assert json.loads(found.out)["settings"]["adjust"] == "log+offset+symmetric+root"
-    assert "predicts no masked words: trees without adjustment openness" in found.err
+    assert json.loads(found.out)["settings"]["adjust"] == "log+offset+symmetric+root+early"
+    assert "predicts no masked words: trees without adjustment content, summary" in found.err
     assert main([*given, "--method", "openness"]) == 2
     assert "no masked-LM head" in capsys.readouterr().err
 
@@ -354,7 +355,7 @@ def test_the_progress_bar_is_for_terminals(model_folder: ModelFolder) -> None:
     os.close(theirs)
     shown = os.read(ours, 100_000).decode()
     os.close(ours)
-    assert re.search(r"parsing .* 25/25 passes, .*pass/s.*left", shown)
+    assert re.search(r"parsing .* 28/28 passes, .*pass/s.*left", shown)
     assert "3/3 sentences" in shown and "3 sentences parsed" in shown
 
 

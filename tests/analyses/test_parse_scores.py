@@ -9,6 +9,7 @@ import pytest
 import probe
 from analyses import evaluate
 from analyses.trees.decoders import BASELINES
+from analyses.trees.methods import METHODS
 from data import parse_conllu
 from tests.command import GOLD, TOO_LONG, Parse, conllu, heads_of, parse
 from tests.conftest import ModelFolder
@@ -42,7 +43,7 @@ def test_scores_stand_beside_their_baselines(
             rf"{name} = \d+\.\d \(too few to test\) \| {signature}protocol:{protocol} \| decoder:eisner",
             line,
         )
-        own = "pair" if protocol == "wu2020" else "knockout | adjust:log+offset+symmetric+openness+root"
+        own = "pair" if protocol == "wu2020" else f"knockout | adjust:{METHODS['openness'].adjust}"
         settings = (
             f"metric:dist | layer:3 | pool:mean | perturb:{own} | text:spaced | dtype:float32 | bs:1000"
         )

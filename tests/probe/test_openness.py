@@ -48,6 +48,47 @@ def test_is_the_entropy_of_a_plain_loop(name: str, model_folder: ModelFolder) ->
     np.testing.assert_allclose(found, plain(naive, loaded, WORDS), atol=1e-10)
 
 
+def plain_cues(naive: Naive, loaded: probe.Probe, words: Any) -> np.ndarray:
+    """The cues, one unit, piece and pass after another."""
+    alignment = loaded.align(words)
+    ids, n = tuple(alignment.ids.tolist()), len(alignment.units)
+    bias = naive.model.get_output_embeddings().bias.tolist()
+    frequent = sorted(range(len(bias)), key=lambda piece: -bias[piece])[:200]
+    states, logs = naive.run(ids, frozenset())
+    found = np.zeros((4, n))
+    for unit in range(n):
+        own = alignment.positions[alignment.unit_of == unit].tolist()
+        masked_states, masked_logs = naive.run(ids, frozenset(own))
+        for at in own:
+            found[0, unit] += float(masked_logs[-1][at].exp()[frequent].sum()) / len(own)
+            found[1, unit] += -sum(float(p.exp() * p) for p in logs[-1][at]) / len(own)
+            found[2, unit] += float((states[0][at] ** 2).sum().sqrt()) / len(own)
+        found[3, unit] = float(((masked_states[-1][0] - states[-1][0]) ** 2).sum().sqrt())
+    return found
+
+
+@pytest.mark.parametrize("name", ["bert", "modernbert", "distilbert"])
+@pytest.mark.parametrize("batch_tokens", [1, 30, 4096])
+def test_cues_are_those_of_a_plain_loop(name: str, batch_tokens: int, model_folder: ModelFolder) -> None:
+    loaded = probe.load(str(model_folder(name)), device="cpu", dtype="float64")
+    head: Any = loaded.model.get_output_embeddings()
+    naive = Naive(model_folder(name), dtype=torch.float64)
+    other: Any = naive.model.get_output_embeddings()
+    # Biases of their own, so that some pieces are more frequent than others.
+    drawn = torch.randn(len(head.bias), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    head.bias.data[:] = other.bias.data[:] = drawn
+    sentences: list[Any] = [WORDS, OTHERS, WORDS[::-1]]
+    passes: list[int] = []
+    several = loaded.impact_many(
+        sentences, perturb="single", openness=True, batch_tokens=batch_tokens, on_passes=passes.append
+    )
+    for words, found in zip(sentences, several, strict=True):
+        assert found.cues is not None and found.cues.dtype == np.float64  # type: ignore[union-attr]
+        np.testing.assert_allclose(found.cues, plain_cues(naive, loaded, words), atol=1e-10)  # type: ignore[union-attr]
+    # single: n + 1 passes of each sentence; openness: n; cues: 1
+    assert sum(passes) == sum(2 * len(words) + 2 for words in sentences)
+
+
 @pytest.mark.parametrize("batch_tokens", [1, 30, 4096])
 def test_many_sentences_come_in_input_order(bert: probe.Probe, batch_tokens: int) -> None:
     passes: list[int] = []
@@ -87,6 +128,7 @@ def test_is_kept_in_files(bert: probe.Probe, tmp_path: Path) -> None:
     loaded = probe.ImpactMatrix.load(tmp_path / "m")
     assert loaded.openness is not None
     np.testing.assert_array_equal(loaded.openness, saved.openness)
+    np.testing.assert_array_equal(loaded.cues, saved.cues)
 
 
 def test_is_kept_in_stores(bert: probe.Probe, roberta: probe.Probe, tmp_path: Path) -> None:
@@ -98,6 +140,8 @@ def test_is_kept_in_stores(bert: probe.Probe, roberta: probe.Probe, tmp_path: Pa
         if words:
             assert isinstance(matrix, probe.ImpactMatrix) and matrix.openness is not None
             np.testing.assert_allclose(matrix.openness, bert.openness(words), atol=1e-10)
+            fresh: Any = bert.impact(words, openness=True)
+            np.testing.assert_allclose(matrix.cues, fresh.cues, atol=1e-10)
     with pytest.raises(probe.OptionError, match="keeps the model's own"):
         store.impact_many(sentences, openness=roberta)
     with pytest.raises(probe.StoreError, match="openness: itself there, None here"):

@@ -70,6 +70,7 @@ def matrix_of(values: np.ndarray) -> ImpactMatrix:
         pool="mean",
         perturb="pair",
         openness=np.arange(n, dtype=np.float64),
+        cues=np.arange(4 * n, dtype=np.float64).reshape(4, n),
     )
 
 
@@ -153,7 +154,14 @@ def test_commands_decode_adjusted_impacts(
         assert f": UAS {own['UAS']['value'] - plain['UAS']['value']:+.1f} [" in note
     # The published CLE multiplies impacts, which offset and openness can make negative.
     ways = [row["name"] for row in wu2020["rows"] if "cle+" in row["name"] and row["kind"] == "model"]
-    assert [way.rpartition(", ")[2] for way in ways] == ["mean", "log", "symmetric", "root"]
+    assert [way.rpartition(", ")[2] for way in ways] == [
+        "mean",
+        "log",
+        "symmetric",
+        "root",
+        "summary",
+        "early",
+    ]
 
 
 def test_misspelt_adjustment(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,12 @@ import parsers
 from analyses.constituency.command import build_parser as constituency_parser
 from analyses.dependency.command import build_parser
 from analyses.parse import main as parse
+<<<<<<< HEAD
 from analyses.sentiment.command import build_parser as sentiment_parser
 from analyses.trees.adjust import AdjustedMatrix, adjust
+=======
+from analyses.trees.adjust import AdjustedMatrix, adjust, standardised
+>>>>>>> e3139dc (Distance and the root's frequency brought nothing: the choice without them; cues against a plain loop)
 from analyses.trees.methods import METHODS, MethodPreset
 from analyses.trees.protocols import decode
 from probe.errors import OptionError
@@ -19,6 +23,7 @@ from probe.matrix import ImpactMatrix
 from tests.conftest import ModelFolder
 
 OPENNESS = METHODS["openness"].adjust
+FIRST = "log+offset+symmetric+openness+root"
 
 
 def matrix(n: int, *, seed: int, openness: bool = True) -> ImpactMatrix:
@@ -35,6 +40,7 @@ def matrix(n: int, *, seed: int, openness: bool = True) -> ImpactMatrix:
         pool="mean",
         perturb="knockout",
         openness=rng.gamma(3.0, size=n) if openness else None,
+        cues=rng.gamma(3.0, size=(4, n)) if openness else None,
     )
 
 
@@ -44,8 +50,11 @@ def standard(values: list[float]) -> list[float]:
     return [(value - mean) / deviation for value in values]
 
 
-def scores_by_hand(given: ImpactMatrix) -> np.ndarray:
-    """Score of every arc, written out word by word; in mean impacts."""
+def scores_by_hand(given: ImpactMatrix, *, first: bool) -> np.ndarray:
+    """Score of every arc, written out word by word; in mean impacts.
+
+    ``first``: with openness and what the root gives; otherwise as the method has it.
+    """
     n = len(given)
     pairs = [(i, j) for i in range(n) for j in range(n) if i != j]
     mean = sum(given.values[pair] for pair in pairs) / len(pairs)
@@ -53,22 +62,30 @@ def scores_by_hand(given: ImpactMatrix) -> np.ndarray:
     scale = sum(logs.values()) / len(pairs)
     band = {d: [logs[i, j] for i, j in pairs if j - i == d] for d in range(-n + 1, n) if d}
     less = {(i, j): (logs[i, j] - sum(band[j - i]) / len(band[j - i]) / 2) / scale for i, j in pairs}
-    assert given.openness is not None
+    assert given.openness is not None and given.cues is not None
     open_ = standard(given.openness.tolist())
+    frequent, seen, norm, summary = (standard(cue) for cue in given.cues.tolist())
     gives = standard([sum(logs[i, j] for i in range(n) if i != j) for j in range(n)])
     scores = np.zeros((n + 1, n + 1))
     for i, j in pairs:
-        scores[j + 1, i + 1] = (less[i, j] + less[j, i]) / 2 + (open_[j] - open_[i]) / 2
-    scores[0, 1:] = [value / 2 for value in gives]
+        content = 0.2 * norm[j] - 0.2 * frequent[j] + 0.1 * seen[j]
+        head = (open_[j] - open_[i]) / 2 if first else content
+        scores[j + 1, i + 1] = (less[i, j] + less[j, i]) / 2 + head
+    places = standard([float(i) for i in range(n)])
+    for j in range(n):
+        scores[0, j + 1] = gives[j] / 2
+        if not first:
+            scores[0, j + 1] -= 0.2 * summary[j] + 0.25 * places[j]
     return scores
 
 
+@pytest.mark.parametrize("name", [FIRST, OPENNESS])
 @pytest.mark.parametrize("seed", range(20))
-def test_openness_against_plain_loops(seed: int) -> None:
+def test_openness_against_plain_loops(seed: int, name: str) -> None:
     given = matrix(2 + seed % 8, seed=seed)
-    adjusted = adjust(given, OPENNESS)
+    adjusted = adjust(given, name)
     assert isinstance(adjusted, AdjustedMatrix) and adjusted.root is not None
-    expected = scores_by_hand(given)
+    expected = scores_by_hand(given, first=name == FIRST)
     np.testing.assert_allclose(adjusted.values / adjusted.scale, expected[1:, 1:].T, atol=1e-10)
     np.testing.assert_allclose(adjusted.root / adjusted.scale, expected[0, 1:], atol=1e-10)
     found = decode([adjusted], protocol="fair", decoder="eisner")[0]
@@ -82,9 +99,17 @@ def test_one_word_and_equal_impacts_have_a_tree() -> None:
     assert np.isfinite(adjust(flat, OPENNESS).values).all()
 
 
+def test_rounding_is_no_difference() -> None:
+    assert standardised([5.0, 5.000001, 4.999999]).tolist() == [0, 0, 0]
+    np.testing.assert_allclose(standardised([5.0, 5.1, 4.9]), standard([5.0, 5.1, 4.9]))
+
+
 def test_what_adjustments_refuse() -> None:
     with pytest.raises(OptionError, match="openness of each word, which these matrices lack"):
         adjust(matrix(3, seed=0, openness=False), "openness")
+    for name in ("content", "summary"):
+        with pytest.raises(OptionError, match="cues of each word, which these matrices lack"):
+            adjust(matrix(3, seed=0, openness=False), name)
     with pytest.raises(OptionError, match="log comes first"):
         adjust(matrix(3, seed=0), "offset+log")
     negative = matrix(3, seed=0)
