@@ -204,7 +204,8 @@ class Openness:
         parts = np.split(of_pieces, ends, axis=1)
         if not self._cues:
             return [_finite(_means(one, own[:1])) for one, own in zip(alignments, parts, strict=True)]
-        moved = torch.cat(summaries).split([len(one.units) if cls is not None else 0 for one in alignments])
+        sizes = [len(one.units) if cls is not None else 0 for one in alignments]
+        moved = torch.split(torch.cat(summaries), sizes)  # type: ignore[no-untyped-call]
         return [_finite(self._with_cues(*own)) for own in zip(alignments, parts, moved, strict=True)]
 
     def _of_predictions(self, logs: Tensor) -> Floats:
