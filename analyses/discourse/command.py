@@ -200,8 +200,8 @@ def _impacts(
     perturbs = [variant.perturb for variant in chosen]
     choice = openness_choice(model, [variant.adjust for variant in chosen], args.openness_from)
     reader = (model if choice else None) if isinstance(choice, bool) else choice
-    own = int(reader is not None)  # a pass more an EDU
-    sizes = [n_passes(1 + len(one.edus), perturbs) + own * len(one.edus) for one in documents]
+    own = int(reader is not None)  # a pass more an EDU, and one of the document
+    sizes = [n_passes(1 + len(one.edus), perturbs) + own * (len(one.edus) + 1) for one in documents]
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         found = document_impacts(
             model, documents, chosen, batch_tokens=args.batch_tokens, on_passes=progress.passes

@@ -125,7 +125,7 @@ def document_openness(
     batch_tokens: int = 4_096,
     on_passes: Callable[[int], None] | None = None,
 ) -> Iterator[Floats]:
-    """The openness [n] of the EDUs of every document, each masked as a whole.
+    """The openness and the cues of the EDUs of every document, each masked as a whole: [1 + len(CUES), n].
 
     Raises:
         probe.SentenceError: a document cannot be probed.
@@ -135,7 +135,7 @@ def document_openness(
     from probe.memory import Budget
     from probe.openness import Openness
 
-    openness, budget = Openness(model, on_passes=on_passes), Budget(batch_tokens)
+    openness, budget = Openness(model, cues=True, on_passes=on_passes), Budget(batch_tokens)
     for document in documents:
         (found,) = openness.of([(document.words, document.spans)], budget)
         if isinstance(found, SentenceError):
@@ -164,7 +164,8 @@ def decode_document(
         protocol: ``wu2020`` or ``fair``.
         decoder: a name in ``DECODERS``: ``eisner`` (projective), ``cle`` (any tree), ...
         adjustment: of the impacts, see ``analyses.trees.adjust``; under ``wu2020`` [CLS] is one of the units.
-        openness: [n], of the EDUs, where the adjustment reads it; that of [CLS] is their mean.
+        openness: [n], of the EDUs, or [1 + len(CUES), n] with cues, where the adjustment reads them; those of
+            [CLS] are their means.
 
     Returns:
         Heads, int64 [n], 1-based, 0 = ROOT; ``NO_HEAD`` for the last EDU under ``wu2020``.
@@ -183,13 +184,13 @@ def decode_document(
         raise ValueError(
             f"expected impacts {[n + 1, n + 1]} of [CLS] and {n} EDUs, found {list(impact.shape)}"
         )
-    open_ = None if openness is None else np.asarray(openness, dtype=np.float64)
+    open_ = None if openness is None else np.atleast_2d(np.asarray(openness, dtype=np.float64))
     if protocol == "fair":
         adjusted = _adjusted(impact[1:, 1:], adjustment, open_)
         (heads,) = entry.decode([fair_scores(adjusted.values, adjusted.root)])
         return heads
     if open_ is not None:
-        open_ = np.append(open_.mean(), open_[:-1])
+        open_ = np.hstack([open_.mean(axis=1, keepdims=True), open_[:, :-1]])
     values = _adjusted(impact[:n, :n], adjustment, open_).values.astype(np.float64)
     return _without_last(entry, values, given_root(document))
 
@@ -207,7 +208,8 @@ def _adjusted(impact: Floats, adjustment: str, openness: Floats | None) -> Adjus
         layer=0,
         pool="state",
         perturb="",
-        openness=openness,
+        openness=None if openness is None else openness[0],
+        cues=None if openness is None or len(openness) == 1 else openness[1:],
     )
     return AdjustedMatrix.of(adjust(matrix, adjustment))
 

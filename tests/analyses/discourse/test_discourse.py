@@ -366,7 +366,7 @@ class TestMethods:
         assert done.code == 0
         (table,) = json.loads(done.out)
         row = next(row for row in table["rows"] if row["kind"] == "model")
-        assert "knockout, log+offset+symmetric+openness+root" in row["name"]
+        assert "knockout, log+offset+symmetric+content+root+summary+early" in row["name"]
 
     @pytest.mark.parametrize("protocol", ["fair", "wu2020"])
     def test_openness_makes_the_open_edu_the_head(self, protocol: ProtocolName) -> None:
@@ -400,4 +400,4 @@ class TestMethods:
             with torch.inference_mode():
                 logits = model.model(input_ids=torch.from_numpy(ids)[None]).logits[0, own]
             entropy = torch.distributions.Categorical(logits=logits).entropy().mean()
-            assert found[edu] == pytest.approx(float(entropy), abs=1e-4)
+            assert found[0, edu] == pytest.approx(float(entropy), abs=1e-4)

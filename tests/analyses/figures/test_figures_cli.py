@@ -180,7 +180,7 @@ def test_a_method_draws_its_trees_and_signs_them(run: Run, tmp_path: Path) -> No
     done = run("arcs", "tree", "--method", "openness", *SHORT, "--formats", "svg")
     assert done.code == 0
     arcs, tree = ((tmp_path / "out" / f"{name}.svg").read_text() for name in ("arcs", "tree"))
-    assert "perturb:knockout" in arcs and "adjust:log+offset+symmetric+openness+root" in arcs
+    assert "perturb:knockout" in arcs and "adjust:log+offset+symmetric+content+root+summary+early" in arcs
     assert "decoder:chart-row" in tree and "adjust:log+symmetric" in tree
     assert run("tree", "--method", "paper", *SHORT, "--formats", "svg").code == 0
     published = (tmp_path / "out" / "tree.svg").read_text()

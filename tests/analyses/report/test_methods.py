@@ -15,7 +15,11 @@ from tests.conftest import ModelFolder
         ("paper", {"perturb:pair"}),
         (
             "openness",
-            {"perturb:knockout", "adjust:log+symmetric", "adjust:log+offset+symmetric+openness+root"},
+            {
+                "perturb:knockout",
+                "adjust:log+symmetric",
+                "adjust:log+offset+symmetric+content+root+summary+early",
+            },
         ),
     ],
 )

@@ -171,7 +171,10 @@ def test_trees_by_a_method_are_signed_and_adjusted(run: Run, model_folder: Model
     (openness,) = json.loads(done.out)
     settings = [rows_of(one)["eisner"]["signature"]["settings"] for one in (paper, openness)]
     assert [one["perturb"] for one in settings] == ["pair", "knockout"]
-    assert [one.get("adjust") for one in settings] == [None, "log+offset+symmetric+openness+root"]
+    assert [one.get("adjust") for one in settings] == [
+        None,
+        "log+offset+symmetric+content+root+summary+early",
+    ]
     assert run(*args, "--method", "openness").out == done.out  # from the cache
 
 

@@ -10,12 +10,8 @@ import parsers
 from analyses.constituency.command import build_parser as constituency_parser
 from analyses.dependency.command import build_parser
 from analyses.parse import main as parse
-<<<<<<< HEAD
 from analyses.sentiment.command import build_parser as sentiment_parser
-from analyses.trees.adjust import AdjustedMatrix, adjust
-=======
 from analyses.trees.adjust import AdjustedMatrix, adjust, standardised
->>>>>>> e3139dc (Distance and the root's frequency brought nothing: the choice without them; cues against a plain loop)
 from analyses.trees.methods import METHODS, MethodPreset
 from analyses.trees.protocols import decode
 from probe.errors import OptionError
