@@ -197,11 +197,12 @@ class ImpactMatrix:
             np.isfinite(self.values).all() and (np.isfinite(self.on_cls).all() or np.isnan(self.on_cls).all())
         ):
             raise ValueError("an impact is not a finite number")
-        for key, known, wanted in (("openness", self.openness, (n,)), ("cues", self.cues, (len(CUES), n))):
-            if known is not None and (
-                known.shape != wanted or known.dtype != np.float64 or not np.isfinite(known).all()
+        beside = (("openness", self.openness, (n,)), ("cues", self.cues, (len(CUES), n)))
+        for of_units, found, wanted in beside:
+            if found is not None and (
+                found.shape != wanted or found.dtype != np.float64 or not np.isfinite(found).all()
             ):
-                raise ValueError(f"{key}: finite float64 {list(wanted)} is expected")
+                raise ValueError(f"{of_units}: finite float64 {list(wanted)} is expected")
         if np.diagonal(self.values).any():
             raise ValueError("the diagonal is not 0")
         return self

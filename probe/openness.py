@@ -108,8 +108,8 @@ class MaskedUnits:
     @cached_property
     def frequent(self) -> Tensor:
         """The numbers of the pieces that the head gives the highest bias: [FREQUENT_PIECES], or fewer."""
-        head: Any = self._model.get_output_embeddings()
-        bias = getattr(head, "bias", None)
+        model: Any = self._model
+        bias = getattr(model.get_output_embeddings(), "bias", None)
         if bias is None:  # what the head says of nothing
             nothing = torch.zeros(1, self._model.config.hidden_size, device=self._device)
             bias = self._head.log_probabilities(nothing)[0]
@@ -205,7 +205,7 @@ class Openness:
         if not self._cues:
             return [_finite(_means(one, own[:1])) for one, own in zip(alignments, parts, strict=True)]
         sizes = [len(one.units) if cls is not None else 0 for one in alignments]
-        moved = torch.split(torch.cat(summaries), sizes)  # type: ignore[no-untyped-call]
+        moved = torch.split(torch.cat(summaries), sizes)
         return [_finite(self._with_cues(*own)) for own in zip(alignments, parts, moved, strict=True)]
 
     def _of_predictions(self, logs: Tensor) -> Floats:
