@@ -16,6 +16,7 @@ from probe import __version__
 from probe.errors import ProbeError, quoted
 from probe.fingerprint import tokenizer_sha256, weights_sha256, words_sha256
 from probe.json_text import is_count, parse_json
+from probe.matrix import CUES
 from probe.metrics import METRICS
 from probe.options import POOLS, Pool, Settings
 from probe.perturbations import PERTURBATIONS
@@ -50,6 +51,7 @@ class Configuration:
         sentences, words_sha256: the input.
         openness: what the openness of the units comes from: "itself", or the SHA-256 of another model's weights;
             None: it is not kept.
+        cues: what is kept of each unit beside its openness: ``probe.matrix.CUES`` or, in older runs, nothing.
         text: what the model read, ``running`` text or words with a space between.
         versions: of this project and of the libraries that compute.
     """
@@ -73,6 +75,7 @@ class Configuration:
     words_sha256: str
     versions: str
     openness: str | None = None
+    cues: tuple[str, ...] = ()
     text: TextName = "spaced"
 
     @property
@@ -132,6 +135,7 @@ def configure(
         words_sha256=words_sha256(sentences),
         versions=", ".join([f"probe {__version__}", *(f"{name} {version(name)}" for name in libraries)]),
         openness=openness_from(openness),
+        cues=CUES if openness else (),
         text=text_of(sentences),
     )
 
@@ -233,6 +237,7 @@ class Manifest:
             )
         _check("sentences", about.sentences, is_count(about.sentences), "a whole number from 0")
         _check("openness", about.openness, about.openness is None or isinstance(about.openness, str), "text")
+        _check("cues", about.cues, about.cues in ((), CUES), f"nothing or {_shown(CUES)}")
         for name in ("metric", "pool", "perturb"):
             found: Any = getattr(about, name)
             listed = isinstance(found, tuple) and found and all(isinstance(one, str) for one in found)
@@ -294,6 +299,6 @@ def _digest(document: Mapping[str, Any]) -> str:
 def _shown(value: object) -> str:
     """A value of a configuration as a user would write it; of a checksum its beginning."""
     if isinstance(value, tuple):
-        return " ".join(map(str, value))
+        return " ".join(map(str, value)) or "none"
     text = str(value)
     return f"{text[:12]}…" if len(text) == 64 else text

@@ -24,7 +24,7 @@ from probe.spaces import TEXTS, as_text, running
 from probe.store import Store
 
 if TYPE_CHECKING:
-    from probe.model import Probe, Words
+    from probe.model import OpennessChoice, Probe, Words
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -43,6 +43,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.group("input").add_argument(
         "--text", default="running", help=f"{text} (default: running)", **known("text", TEXTS)
     )
+    text = (
+        "keep openness and cues of each word, too, which method openness reads: n + 1 passes more a sentence"
+    )
+    parser.group("impacts").add_argument("--openness", action="store_true", help=text)
+    text = "those of another masked LM"
+    parser.group("impacts").add_argument("--openness-from", metavar="MODEL", help=text)
     OutputOptions.add(parser, out="the run directory", required=True, strict="a sentence")
     parser.add_argument(
         "--shard-sentences",
@@ -82,7 +88,7 @@ def execute(args: argparse.Namespace) -> int:
     made: list[bool] = []
     try:
         texts = [as_text(running(one.words, one.spaces), args.text) for one in sentences]
-        store = _fill(args, model, texts, layer, made)
+        store = _fill(args, model, _openness(args, model), texts, layer, made)
     except KeyboardInterrupt:
         done = f"{len(made)} of {-(-len(sentences) // args.shard_sentences)} shards are done"
         raise KeyboardInterrupt(f"{done}; the same command goes on from there") from None
@@ -97,9 +103,19 @@ def execute(args: argparse.Namespace) -> int:
     return SOME_FAILED if args.strict and failures else DONE
 
 
+def _openness(args: argparse.Namespace, model: Probe) -> OpennessChoice:
+    """Whose openness of words is kept."""
+    from probe.loading import load
+
+    if args.openness_from is None:
+        return bool(args.openness)
+    return load(args.openness_from, device=str(model.device), dtype=str(model.dtype).removeprefix("torch."))
+
+
 def _fill(
     args: argparse.Namespace,
     model: Probe,
+    openness: OpennessChoice,
     sentences: Sequence[Words],
     layer: Layers,
     made: list[bool],
@@ -108,6 +124,8 @@ def _fill(
     from probe.progress import Progress
 
     sizes = [model.passes(words, args.perturb) for words in sentences]
+    if openness is not False:  # a pass more a word, and one of the sentence
+        sizes = [size and size + len(words) + 1 for size, words in zip(sizes, sentences, strict=True)]
     with Progress(sentences=len(sizes), passes=sum(sizes), label="probing", quiet=args.quiet) as progress:
 
         def on_shard(places: range, now: bool) -> None:
@@ -123,6 +141,7 @@ def _fill(
             layer=layer,
             pool=args.pools,
             perturb=args.perturb,
+            openness=openness,
             batch_tokens=args.batch_tokens,
             shard_sentences=args.shard_sentences,
             on_passes=progress.passes,

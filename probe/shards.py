@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 
 from probe.errors import SentenceError, quoted
 from probe.json_text import parse_json
-from probe.manifest import StoreError, write_whole
+from probe.manifest import Configuration, StoreError, write_whole
 from probe.matrix import CUES, ImpactMatrix, ImpactSet
-from probe.options import Settings
 from probe.spaces import spaces_of
 
 # One key only: safetensors writes the keys of its metadata in an order that differs from run to run.
@@ -142,7 +141,11 @@ def read_sentences(path: Path) -> list[StoredSentence]:
 
 
 def read_arrays(
-    path: Path, places: range, sentences: Sequence[StoredSentence], settings: Settings, picked: Sequence[int]
+    path: Path,
+    places: range,
+    sentences: Sequence[StoredSentence],
+    configuration: Configuration,
+    picked: Sequence[int],
 ) -> Iterator[list[Arrays] | None]:
     """The matrices of some combinations, sentence by sentence; None where a sentence could not be probed.
 
@@ -150,30 +153,35 @@ def read_arrays(
         path: a whole shard; see ``is_whole``.
         places: of its sentences in the input.
         sentences: themselves, from ``read_sentences``.
-        settings: of all matrices in the shard.
+        configuration: of the run: what is kept of each sentence.
         picked: places of the combinations that are asked for.
 
     Raises:
-        StoreError: the tensors are not those of the sentences and settings, or an impact is not finite.
+        StoreError: the tensors are not those of the sentences and the configuration, or a number is not finite.
     """
     from safetensors import SafetensorError, safe_open
 
-    stored = len(settings.combinations())
+    stored = len(configuration.settings.combinations())
+    rows = {"openness": configuration.openness is not None, "cues": bool(configuration.cues)}
+    beside = [name for name, kept in rows.items() if kept]
     with safe_open(path, framework="numpy") as file:
         for place, sentence in zip(places, sentences, strict=True):
             if sentence.failure is not None:
                 yield None
                 continue
             try:
-                yield _arrays(file, place, (stored, len(sentence.words)), picked)
+                yield _arrays(file, place, (stored, len(sentence.words)), picked, beside)
             except (SafetensorError, ValueError) as error:
                 raise damaged(path) from error
 
 
-def _arrays(file: Any, place: int, shape: tuple[int, int], picked: Sequence[int]) -> list[Arrays]:
-    """The matrices of one sentence; ``shape`` is that of their ``on_cls``."""
+def _arrays(
+    file: Any, place: int, shape: tuple[int, int], picked: Sequence[int], beside: Sequence[str]
+) -> list[Arrays]:
+    """The matrices of one sentence; ``shape`` is that of their ``on_cls``, ``beside`` what else is kept."""
     values, on_cls = file.get_slice(f"{place}.values"), file.get_slice(f"{place}.on_cls")
-    openness, cues = (_kept(file, f"{place}.{name}") for name in ("openness", "cues"))
+    known = {name: file.get_tensor(f"{place}.{name}") for name in beside}
+    openness, cues = known.get("openness"), known.get("cues")
     n = shape[1]
     if values.get_shape() != [*shape, n] or on_cls.get_shape() != [*shape]:
         raise ValueError("a tensor of another shape")
@@ -187,11 +195,6 @@ def _arrays(file: Any, place: int, shape: tuple[int, int], picked: Sequence[int]
     ):
         raise ValueError("an impact is not a finite number")
     return found
-
-
-def _kept(file: Any, name: str) -> NDArray[np.float64] | None:
-    """The tensor of this name, if there is one."""
-    return file.get_tensor(name) if name in file.keys() else None  # noqa: SIM118 - not a dict
 
 
 def damaged(path: Path) -> StoreError:

@@ -291,7 +291,7 @@ class Store:
             sentences = read_sentences(path)
             if len(sentences) != len(places):
                 raise damaged(path)
-            found = read_arrays(path, places, sentences, stored, picked)
+            found = read_arrays(path, places, sentences, self.configuration, picked)
             for sentence, arrays in zip(sentences, found, strict=True):
                 if arrays is not None:
                     yield self._matrices(sentence, arrays, settings)
@@ -330,7 +330,9 @@ def _begin(folder: Path, configuration: Configuration, sentences: Sequence[Words
         grown.save(folder)
         return grown
     if difference := manifest.configuration.difference(configuration):
-        raise StoreError(f"{folder}: holds a run of another configuration: {difference}")
+        raise StoreError(
+            f"{folder}: holds a run of another configuration: {difference}: name another directory"
+        )
     return manifest
 
 

@@ -1,5 +1,7 @@
 """Run directories of a tiny model: what the tests of ``probe.Store`` share."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 
 import probe
 from probe import ImpactSet, Probe, SentenceError
+from probe.manifest import MANIFEST
 from probe.store import Store
 from tests.conftest import ModelFolder
 
@@ -76,3 +79,12 @@ def assert_equal(found: Any, expected: Any) -> None:
         assert mine.values.dtype == its.values.dtype
         np.testing.assert_array_equal(mine.values, its.values)
         np.testing.assert_array_equal(mine.on_cls, its.on_cls)
+
+
+def forget_cues(folder: Path) -> None:
+    """Write the manifest of a run directory as it was before it said which cues are kept."""
+    path = folder / MANIFEST
+    document = json.loads(path.read_text(encoding="utf-8"))
+    del document["sha256"], document["configuration"]["cues"]
+    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps(document | {"sha256": digest}), encoding="utf-8")

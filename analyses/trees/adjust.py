@@ -203,12 +203,14 @@ class Adjustment:
             is known of the sentence: ``impacts``, ``on_cls``, ``openness``, ``units``, ...
         can_be_negative: whether the new values can be below 0 where the old ones are not.
         needs_openness: whether it reads the openness of each word or cues, which takes passes of its own.
+        needs_cues: whether it reads cues.
     """
 
     name: str
     apply: Callable[[AdjustedMatrix], AdjustedMatrix]
     can_be_negative: bool
     needs_openness: bool = False
+    needs_cues: bool = False
 
 
 ADJUSTMENTS: Registry[Adjustment] = Registry(
@@ -227,9 +229,13 @@ ADJUSTMENTS: Registry[Adjustment] = Registry(
             can_be_negative=False,
         ),
         Adjustment(name="openness", apply=_openness, can_be_negative=True, needs_openness=True),
-        Adjustment(name="content", apply=_content, can_be_negative=True, needs_openness=True),
+        Adjustment(
+            name="content", apply=_content, can_be_negative=True, needs_openness=True, needs_cues=True
+        ),
         Adjustment(name="root", apply=_root, can_be_negative=False),
-        Adjustment(name="summary", apply=_summary, can_be_negative=False, needs_openness=True),
+        Adjustment(
+            name="summary", apply=_summary, can_be_negative=False, needs_openness=True, needs_cues=True
+        ),
         Adjustment(name="early", apply=_early, can_be_negative=False),
     ],
     group="perturbed_probe.adjustments",

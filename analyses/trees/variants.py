@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 import numpy as np
 
 from analyses.tables.signature import Settings, impact_text
-from analyses.trees.adjust import NONE, adjust, can_be_negative, needs_openness
-from probe.errors import SentenceError, warn
+from analyses.trees.adjust import NONE, Adjustment, adjust, adjustments, can_be_negative
+from probe.errors import OptionError, SentenceError, warn
 from probe.inputs import say_guess
 from probe.metrics import METRICS
 from probe.option_groups import ImpactOptions
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from probe import ImpactMatrix, ImpactSet, Probe
     from probe.model import OpennessChoice
     from probe.source import ImpactSource
+    from probe.store import Store
 
 
 Probed = TypeVar("Probed")
@@ -216,7 +217,7 @@ def _joined(
 def openness_choice(model: ImpactSource, adjust: Iterable[str], source: str | None) -> OpennessChoice:
     """Whose openness of words the impacts need beside them: nobody's, the model's own, or that of another one.
 
-    A run directory gives what it keeps without being asked.
+    A run directory gives what it keeps without being asked, and is refused where it keeps too little.
 
     Args:
         model: what the impacts are those of.
@@ -225,12 +226,28 @@ def openness_choice(model: ImpactSource, adjust: Iterable[str], source: str | No
 
     Raises:
         probe.ModelError: the other model cannot be loaded.
+        probe.OptionError: the run directory lacks what an adjustment reads.
     """
     from probe.model import Probe
+    from probe.store import Store
 
-    if not isinstance(model, Probe) or not any(map(needs_openness, adjust)):
+    needing = [one for name in adjust for one in adjustments(name) if one.needs_openness]
+    if isinstance(model, Store):
+        _check_kept(model, needing)
+    if not isinstance(model, Probe) or not needing:
         return False
     return True if source is None else _loaded(source, str(model.device), str(model.dtype))
+
+
+def _check_kept(store: Store, needing: Iterable[Adjustment]) -> None:
+    kept = store.configuration
+    for one in needing:
+        wanted = "cues" if one.needs_cues else "openness"
+        if not (kept.cues if one.needs_cues else kept.openness):
+            raise OptionError(
+                f"{store.folder}: keeps no {wanted} of words, which adjustment {one.name} reads: fill another "
+                "directory with probe run --openness"
+            )
 
 
 @lru_cache(maxsize=1)

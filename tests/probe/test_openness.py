@@ -1,5 +1,6 @@
 """Openness against a plain loop, beside impacts, in files and in stores; what is not finite is no result."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import pytest
 import torch
 
 import probe
+from probe.manifest import Manifest
+from probe.matrix import CUES
 from probe.store import Store
 from tests.conftest import ModelFolder
 from tests.naive import Naive
+from tests.store_runs import forget_cues
 
 WORDS = ("The", "painters", "slept", ".")
 OTHERS = ("Nobody", "reads", "the", "old", "letters", ".")
@@ -155,6 +159,39 @@ def test_is_kept_in_stores(bert: probe.Probe, roberta: probe.Probe, tmp_path: Pa
     without = Store.fill(tmp_path / "without", bert, [WORDS])
     with pytest.raises(probe.OptionError, match="keeps none"):
         without.impact_many([WORDS], openness=True)
+
+
+def test_a_run_directory_from_before_the_cues(bert: probe.Probe, tmp_path: Path) -> None:
+    store = Store.fill(tmp_path / "run", bert, [WORDS, OTHERS], openness=True, shard_sentences=1)
+    assert store.configuration.cues == CUES
+    forget_cues(store.folder)
+    old = Store.open(store.folder)
+    assert old.configuration.cues == ()
+    for found in old.impact_many([WORDS, OTHERS], openness=True, errors="raise"):
+        assert isinstance(found, probe.ImpactMatrix) and found.openness is not None and found.cues is None
+    message = "configuration: .*cues: none there, frequent seen norm summary here: name another directory$"
+    for sentences in ([WORDS, OTHERS], [WORDS, OTHERS, WORDS]):  # the same, and more
+        with pytest.raises(probe.StoreError, match=message):
+            Store.fill(store.folder, bert, sentences, openness=True, shard_sentences=1)
+
+
+def test_shards_that_lack_what_the_manifest_says_are_refused(bert: probe.Probe, tmp_path: Path) -> None:
+    kept = Store.fill(tmp_path / "with", bert, [WORDS], openness=True)
+    plain = Store.fill(tmp_path / "without", bert, [WORDS])
+    manifest = Manifest.load(kept.folder)
+    replace(manifest, shards=Manifest.load(plain.folder).shards).save(kept.folder)
+    (shard,) = plain.folder.glob("*.safetensors")
+    shard.replace(kept.folder / shard.name)
+    with pytest.raises(probe.StoreError, match=f"{shard.name}: missing, cut short or altered"):
+        list(Store.open(kept.folder).impact_many([WORDS], openness=True))
+
+
+def test_a_manifest_of_unknown_cues_is_none(bert: probe.Probe, tmp_path: Path) -> None:
+    Store.fill(tmp_path / "run", bert, [WORDS], openness=True)
+    manifest = Manifest.load(tmp_path / "run")
+    replace(manifest, configuration=replace(manifest.configuration, cues=("norm",))).save(tmp_path / "run")
+    with pytest.raises(probe.StoreError, match="cues: nothing or frequent seen norm summary is expected"):
+        Store.open(tmp_path / "run")
 
 
 def test_a_model_without_a_head_has_none(model_folder: ModelFolder, bert: probe.Probe) -> None:

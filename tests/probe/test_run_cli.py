@@ -18,6 +18,7 @@ from probe import run as command
 from probe.store import Store
 from tests.command import GOLD, Done, names, parse, ran
 from tests.conftest import ModelFolder
+from tests.store_runs import forget_cues
 
 ROOT = Path(__file__).parents[2]
 TOO_LONG = "a " * 60
@@ -167,6 +168,38 @@ def test_a_directory_grows_with_its_input(fill: Command, text: Path, tmp_path: P
     refused(fill("--data", other, "--out", out, "--shard-sentences", 2), "sentences: 4 there, 5 here")
     refused(fill("--data", text, "--out", out, "--shard-sentences", 2, "--limit", 3), "sentences: 4 there")
     assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_method_openness_reads_what_the_run_keeps(
+    fill: Command, read: Command, text: Path, tmp_path: Path, model_folder: ModelFolder
+) -> None:
+    out, source = tmp_path / "run", ["--data", text, "--method", "openness", "--layer", 2]
+    impacts = ["--perturb", "knockout", "--layer", 2, "--pool", "mean"]
+    fill("--data", text, "--out", out, "--openness", *impacts)
+    model = ["--model", model_folder("bert"), "--device", "cpu", "--dtype", "float32"]
+    stored, fresh = read("--matrices", out, *source), read(*model, *source)
+    assert stored.code == fresh.code == 0 and stored.out == fresh.out
+    other = tmp_path / "other"
+    fill("--data", text, "--out", other, "--openness-from", model_folder("roberta"), *impacts)
+    assert Store.open(other).configuration.openness not in (None, "itself")
+    assert read("--matrices", other, *source).code == 0
+
+
+def test_method_openness_of_a_run_that_keeps_too_little(
+    fill: Command, read: Command, text: Path, tmp_path: Path
+) -> None:
+    impacts = ["--perturb", "knockout", "--layer", 2, "--pool", "mean"]
+    source = ["--data", text, "--layer", 2, "--method", "openness", "--matrices"]
+    fill("--data", text, "--out", tmp_path / "none", *impacts)
+    fill("--data", text, "--out", tmp_path / "old", "--openness", *impacts)
+    forget_cues(tmp_path / "old")
+    for name in ("none", "old"):
+        done = read(*source, tmp_path / name)
+        refused(done, f"{name}: keeps no cues of words, which adjustment content reads: fill", "probe parse")
+    openness = ["--adjust", "offset+openness"]
+    done = read(*source, tmp_path / "none", *openness)
+    refused(done, "keeps no openness of words, which adjustment openness reads: fill", "probe parse")
+    assert read(*source, tmp_path / "old", *openness).code == 0
 
 
 def test_a_full_disk(fill: Command, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,7 +181,10 @@ def test_another_configuration_is_refused(fill: Fill, options: dict[str, Any], m
 def test_another_model_is_refused(fill: Fill, model: Probe, model_folder: ModelFolder) -> None:
     fill()
     blank = model.with_random_weights(seed=1)
-    with pytest.raises(StoreError, match=r"configuration: weights_sha256: \w{12}… there, \w{12}… here$"):
+    with pytest.raises(
+        StoreError,
+        match=r"configuration: weights_sha256: \w{12}… there, \w{12}… here: name another directory$",
+    ):
         fill(probe=blank)
     double = probe.load(model_folder("bert"), device="cpu", dtype="float64")
     with pytest.raises(StoreError, match=r"dtype: float32 there, float64 here"):
