@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+def least_pieces(model: PreTrainedModel) -> int:
+    """How many pieces a model takes at least: CANINE makes one position of every four."""
+    return int(getattr(model.config, "downsampling_rate", 1))
+
+
 @dataclass(frozen=True, eq=False)
 class Alignment:
     """The pieces of one sentence and the units they belong to.
@@ -37,12 +42,12 @@ class Alignment:
     unknown: tuple[bool, ...] = ()
 
     def check_length(self, model: PreTrainedModel) -> None:
-        """Check that the model takes so few pieces: CANINE makes one position of every four.
+        """Check that the model takes so few pieces.
 
         Raises:
             SentenceError: it does not; says how many it takes.
         """
-        least = getattr(model.config, "downsampling_rate", 1)
+        least = least_pieces(model)
         if len(self.ids) < least:
             raise SentenceError(
                 f"{len(self.ids)} pieces are fewer than the {least} that the model takes at least"

@@ -22,9 +22,14 @@ def add_input_options(parser: Parser) -> None:
     """``--data``, for sentences of any kind, ``--tokenize`` and ``--limit``."""
     text = ".conllu, .txt (a tokenised sentence a line), .fasta or - for standard input"
     InputOptions.add(parser, help=text, metavar="FILE", type=str)
+    add_tokenize(parser)
+    parser.rename(input="--data")
+
+
+def add_tokenize(parser: Parser) -> None:
+    """``--tokenize``."""
     text = "the text is running text: find its sentences and words (NLTK)"
     parser.group("input").add_argument("--tokenize", action="store_true", help=text)
-    parser.rename(input="--data")
 
 
 def load_model(args: argparse.Namespace) -> Probe:

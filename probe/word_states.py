@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from probe.alignment import align
+from probe.alignment import align, least_pieces
 from probe.errors import ModelError, SentenceError
 from probe.registry import check_name
 from probe.spaces import Place, WordPieces, places_of
@@ -191,7 +191,7 @@ class PieceTable:
         self.lengths = np.bincount(sentence_of, weights=lengths, minlength=n).astype(np.int64) + around
         n_wrong = np.bincount(sentence_of[wrong], minlength=n)
         self.unknown = np.bincount(sentence_of[self._unknown[self._words]], minlength=n)
-        fits = self.lengths <= self._encoder.window
+        fits = (self.lengths <= self._encoder.window) & (self.lengths >= least_pieces(self._encoder.model))
         return np.asarray((n_wrong == 0) & fits & (self.unknown < self._sizes))
 
     def batch(self, places: NDArray[np.int64]) -> PieceBatch:
@@ -244,7 +244,9 @@ class PieceBatch:
 def _reason(encoder: Encoder, words: Sequence[str]) -> SentenceError:
     """Why a sentence has no states."""
     try:
-        align(encoder.pieces, words, window=encoder.window).check_known()
+        found = align(encoder.pieces, words, window=encoder.window)
+        found.check_length(encoder.model)
+        found.check_known()
     except SentenceError as error:
         return error
     raise AssertionError(f"{list(words)} can be aligned")

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from probe.options import Settings
     from probe.source import ImpactSource
 
-# Marks that a treebank sets apart from the word before them; "Mr." and "..." are left in peace.
 WORDS = ("spaces", "tokenize")
 """How the words of a text are found: by the spaces between them, or as in running text."""
 

@@ -19,7 +19,7 @@ from analyses.options import add_method, load_sources
 from analyses.report.inputs import Inputs, recognise
 from analyses.report.page import Report, page
 from analyses.report.sections import TREES, Made, Section, kinds, make, sections
-from analyses.report.trees import Part, constituency_part, dependency_part, scorable
+from analyses.report.trees import Part, constituency_part, dependency_part, scorable, text_part
 from analyses.trees.decoders import DECODERS
 from analyses.trees.methods import METHODS
 from analyses.trees.variants import variants
@@ -35,6 +35,7 @@ from probe.command_line import (
 )
 from probe.errors import ProbeError
 from probe.files import whole_file
+from probe.inputs import add_tokenize, read_input
 from probe.option_groups import InputOptions, ModelOptions, OutputOptions, RandomOptions
 from probe.source import EMBEDDED
 
@@ -52,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="probe report",
         description="One HTML file with tables, figures and a list of sentences to browse, of the trees that "
         "perturbed masking finds in a model.",
-        epilog="Without --data it is made of the bundled sample.",
+        epilog="Without TEXT and --data it is made of the bundled sample.",
         failures="some sentences failed",
     )
     parser.set_defaults(
@@ -64,10 +65,11 @@ def build_parser() -> argparse.ArgumentParser:
         default_metrics=("dist",),
     )
     add = parser.add_argument
-    text = (
-        "files or folders: treebanks (.conllu, .mrg, .dp), SciDTB, STS, LAMA, BLiMP, or an --out of a command"
-    )
+    add("text", nargs="*", metavar="TEXT", help="a sentence: words separated by spaces, or text")
+    kinds_of_data = "treebanks (.conllu, .mrg, .dp), .txt, SciDTB, STS, LAMA, BLiMP"
+    text = f"files or folders: {kinds_of_data}, or an --out of a command"
     InputOptions.add(parser, help=text, nargs="+", limit="sentences, facts, pairs of each file")
+    add_tokenize(parser)
     ModelOptions.add(parser)
     known = kinds()
     text = "parts of the page (default: all that the data allow)"
@@ -100,17 +102,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
     _check_target(args.report)
     inputs, names = _inputs(args)
+    texts = _texts(args, inputs)
     corpora, treebanks = _read(args, inputs)
     planned = [section for section in sections(inputs, limit=args.limit) if section.kind in args.parts]
     if args.matrices is not None:
-        if (len(corpora), len(treebanks), inputs.work) != (1, 0, []):
+        if (len(corpora) + len(texts), len(treebanks), inputs.work) != (1, 0, []):
             raise UsageError("--matrices are those of one corpus of dependency trees: give one such --data")
         planned = []
-    if not (corpora or treebanks or planned or inputs.results):
+    if not (corpora or texts or treebanks or planned or inputs.results):
         raise UsageError(f"--parts {' '.join(args.parts)}: the data allow none of these")
-    computed = corpora or treebanks or planned or args.model
+    computed = corpora or texts or treebanks or planned or args.model
     model = load_sources(args)[0] if computed else None
-    parts, failed = _parts(model, corpora, treebanks, args) if model is not None else ([], [])
+    parts, failed = _parts(model, corpora, texts, treebanks, args) if model is not None else ([], [])
     made = _sections(planned, args)
     failed += [each.note for each in made if each.note]
     results = (*(each.results for each in made if each.results.tables), *inputs.results)
@@ -120,6 +123,10 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
         f"{corpus.name} has no scores under protocol fair: it has words without a part-of-speech tag (UPOS)."
         for corpus in corpora
         if "fair" not in scorable(corpus)
+    ]
+    notes += [
+        f"{text.name} has no gold trees: its trees, made under protocol fair, have no scores."
+        for text in texts
     ]
     facts = _facts(model, args) if model is not None else inputs.configuration
     report = Report(
@@ -140,6 +147,7 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
 def _parts(
     model: ImpactSource,
     corpora: Sequence[Treebank],
+    texts: Sequence[Treebank],
     treebanks: Sequence[tuple[str, tuple[PtbTree, ...]]],
     args: argparse.Namespace,
 ) -> tuple[list[Part], list[str]]:
@@ -149,11 +157,12 @@ def _parts(
     own = preset is not None and args.adjust == [preset.adjust]
     brackets = replace(variant, adjust=preset.adjust_constituents) if preset is not None and own else variant
     parts, failed = [], []
-    for corpus in corpora:
-        try:
-            parts.append(dependency_part(model, variant, corpus, args, args.decoder))
-        except ProbeError as error:
-            failed.append(f"{corpus.name}: {error}")
+    for make_part, found in ((dependency_part, corpora), (text_part, texts)):
+        for corpus in found:
+            try:
+                parts.append(make_part(model, variant, corpus, args, args.decoder))
+            except ProbeError as error:
+                failed.append(f"{corpus.name}: {error}")
     for name, trees in treebanks:
         try:
             parts.append(constituency_part(model, brackets, name, trees, args))
@@ -218,6 +227,10 @@ def _tell(args: argparse.Namespace, report: Report) -> int:
 
 def _inputs(args: argparse.Namespace) -> tuple[Inputs, list[str]]:
     """What there is to show, and what it is called: the bundled sample if nothing is given."""
+    if args.text:
+        if args.data is not None:
+            raise UsageError("sentences are given both as text and with --data: choose one")
+        return Inputs(), ["text"]
     if args.data is not None:
         return recognise(args.data), [path.resolve().stem for path in args.data]
     sample = Path(str(resources.files("data") / "sample"))
@@ -244,6 +257,17 @@ def _read(
         if not scorable(corpus):
             raise UsageError(f"{corpus.name}: no word to score")
     return corpora, [(path.stem, tuple(data.read_ptb(path))) for path in inputs.brackets]
+
+
+def _texts(args: argparse.Namespace, inputs: Inputs) -> list[Treebank]:
+    """Sentences without gold trees: of the command line or of files of text."""
+    if args.tokenize and not (args.text or inputs.texts):
+        raise UsageError("--tokenize: text is expected, as an argument or as a .txt file of --data")
+    if TREES not in args.parts:
+        return []
+    sources: list[str | None] = [None] if args.text else [str(path) for path in inputs.texts]
+    found = [read_input(args.text, source, args.limit, tokenize=args.tokenize) for source in sources]
+    return [Treebank(name=name, items=tuple(sentences)) for sentences, name in found]
 
 
 def _conllu(path: Path, args: argparse.Namespace, note: str | None) -> Treebank:

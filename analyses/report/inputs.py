@@ -19,7 +19,7 @@ from probe.command_line import UsageError
 _LAMA_FOLDERS = ("Google_RE", "TREx", "ConceptNet", "Squad")
 _DISCOURSE = ".edu.txt.dep"
 _EXPECTED = (
-    ".conllu, .mrg, .dp (WSJ), .edu.txt.dep (SciDTB), .tsv (STS), the .jsonl of LAMA or BLiMP, or what an "
+    ".conllu, .txt, .mrg, .dp (WSJ), .edu.txt.dep (SciDTB), .tsv (STS), the .jsonl of LAMA or BLiMP, or what an "
     "analysis wrote to its --out"
 )
 
@@ -33,6 +33,7 @@ class Inputs:
 
     Attributes:
         conllu: files, a corpus each.
+        texts: files of text, a corpus without gold trees each.
         brackets: files or folders of ``.mrg``, a treebank each.
         heads: folders of ``.dp``, WSJ10 each.
         work: what other commands are run on.
@@ -42,6 +43,7 @@ class Inputs:
     """
 
     conllu: list[Path] = field(default_factory=list)
+    texts: list[Path] = field(default_factory=list)
     brackets: list[Path] = field(default_factory=list)
     heads: list[Path] = field(default_factory=list)
     work: list[Work] = field(default_factory=list)
@@ -51,7 +53,7 @@ class Inputs:
 
     def __len__(self) -> int:
         """How many things there are to show."""
-        trees = len(self.conllu) + len(self.brackets) + len(self.heads)
+        trees = len(self.conllu) + len(self.texts) + len(self.brackets) + len(self.heads)
         return trees + len(self.work) + len(self.results)
 
 
@@ -90,6 +92,7 @@ def _look(path: Path, found: Inputs) -> None:
         return [file for file in files if file.name.endswith(suffixes)]
 
     found.conllu += ending(".conllu")
+    found.texts += ending(".txt") if path.is_file() else []  # in a folder it is a licence, say
     found.brackets += [path] if ending(".mrg") else []
     found.heads += [path] if ending(".dp") else []
     found.work += _discourse(ending(_DISCOURSE), alone=path.is_file())

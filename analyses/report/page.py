@@ -94,13 +94,16 @@ def page(report: Report) -> Iterator[str]:
     tables = [table for part in report.parts for table in part.tables]
     tables += [table for results in report.results for table in results.tables]
     scored = [(table, _models(table)) for table in tables]
+    contents = [_of_part(part) for part in report.parts if part.tables]
+    contents += map(_of_results, report.results)
+    shown = {"tables": contents, "sentences": report.parts}
     return stream_template(
         "page.html",
         package="analyses.report",
         policy=Markup(_POLICY),
         style=_asset("report.css"),
         script=_asset("draw.js") + _asset("list.js"),
-        sections={key: name for key, name in _SECTIONS.items() if key != "sentences" or report.parts},
+        sections={key: name for key, name in _SECTIONS.items() if shown.get(key, True)},
         report=report,
         title=f"Perturbed masking: {report.title}",
         findings=[
@@ -111,7 +114,7 @@ def page(report: Report) -> Iterator[str]:
         ],
         signatures=[_signature(table, row) for table, rows in scored for row in rows],
         skipped=[reason for part in report.parts for reason in part.skipped],
-        contents=[*map(_of_part, report.parts), *map(_of_results, report.results)],
+        contents=contents,
         corpora=[f"{part.name}: {part.kind}" for part in report.parts],
         labels=sorted(
             {label for part in report.parts for seen in part.seen for label in verdict(seen).labels}

@@ -53,6 +53,8 @@ def verdict(seen: Seen) -> Verdict:
 
 
 def _arcs_verdict(seen: Seen, sentence: Sentence) -> Verdict:
+    if sentence.heads is None:
+        return Verdict({}, set(), set())
     relations = arc_groups(sentence, "relation") if sentence.relations else []
     scores: dict[ProtocolName, float] = {}
     wrong: set[str] = set()
@@ -133,11 +135,13 @@ def _record(seen: Seen) -> dict[str, Any]:
     }
     if isinstance(seen.sentence, ConstituencySentence):
         return record | {"gold_spans": sorted(seen.sentence.labelled_spans)}
+    record["heads"] = {protocol: heads.tolist() for protocol, heads in seen.heads.items()}
+    if seen.sentence.heads is None:
+        return record
     return record | {
         "gold": seen.sentence.heads,
         "tags": seen.sentence.upos,
         "relations": seen.sentence.relations,
-        "heads": {protocol: heads.tolist() for protocol, heads in seen.heads.items()},
         "scored": {
             protocol: scored_words(seen.sentence, protocol).astype(int).tolist() for protocol in seen.heads
         },

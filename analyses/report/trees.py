@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from analyses.tables.table import Table
 from analyses.trees.adjust import AdjustedMatrix
 from analyses.trees.decoders import CONSTITUENT_DECODERS, Heads
 from analyses.trees.protocols import PROTOCOLS, ProtocolName, scored_words
-from analyses.trees.systems import Skipped, System, Way, skip_lines
+from analyses.trees.systems import Skipped, System, Way, check_probed, skip_lines
 from analyses.trees.variants import Variant
 from probe.errors import ProbeError
 
@@ -49,7 +50,7 @@ class Seen:
         largest: the largest impact.
         heads: of each protocol, int64 [n]; empty for constituency.
         unknown: how many of the words the model's vocabulary does not know.
-        sentence: with gold heads, or gold spans.
+        sentence: with gold heads or gold spans, or with neither.
     """
 
     words: tuple[str, ...]
@@ -109,6 +110,35 @@ def dependency_part(
         kind="dependencies",
         tables=tuple(found),
         seen=tuple(seen.with_heads(own, skipped)),
+        skipped=tuple(skip_lines(corpus.items, skipped)),
+    )
+
+
+def text_part(
+    model: ImpactSource, variant: Variant, corpus: Treebank, args: argparse.Namespace, decoder: str
+) -> Part:
+    """The trees of text, which nothing is known to score by: those of protocol ``fair``.
+
+    Args:
+        model, variant, args, decoder: as in ``dependency_part``.
+        corpus: sentences without gold trees.
+
+    Raises:
+        probe.ProbeError: no sentence could be probed.
+    """
+    ways = treebank_ways(model, corpus, ("fair",), [decoder], [variant])
+    alone = copy(args)
+    alone.seeds = 0  # random weights are there to be compared by scores
+    skipped: Skipped = {}
+    seen = _Seen(corpus.items)
+    (own,) = induce(model, ways, corpus, alone, skipped, see=seen.take)
+    found = seen.with_heads(own, skipped)
+    check_probed([corpus.items[place] for place in seen.kept(skipped)], skipped=len(skipped))
+    return Part(
+        name=corpus.name,
+        kind="text",
+        tables=(),
+        seen=tuple(found),
         skipped=tuple(skip_lines(corpus.items, skipped)),
     )
 

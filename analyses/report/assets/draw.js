@@ -4,6 +4,7 @@ const drawSentence = (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const BLUE = "#3a86c8", ORANGE = "#c9660c";
   const STEP = 14, FIRST = 20, CORNER = 7, SPACE = 16, LINE = 20, SIDE = 4, LEVEL = 26;
+  const PREDICTED = "predicted arc";
   const STROKES = {
     right: [BLUE, ""],
     wrong: [ORANGE, "6 3"],
@@ -75,7 +76,7 @@ const drawSentence = (() => {
   const heightOf = (levels) => FIRST + STEP * Math.max(0, ...levels.values());
 
   function drawArc([head, dependent], level, kind, words, centres, edge, sign, top) {
-    const [colour, dash] = STROKES[kind];
+    const [colour, dash] = STROKES[kind] ?? STROKES.right;
     const end = centres[dependent - 1];
     const group = shape("g", { stroke: colour, fill: colour });
     group.append(shape("title", {}, `${head ? words[head - 1] : "ROOT"} → ${words[dependent - 1]}: ${kind}`));
@@ -106,25 +107,28 @@ const drawSentence = (() => {
   }
 
   function drawArcs(record, protocol) {
-    const { words, gold } = record, heads = record.heads[protocol], scored = record.scored[protocol];
+    const { words, gold } = record, heads = record.heads[protocol];
     const [centres, width] = centresOf(words);
     const above = levelsOf(arcsOf(heads));
-    const below = levelsOf(arcsOf(gold).filter(([head, dependent]) => heads[dependent - 1] !== head));
+    const below = levelsOf(arcsOf(gold ?? []).filter(([head, dependent]) => heads[dependent - 1] !== head));
     const base = heightOf(above) + LINE, bottom = base + LINE + 6;
     const parts = words.map((word, place) => wordAt(word, centres[place], base + 16));
     for (const [arc, level] of above) {
-      const kind = gold[arc[1] - 1] === arc[0] ? "right" : "wrong";
+      const kind = !gold ? PREDICTED : gold[arc[1] - 1] === arc[0] ? "right" : "wrong";
       parts.push(...drawArc(arc, level, kind, words, centres, base, -1, heightOf(above)));
     }
     for (const [arc, level] of below) {
       parts.push(...drawArc(arc, level, "gold arc that was missed", words, centres, bottom, 1, heightOf(below)));
     }
     const height = bottom + (below.size ? heightOf(below) + LINE : 0);
+    const said = "The heads are in the table of the words.";
+    if (!gold) return picture(`Arcs, protocol ${protocol}`, said, width, height, parts);
     parts.push(...legend(height + 14));
+    const scored = record.scored[protocol];
     const right = heads.filter((head, place) => scored[place] && head === gold[place]).length;
     const total = scored.filter(Boolean).length;
     const title = `Arcs, protocol ${protocol}: ${right} of ${total} right`;
-    return picture(title, "The heads are in the table of the words.", Math.max(width, 330), height + LINE, parts);
+    return picture(title, said, Math.max(width, 330), height + LINE, parts);
   }
 
   function head(words, place) {
@@ -137,16 +141,20 @@ const drawSentence = (() => {
     const rows = words.map((word, place) => {
       const found = protocols.map((protocol) => {
         const own = record.heads[protocol][place];
+        if (!gold) return text(...head(words, own));
         if (!record.scored[protocol][place]) return text(...head(words, own), " not scored");
         const kind = own === gold[place] ? "right" : "wrong";
         const sign = kind === "right" ? "✓ " : "✗ ";
         return element("td", { class: `text ${kind}` }, sign, ...head(words, own), ` ${kind}`);
       });
       const name = element("th", { scope: "row" }, element("bdi", {}, word));
+      const row = [element("td", {}, String(place + 1)), name, ...found];
+      if (!gold) return row;
       const about = [text(record.relations?.[place] ?? ""), text(record.tags?.[place] ?? "")];
-      return [element("td", {}, String(place + 1)), name, ...found, text(...head(words, gold[place])), ...about];
+      return [...row, text(...head(words, gold[place])), ...about];
     });
-    const columns = ["#", "word", ...protocols.map((name) => `head, ${name}`), "gold head", "relation", "tag"];
+    const own = ["#", "word", ...protocols.map((name) => `head, ${name}`)];
+    const columns = gold ? [...own, "gold head", "relation", "tag"] : own;
     return table("Word by word", columns, rows);
   }
 
