@@ -70,6 +70,8 @@ def load_architecture(source: str, name: str, *, dtype: torch.dtype, local: bool
     }.get(kind, transformers.AutoModel)
     model, info = auto.from_pretrained(source, dtype=dtype, output_loading_info=True, **options)
     if {"encoder", "decoder"} <= {part for part, _ in model.named_children()}:
+        if not isinstance(model.encoder, transformers.PreTrainedModel):
+            raise ModelError(f"{name}: its encoder, {type(model.encoder).__name__}, is no model by itself")
         model, info, kind = model.encoder, _of_encoder(info), "encoder"
     check_weights(model, info, name)
     check_configuration(model, name, is_decoder=kind == "causal")

@@ -72,8 +72,10 @@ def of_transformers(name: str, error: Exception) -> ModelError | None:
 
 def missing_package(name: str, error: Exception) -> ModelError | None:
     """What is said of a tokenizer that needs a package; None where the error is about something else."""
-    found = _PACKAGE.search(str(error)) if isinstance(error, ImportError) else None
-    package = found[1] or found[2] if found else getattr(error, "name", None)
+    if not isinstance(error, ImportError):  # others have a name, too: NameError, AttributeError
+        return None
+    found = _PACKAGE.search(str(error))
+    package = found[1] or found[2] if found else error.name
     return (
         None
         if package is None
@@ -88,7 +90,11 @@ def check_weights(model: PreTrainedModel, info: dict[str, Any], name: str) -> No
         ModelError: names one of them.
     """
     base = _base_prefix(model)
-    missing = sorted(key for key in info["missing_keys"] if key.startswith(base) and "pooler" not in key)
+    missing = sorted(
+        key
+        for key in info["missing_keys"]
+        if key.startswith(base) and "pooler" not in key and not _is_computed(model, key)
+    )
     if missing:
         raise ModelError(
             f"{name}: its weights lack {missing[0]} and {len(missing) - 1} more: the file is incomplete"
@@ -114,6 +120,14 @@ def _base_prefix(model: PreTrainedModel) -> str:
 def _is_unread(model: PreTrainedModel, key: str) -> bool:
     rotary = getattr(model.config, "position_embedding_type", None) == "rotary"
     return _NOT_READ.search(key) is not None or (rotary and key.endswith("position_embeddings.weight"))
+
+
+def _is_computed(model: PreTrainedModel, key: str) -> bool:
+    """Whether a weight is a table that its module computes, and has: the sines of the positions of Marian."""
+    import torch
+
+    module: Any = model.get_submodule(key.rpartition(".")[0])
+    return hasattr(module, "create_weight") and torch.equal(module.weight.cpu(), module.create_weight())
 
 
 def check_configuration(model: PreTrainedModel, name: str, *, is_decoder: bool = False) -> None:

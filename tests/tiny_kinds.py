@@ -120,6 +120,14 @@ def mbart(folder: Path, *, seed: int = 0) -> Path:
     return _save(folder, transformers.MBartForConditionalGeneration, config, tokenizer, seed=seed)
 
 
+def marian(folder: Path, *, seed: int = 0) -> Path:
+    """Marian: an encoder-decoder whose positions are sines, which its files do not hold."""
+    vocab, merges = _byte_level(_ROBERTA_SPECIALS)
+    tokenizer = transformers.RobertaTokenizer(vocab=vocab, merges=merges, model_max_length=WINDOW)
+    config = transformers.MarianConfig(**_CODER, **_ids(tokenizer), decoder_vocab_size=len(tokenizer))
+    return _save(folder, transformers.MarianMTModel, config, tokenizer, seed=seed)
+
+
 def canine(folder: Path, *, seed: int = 0) -> Path:
     """CANINE: characters, no vocabulary, a slow tokenizer, convolutions around its attention."""
     config = transformers.CanineConfig(
@@ -168,13 +176,14 @@ def phobert(folder: Path, *, seed: int = 0) -> Path:
 
 
 CAUSAL = ("gpt2", "llama", "opt")
-ENCODERS = ("t5", "t5_encoder", "bart", "mbart")
+ENCODERS = ("t5", "t5_encoder", "bart", "mbart", "marian")
 SLOW = ("canine", "esm", "phobert")
 BUILDERS: dict[str, Callable[..., Path]] = {
     "bart": bart,
     "canine": canine,
     "esm": esm,
     "llama": llama,
+    "marian": marian,
     "mbart": mbart,
     "opt": opt,
     "phobert": phobert,

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from probe import SentenceError
+from probe import ModelError, SentenceError
 from probe.alignment import align
+from probe.spaces import split_text
 from probe.word_states import PieceTable, WordStates, load_encoder, word_states
 from tests.conftest import ModelFolder
 
@@ -70,3 +71,12 @@ def test_nothing_to_tokenize(model_folder: ModelFolder, sentences: list[list[str
     found = list(word_states(encoder, sentences, layers=[0]))
     assert all(not isinstance(each, WordStates) for each in found)
     assert len(found) == len(sentences)
+
+
+def test_a_sentence_shorter_than_a_step_of_canine_is_left_out(model_folder: ModelFolder) -> None:
+    encoder = load_encoder(str(model_folder("canine")), device="cpu", dtype="float32")
+    (found,) = word_states(encoder, [split_text("a")], layers=[0])
+    assert isinstance(found, tuple)
+    assert str(found[1]) == "3 pieces are fewer than the 4 that the model takes at least"
+    with pytest.raises(ModelError, match="does not give one state a layer and piece"):
+        list(word_states(encoder, [["ab", "c"]], layers=[0]))

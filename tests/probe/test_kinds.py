@@ -279,6 +279,30 @@ def test_an_encoder_that_lacks_a_layer(model_folder: ModelFolder, tmp_path: Path
     assert np.array_equal(load(folder).impact(WORDS).values, expected)
 
 
+def test_positions_that_are_computed_may_still_be_missing_no_other(
+    model_folder: ModelFolder, tmp_path: Path
+) -> None:
+    weights = load_file(model_folder("marian") / "model.safetensors")
+    assert not [name for name in weights if "embed_positions" in name]
+    folder = Path(shutil.copytree(model_folder("marian"), tmp_path / "marian"))
+    kept = {name: tensor for name, tensor in weights.items() if "encoder.layers.1.fc1" not in name}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(probe.ModelError, match=r"its weights lack layers\.1\.fc1\.bias and 1 more"):
+        load(folder)
+
+
+def test_an_encoder_that_is_no_model_by_itself(model_folder: ModelFolder, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(model_folder("bart"), tmp_path / "fsmt"))
+    config = transformers.FSMTConfig(
+        src_vocab_size=60, tgt_vocab_size=60, d_model=24, encoder_layers=1, decoder_layers=1,
+        encoder_ffn_dim=32, decoder_ffn_dim=32, encoder_attention_heads=2, decoder_attention_heads=2,
+        max_position_embeddings=WINDOW,
+    )  # fmt: skip
+    transformers.FSMTForConditionalGeneration(config).save_pretrained(folder)
+    with pytest.raises(probe.ModelError, match="its encoder, FSMTEncoder, is no model by itself"):
+        load(folder)
+
+
 # --- slow tokenizers
 
 
