@@ -20,23 +20,34 @@ from probe.registry import Registry
 
 Floats: TypeAlias = NDArray[np.float64]
 
-OFFSET_WEIGHT = 0.5
-"""Share of the mean impact at an offset that is taken away; chosen on EWT dev among .25, .5, .75 and 1."""
 
-OPENNESS_WEIGHT = 0.5
-"""Of the difference in openness of head and dependent, in mean impacts; chosen on EWT dev."""
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """What adjustments weigh; chosen on EWT dev, by ``bench.method_search`` and as ``docs/method.md`` tells.
 
-ROOT_WEIGHT = 0.5
-"""Of the influence that a word gives, as the score of its arc from ROOT, in mean impacts; chosen on EWT dev."""
+    All but ``offset`` are in mean impacts and of standardised values.
 
-CONTENT_WEIGHTS = {"frequent": -0.2, "norm": 0.2, "seen": 0.1}
-"""Of what is known of a head (``probe.matrix.CUES``), in mean impacts; chosen on EWT dev, as all that follow."""
+    Attributes:
+        offset: share of the mean impact at an offset that is taken away.
+        openness: of the difference in openness of head and dependent.
+        frequent, norm, seen: of the cues of a head (``probe.matrix.CUES``), for adjustment ``content``.
+        root: of the influence that a word gives, for its arc from ROOT.
+        summary: of the cue of this name, for the same arc.
+        early: of how early a word stands, for the same arc: a prior of English.
+    """
 
-SUMMARY_WEIGHTS = {"summary": -0.2}
-"""Of what is known of the root, in mean impacts."""
+    offset: float = 0.5
+    openness: float = 0.5
+    frequent: float = -0.2
+    norm: float = 0.2
+    seen: float = 0.1
+    root: float = 0.5
+    summary: float = -0.2
+    early: float = 0.25
 
-EARLY_WEIGHT = 0.25
-"""Of a word's place, as the score of its arc from ROOT, in mean impacts: a prior of English."""
+
+WEIGHTS = Weights()
+"""Those of the methods."""
 
 _ROUNDING = 1e-5
 """Spread, relative to the largest value, that float32 does not keep."""
@@ -45,7 +56,7 @@ NONE = "none"
 """The adjustment that leaves a matrix as it is."""
 
 
-def without_offset_means(impact: ArrayLike, *, weight: float = OFFSET_WEIGHT) -> NDArray[np.float64]:
+def without_offset_means(impact: ArrayLike, *, weight: float = WEIGHTS.offset) -> NDArray[np.float64]:
     """Take away a share of what a word's position alone explains.
 
     Small models look at the neighbours first of all. From ``impact[i, j]`` goes ``weight`` times the mean impact
@@ -122,18 +133,21 @@ class AdjustedMatrix(ImpactMatrix):
         impacts: float64 [n, n]; impacts before anything was taken from them or added: they say how large an impact
             of this sentence is, and how much each word gives
         root: float64 [n]; score of the arc from ROOT to each word, None where nothing scores it
+
+    ``weights`` are those of the adjustments to come.
     """
 
     impacts: Floats
     root: Floats | None = None
+    weights: Weights = WEIGHTS
 
     @classmethod
-    def of(cls, matrix: ImpactMatrix) -> AdjustedMatrix:
+    def of(cls, matrix: ImpactMatrix, *, weights: Weights = WEIGHTS) -> AdjustedMatrix:
         """The matrix as it is."""
         if isinstance(matrix, cls):
-            return matrix
+            return dataclasses.replace(matrix, weights=weights)
         about = {field.name: getattr(matrix, field.name) for field in dataclasses.fields(matrix)}
-        return cls(**about, impacts=_square(matrix.values))
+        return cls(**about, impacts=_square(matrix.values), weights=weights)
 
     @property
     def scale(self) -> float:
@@ -156,10 +170,14 @@ def _logarithms(matrix: AdjustedMatrix) -> AdjustedMatrix:
     return dataclasses.replace(matrix.with_values(impacts), impacts=impacts)
 
 
+def _offset(matrix: AdjustedMatrix) -> AdjustedMatrix:
+    return matrix.with_values(without_offset_means(matrix.values, weight=matrix.weights.offset))
+
+
 def _openness(matrix: AdjustedMatrix) -> AdjustedMatrix:
     if matrix.openness is None:
         raise OptionError("adjustment openness reads the openness of each word, which these matrices lack")
-    open_ = OPENNESS_WEIGHT * matrix.scale * standardised(matrix.openness)
+    open_ = matrix.weights.openness * matrix.scale * standardised(matrix.openness)
     # values[dependent, head]: the head is the more open of the two.
     added = open_[None, :] - open_[:, None]
     return matrix.with_values(matrix.values + added)
@@ -167,29 +185,29 @@ def _openness(matrix: AdjustedMatrix) -> AdjustedMatrix:
 
 def _content(matrix: AdjustedMatrix) -> AdjustedMatrix:
     # The same for every dependent: it counts how many of them a word takes.
-    worth = np.tile(_weighted(matrix, CONTENT_WEIGHTS), (len(matrix), 1))
+    worth = np.tile(_weighted(matrix, "frequent", "norm", "seen"), (len(matrix), 1))
     np.fill_diagonal(worth, 0)
     return matrix.with_values(matrix.values + worth)
 
 
 def _root(matrix: AdjustedMatrix) -> AdjustedMatrix:
-    return matrix.with_root(ROOT_WEIGHT * matrix.scale * standardised(matrix.impacts.sum(axis=0)))
+    return matrix.with_root(matrix.weights.root * matrix.scale * standardised(matrix.impacts.sum(axis=0)))
 
 
 def _summary(matrix: AdjustedMatrix) -> AdjustedMatrix:
-    return matrix.with_root(_weighted(matrix, SUMMARY_WEIGHTS))
+    return matrix.with_root(_weighted(matrix, "summary"))
 
 
 def _early(matrix: AdjustedMatrix) -> AdjustedMatrix:
-    return matrix.with_root(-EARLY_WEIGHT * matrix.scale * standardised(np.arange(len(matrix))))
+    return matrix.with_root(-matrix.weights.early * matrix.scale * standardised(np.arange(len(matrix))))
 
 
-def _weighted(matrix: AdjustedMatrix, weights: dict[str, float]) -> Floats:
+def _weighted(matrix: AdjustedMatrix, *names: str) -> Floats:
     """The weighted sum of standardised cues, in mean impacts: [n]."""
     if matrix.cues is None:
         raise OptionError("adjustments content and summary read cues of each word, which these matrices lack")
     known = dict(zip(CUES, matrix.cues, strict=True))
-    total = sum(weight * standardised(known[name]) for name, weight in weights.items())
+    total = sum(getattr(matrix.weights, name) * standardised(known[name]) for name in names)
     return np.asarray(matrix.scale * total)
 
 
@@ -220,7 +238,7 @@ ADJUSTMENTS: Registry[Adjustment] = Registry(
         Adjustment(name="log", apply=_logarithms, can_be_negative=False),
         Adjustment(
             name="offset",
-            apply=lambda matrix: matrix.with_values(without_offset_means(matrix.values)),
+            apply=_offset,
             can_be_negative=True,
         ),
         Adjustment(
@@ -271,12 +289,13 @@ def needs_openness(name: str) -> bool:
     return any(adjustment.needs_openness for adjustment in adjustments(name))
 
 
-def adjust(matrix: ImpactMatrix, name: str) -> ImpactMatrix:
+def adjust(matrix: ImpactMatrix, name: str, *, weights: Weights = WEIGHTS) -> ImpactMatrix:
     """The matrix with adjusted ``values``, of the same type, and scores of ROOT's arcs where they are adjusted.
 
     Args:
         matrix: impacts of one sentence.
         name: of an adjustment, or several joined by ``+``, which are applied in turn.
+        weights: of what they add and take away.
 
     Raises:
         probe.OptionError: for an unknown name (says the nearest known one), ``log`` after another adjustment, or
@@ -286,7 +305,7 @@ def adjust(matrix: ImpactMatrix, name: str) -> ImpactMatrix:
     chosen = adjustments(name)
     if not chosen:
         return matrix
-    adjusted = AdjustedMatrix.of(matrix)
+    adjusted = AdjustedMatrix.of(matrix, weights=weights)
     for adjustment in chosen:
         adjusted = adjustment.apply(adjusted)
     return adjusted
