@@ -5,16 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from parsers._batches import decode_batches
-from parsers._spans import (
-    Floats,
-    check_span_scores,
-    coins,
-    fairest_best,
-    scaled,
-    spans_of,
-    trees_of,
-)
+from parsers._batches import decode_batches, stacked
+from parsers._spans import Floats, Ints, check_span_scores, coins, entries, fairest_best, grow, scaled
 from parsers.bracketing import Bracketing
 
 
@@ -46,20 +38,21 @@ def chart(span_scores: ArrayLike) -> Bracketing:
         >>> chart(scores).brackets("the old cat sleeps".split())
         '(X the (X (X old cat) sleeps))'
     """
-    return _chart(check_span_scores(span_scores, shortest=2)[np.newaxis])[0]
+    return _chart([check_span_scores(span_scores, shortest=2)])[0]
 
 
 def chart_many(matrices: Sequence[ArrayLike]) -> list[Bracketing]:
     """Return `chart` of every matrix: the same trees, ties included, but faster.
 
-    Matrices of one size are decoded together, all spans of one width in one step.
+    Matrices of like sizes are decoded together, all spans of one width in one step.
 
     Shape: matrices[k] [n_k, n_k + 1].
 
     Raises:
         ValueError: as for `chart`, naming the matrix.
     """
-    return decode_batches(_check_many(matrices, shortest=2), lambda stacked, _: _chart(stacked))
+    arrays = _check_many(matrices, shortest=2)
+    return decode_batches(arrays, lambda batch: _chart([arrays[k] for k in batch]))
 
 
 def top_down(span_scores: ArrayLike) -> Bracketing:
@@ -85,7 +78,7 @@ def top_down(span_scores: ArrayLike) -> Bracketing:
         >>> top_down(scores).brackets("cats sleep well".split())
         '(X (X cats sleep) well)'
     """
-    return _top_down(check_span_scores(span_scores, shortest=1)[np.newaxis])[0]
+    return _top_down([check_span_scores(span_scores, shortest=1)])[0]
 
 
 def top_down_many(matrices: Sequence[ArrayLike]) -> list[Bracketing]:
@@ -96,7 +89,8 @@ def top_down_many(matrices: Sequence[ArrayLike]) -> list[Bracketing]:
     Raises:
         ValueError: as for `top_down`, naming the matrix.
     """
-    return decode_batches(_check_many(matrices, shortest=1), lambda stacked, _: _top_down(stacked))
+    arrays = _check_many(matrices, shortest=1)
+    return decode_batches(arrays, lambda batch: _top_down([arrays[k] for k in batch]))
 
 
 def _check_many(matrices: Sequence[ArrayLike], *, shortest: int) -> list[Floats]:
@@ -106,30 +100,49 @@ def _check_many(matrices: Sequence[ArrayLike], *, shortest: int) -> list[Floats]
     ]
 
 
-def _chart(scores: Floats) -> list[Bracketing]:
-    """Decode checked scores of one size. Shape: scores [batch, n, n + 1]."""
-    return _decode(scores, accumulate=True)
+def _chart(arrays: Sequence[Floats]) -> list[Bracketing]:
+    """Decode checked scores of like sizes.
 
+    The value of a span is its score with those of the best tree below it. The sum of two parts does not
+    depend on their order, so neither does the tree of the mirrored sentence.
 
-def _top_down(scores: Floats) -> list[Bracketing]:
-    """Decode checked scores of one size. Shape: scores [batch, n, n + 1]."""
-    return _decode(scores, accumulate=False)
-
-
-def _decode(scores: Floats, *, accumulate: bool) -> list[Bracketing]:
-    """Find the best split of every span, one width at a time.
-
-    With `accumulate` the value of a span is its score with those of the best tree below it, else its score.
-    The sum of two parts does not depend on their order, so neither does the tree of the mirrored sentence.
+    A value is stored beside its span's start and beside its end, so that the width - 1 ways to split a span
+    are the columns 0 to width - 2 of its start, and of its end backwards. The batch is the last axis, so that
+    every step runs over adjacent numbers.
     """
-    tosses = coins(scores)
-    n = scores.shape[1]
-    values = np.stack([scaled(array) for array in scores])
-    splits = np.zeros(values.shape, dtype=np.intp)
+    scores = np.ascontiguousarray(stacked([scaled(array) for array in arrays]).transpose(1, 2, 0))
+    n, _, batch = scores.shape
+    # Shape: [width - 1, start, batch] and [width - 1, end - 1, batch].
+    by_start, by_end = (np.zeros((n, n, batch)) for _ in range(2))
+    buffer = np.empty((n // 2 + 1) ** 2 * batch)
     for width in range(2, n + 1):
-        start, middle, end = spans_of(width, n)
-        sums = values[:, start, middle] + values[:, middle, end]
-        splits[:, start[:, 0], end[:, 0]] = fairest_best(sums, start, tosses) + start[:, 0] + 1
-        if accumulate:
-            values[:, start[:, 0], end[:, 0]] += sums.max(axis=-1)
-    return trees_of(splits)
+        start, end = slice(0, n - width + 1), slice(width - 1, n)
+        sums = buffer[: (width - 1) * (n - width + 1) * batch].reshape(width - 1, n - width + 1, batch)
+        np.add(by_start[: width - 1, start], by_end[width - 2 :: -1, end], out=sums)
+        by_start[width - 1, start] = by_end[width - 1, end] = scores.diagonal(width).T + sums.max(axis=0)
+    tosses = coins(arrays)
+
+    def split(sentence: Ints, start: Ints, end: Ints) -> Ints:
+        width = end - start
+        column = np.arange(width.max() - 1) * (n * batch)
+        values = by_start.take((start * batch + sentence)[:, np.newaxis] + column)
+        # Columns before the first one are other numbers, but no splits either.
+        last = ((width - 2) * n + end - 1) * batch + sentence
+        values += by_end.take(last[:, np.newaxis] - column)
+        return start + 1 + fairest_best(values, start, width - 1, tosses[sentence])
+
+    return grow(np.array([len(array) for array in arrays]), split)
+
+
+def _top_down(arrays: Sequence[Floats]) -> list[Bracketing]:
+    """Decode checked scores of like sizes."""
+    scores = stacked([scaled(array) for array in arrays])
+    tosses = coins(arrays)
+
+    def split(sentence: Ints, start: Ints, end: Ints) -> Ints:
+        first, last = start[:, np.newaxis], end[:, np.newaxis]
+        middle = first + np.arange(1, (end - start).max())
+        values = entries(scores, sentence, first, middle) + entries(scores, sentence, middle, last)
+        return start + 1 + fairest_best(values, start, end - start - 1, tosses[sentence])
+
+    return grow(np.array([len(array) for array in arrays]), split)

@@ -6,16 +6,17 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from parsers._batches import decode_batches
+from parsers._batches import best_in_order, decode_batches, stacked
 from parsers._spans import (
     Floats,
+    Ints,
     block_sums,
     check_impact,
     coins,
+    entries,
     fairest_best,
+    grow,
     scaled,
-    spans_of,
-    trees_of,
 )
 from parsers.bracketing import Bracketing
 
@@ -56,13 +57,13 @@ def mart(impact: ArrayLike, variant: MartVariant = "paper") -> Bracketing:
         >>> mart(impact, "released").brackets("the cat sat down".split())
         '(X the (X cat (X sat down)))'
     """
-    return _decoder(variant)(check_impact(impact)[np.newaxis])[0]
+    return _decoder(variant)([check_impact(impact)])[0]
 
 
 def mart_many(matrices: Sequence[ArrayLike], variant: MartVariant = "paper") -> list[Bracketing]:
     """Return `mart` of every matrix: the same trees, ties included, but faster.
 
-    Matrices of one size are decoded together, all spans of one width in one step.
+    Matrices of like sizes are decoded together, all spans that one step makes in the next one.
 
     Shape: matrices[k] [n_k, n_k].
 
@@ -71,7 +72,7 @@ def mart_many(matrices: Sequence[ArrayLike], variant: MartVariant = "paper") -> 
     """
     arrays = [check_impact(matrix, name=f"matrices[{k}]") for k, matrix in enumerate(matrices)]
     decode = _decoder(variant)
-    return decode_batches(arrays, lambda stacked, _: decode(stacked))
+    return decode_batches(arrays, lambda batch: decode([arrays[k] for k in batch]))
 
 
 def wu2020_distances(impact: ArrayLike) -> Floats:
@@ -95,66 +96,54 @@ def wu2020_distances(impact: ArrayLike) -> Floats:
 
 
 def _distances(impact: Floats) -> Floats:
-    """`wu2020_distances` of checked matrices. Shape: [..., n, n] -> [..., n, n]."""
+    """`wu2020_distances` of a checked matrix. Shape: [n, n] -> [n, n]."""
     with np.errstate(over="ignore"):  # a difference of -inf has the right exponential, 0
-        exponentials = np.exp(impact - impact.max(axis=-2, keepdims=True))
-    distances: Floats = 1 - exponentials / exponentials.sum(axis=-2, keepdims=True)
-    diagonal = np.arange(impact.shape[-1])
-    distances[..., diagonal, diagonal] = 0.0
+        exponentials = np.exp(impact - impact.max(axis=0))
+    distances: Floats = 1 - exponentials / exponentials.sum(axis=0)
+    np.fill_diagonal(distances, 0.0)
     return distances
 
 
-def _decoder(variant: str) -> Callable[[Floats], list[Bracketing]]:
-    """The decoder of checked matrices of one size. Shape of its argument: [batch, n, n]."""
+def _decoder(variant: str) -> Callable[[Sequence[Floats]], list[Bracketing]]:
+    """The decoder of checked matrices of like sizes."""
     if variant not in MART_VARIANTS:
         raise ValueError(f"expected a variant out of {', '.join(MART_VARIANTS)}, got {variant!r}")
     return _paper if variant == "paper" else _released
 
 
-def _paper(impacts: Floats) -> list[Bracketing]:
-    """Split every span of every matrix, then follow the splits. Shape: impacts [batch, n, n]."""
+def _paper(impacts: Sequence[Floats]) -> list[Bracketing]:
+    """Split the spans of every matrix from the top down."""
     tosses = coins(impacts)
-    sums = block_sums(np.stack([scaled(impact) for impact in impacts]))
-    n = impacts.shape[-1]
-    splits = np.zeros(sums.shape, dtype=np.intp)
-    for width in range(2, n + 1):
-        start, middle, end = spans_of(width, n)
-        k = np.arange(1, width)
-        left, right = sums[:, start, middle], sums[:, middle, end]
-        between = sums[:, start, end] - (left + right)
-        values = left / k**2 + right / (width - k) ** 2 - between / (2 * k * (width - k))
-        splits[:, start[:, 0], end[:, 0]] = fairest_best(values, start, tosses) + start[:, 0] + 1
-    return trees_of(splits)
+    sums = block_sums(stacked([scaled(impact) for impact in impacts]))
+
+    def split(sentence: Ints, start: Ints, end: Ints) -> Ints:
+        first, last, k = start[:, np.newaxis], end[:, np.newaxis], np.arange(1, (end - start).max())
+        after = np.maximum(last - first - k, 1)  # words behind the split; no split is where there are none
+        left = entries(sums, sentence, first, first + k)
+        right = entries(sums, sentence, first + k, last)
+        between = entries(sums, sentence, first, last) - (left + right)
+        values = left / k**2 + right / after**2 - between / (2 * k * after)
+        return start + 1 + fairest_best(values, start, end - start - 1, tosses[sentence])
+
+    return grow(np.array([len(impact) for impact in impacts]), split)
 
 
-def _released(impacts: Floats) -> list[Bracketing]:
-    """Split every span of every matrix, then follow the splits. Shape: impacts [batch, n, n]."""
+def _released(impacts: Sequence[Floats]) -> list[Bracketing]:
+    """Split the spans of every matrix from the top down."""
     # One row more: the rest behind the last word of a sentence, which is empty.
-    sums = np.pad(block_sums(_distances(impacts)), [(0, 0), (0, 1), (0, 0)])
-    n = impacts.shape[-1]
-    splits = np.zeros(sums.shape, dtype=np.intp)
-    for width in range(2, n + 1):
-        start, word, end = spans_of(width, n)
-        k = np.arange(1, width)
-        left, rest = sums[:, start, word], sums[:, word + 1, end]
+    sums = np.pad(block_sums(stacked([_distances(impact) for impact in impacts])), [(0, 0), (0, 1), (0, 0)])
+
+    def split(sentence: Ints, start: Ints, end: Ints) -> Ints:
+        first, last, k = start[:, np.newaxis], end[:, np.newaxis], np.arange(1, (end - start).max())
+        word, after = first + k, np.maximum(last - first - k, 1)  # as above
+        left, rest = entries(sums, sentence, first, word), entries(sums, sentence, word + 1, last)
         # What is left of the whole without the impacts within word and rest and within left and word.
-        between = sums[:, start, end] - sums[:, word, end] - sums[:, start, word + 1]
-        values = left / (2 * k) + rest / (2 * (width - k)) - between / (k * (width - k))
-        splits[:, start[:, 0], end[:, 0]] = values.argmin(axis=-1) + start[:, 0] + 1
-    return [_left_word_rest(rows) for rows in splits[:, :n].tolist()]
+        between = (
+            entries(sums, sentence, first, last)
+            - entries(sums, sentence, word, last)
+            - entries(sums, sentence, first, word + 1)
+        )
+        values = left / (2 * k) + rest / (2 * after) - between / (k * after)
+        return start + 1 + best_in_order(-values, end - start - 1)
 
-
-def _left_word_rest(splits: list[list[int]]) -> Bracketing:
-    """Follow the splits of one sentence, each of which makes (left (word rest)). Shape: splits [n, n + 1]."""
-    n = len(splits)
-    spans, todo = set(), [(0, n)]
-    while todo:
-        start, end = todo.pop()
-        if end - start < 2:
-            continue
-        word = splits[start][end]
-        spans.add((start, end))
-        if end - word > 1:
-            spans.add((word, end))
-        todo += [(start, word), (word + 1, end)]
-    return Bracketing(n, frozenset(spans))
+    return grow(np.array([len(impact) for impact in impacts]), split, left_word_rest=True)

@@ -1,6 +1,9 @@
 """What the constituency decoders share: checks, sums over spans, splits without a preferred side."""
 
 import zlib
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +12,7 @@ from parsers.bracketing import Bracketing
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+Split: TypeAlias = Callable[[Ints, Ints, Ints], Ints]
 
 # Entries above this are scaled down by a power of two, which does not round them, so that sums stay finite.
 _HUGE = 2.0**900
@@ -43,7 +47,7 @@ def check_span_scores(span_scores: ArrayLike, *, shortest: int, name: str = "spa
     array = np.array(span_scores, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] != array.shape[0] + 1 or not len(array):
         raise ValueError(f"{name}: expected shape [n, n + 1] with n >= 1 words, got {list(array.shape)}")
-    array[np.tri(len(array), len(array) + 1, k=shortest - 1, dtype=np.bool_)] = 0.0
+    np.copyto(array, 0.0, where=_not_read(len(array), shortest))
     array[0, -1] = 0.0
     _check_finite(array, name, "score")
     return array + 0.0  # as above
@@ -68,53 +72,91 @@ def block_sums(impact: Floats) -> Floats:
     return np.pad(sums, padding)
 
 
-def spans_of(width: int, n: int) -> tuple[Ints, Ints, Ints]:
-    """Return start, split and end of every way to split every span of `width` words.
+def coins(arrays: Sequence[Floats]) -> Ints:
+    """Return a number for each array whose bits serve as coins: the CRC-32 of its bytes.
 
-    Shape: start [spans, 1], split [spans, width - 1], end [spans, 1]; they broadcast against each other.
-    """
-    start = np.arange(n - width + 1)[:, np.newaxis]
-    return start, start + np.arange(1, width), start + width
-
-
-def coins(arrays: Floats) -> Ints:
-    """Return a number for each array of a batch whose bits serve as coins: the CRC-32 of its bytes.
-
-    They fall without a pattern, and always the same way for the same array, alone or in a batch.
-
-    Shape: arrays [batch, ...]; result [batch].
+    They fall without a pattern, and always the same way for the same array, alone or among others.
     """
     return np.array([zlib.crc32(array.tobytes()) for array in arrays], dtype=np.intp)
 
 
-def fairest_best(values: Floats, start: Ints, coins: Ints) -> Ints:
+def fairest_best(values: Floats, start: Ints, counts: Ints, coins: Ints) -> Ints:
     """Return the place of the best split of each span; ties are broken without a preferred side.
 
     Of equally good splits the one nearest the middle is taken, and of two equally near ones the side is
-    decided by a bit of the coins, another bit for every span of one width.
+    decided by a bit of the coins of its sentence, another bit for every span of one width.
 
-    Shape: values [batch, spans, splits], start [spans, 1], coins [batch]; result [batch, spans].
+    Shape: values [spans, splits], overwritten, of which the first counts[k] of row k are there; start, counts
+    and coins [spans]; result [spans].
     """
-    splits = values.shape[-1]
-    from_middle = 2 * np.arange(splits) - (splits - 1)
-    rank = 2 * np.abs(from_middle) + (np.stack([from_middle, -from_middle]) > 0)
-    side = coins[:, np.newaxis] >> ((start[:, 0] + splits) % 32) & 1
-    tied = values == values.max(axis=-1, keepdims=True)
+    splits = np.arange(values.shape[1])
+    np.copyto(values, -np.inf, where=splits >= counts[:, np.newaxis])
+    from_middle = 2 * splits - (counts - 1)[:, np.newaxis]
+    sign = 1 - 2 * (coins >> ((start + counts) % 32) & 1)
+    rank = 2 * np.abs(from_middle) + (from_middle * sign[:, np.newaxis] > 0)
+    tied = values == values.max(axis=1, keepdims=True)
     # Larger than any rank, so that a worse split never wins.
-    best: Ints = np.where(tied, rank[side], 2 * splits + 2).argmin(axis=-1)
+    best: Ints = np.where(tied, rank, 2 * len(splits) + 2).argmin(axis=1)
     return best
 
 
-def trees_of(splits: Ints) -> list[Bracketing]:
-    """Follow the splits of all spans from the whole sentence down.
+def entries(table: Floats, sentence: Ints, row: Ints, column: Ints) -> Floats:
+    """Return table[sentence, row, column], and any number where that is outside the table.
 
-    Shape: splits [batch, n, n + 1], that of the span [i, j) at [i, j].
+    Shape: table [batch, rows, columns], sentence [spans], row and column [spans, splits] or [spans, 1].
     """
+    _, rows, columns = table.shape
+    found: Floats = table.take(
+        (sentence * (rows * columns))[:, np.newaxis] + row * columns + column, mode="clip"
+    )
+    return found
 
-    def tree(rows: list[list[int]]) -> Bracketing:
-        return Bracketing.from_splits(len(rows), lambda start, end: rows[start][end])
 
-    return [tree(rows) for rows in splits.tolist()]
+def grow(lengths: Ints, split: Split, *, left_word_rest: bool = False) -> list[Bracketing]:
+    """Split the spans of all sentences from the top down: those that one step makes, the next one splits.
+
+    Args:
+        lengths: words of each sentence, [batch].
+        split: sentence, start and end of spans -> where they split.
+        left_word_rest: a split is before a word, which makes (left (word rest)) of the span.
+    """
+    sentence, start, end = np.arange(len(lengths)), np.zeros_like(lengths), lengths
+    found: list[tuple[Ints, Ints, Ints]] = []
+    while True:
+        longer = np.flatnonzero(end - start > 1)
+        if not len(longer):
+            break
+        sentence, start, end = sentence[longer], start[longer], end[longer]
+        found.append((sentence, start, end))
+        middle = split(sentence, start, end)
+        rest = middle
+        if left_word_rest:
+            more = np.flatnonzero(end - middle > 1)
+            found.append((sentence[more], middle[more], end[more]))
+            rest = middle + 1
+        sentence = np.append(sentence, sentence)
+        start, end = np.append(start, rest), np.append(middle, end)
+    return _bracketings(lengths.tolist(), found)
+
+
+def _bracketings(lengths: list[int], found: list[tuple[Ints, Ints, Ints]]) -> list[Bracketing]:
+    """Gather the spans (sentence, start, end) of each sentence: those of n words have n - 1."""
+    spans: list[tuple[int, int]] = []
+    if found:
+        sentence, start, end = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        order = sentence.argsort(kind="stable")
+        spans = list(zip(start[order].tolist(), end[order].tolist(), strict=True))
+    trees, first = [], 0
+    for n in lengths:
+        trees.append(Bracketing(n, frozenset(spans[first : first + n - 1])))
+        first += n - 1
+    return trees
+
+
+@lru_cache(maxsize=256)
+def _not_read(n: int, shortest: int) -> NDArray[np.bool_]:
+    """Where there are no spans of at least `shortest` words. Shape: [n, n + 1]."""
+    return np.tri(n, n + 1, k=shortest - 1, dtype=np.bool_)
 
 
 def _check_finite(array: Floats, name: str, kind: str) -> None:
