@@ -80,8 +80,10 @@ def load(name: str | os.PathLike[str], *, device: str = "auto", dtype: str = "au
             tokenizer=tokenizer,
             window=window_of(found.model, tokenizer),
             has_head=found.has_head,
-            best=_best(Path(source), label, int(found.model.config.num_hidden_layers)),
-            mask_note=mask_note(found.model, tokenizer, expects_head=found.lacks_head),
+            best=(best := _best(Path(source), label, int(found.model.config.num_hidden_layers))),
+            mask_note=None
+            if best.fills_masks
+            else mask_note(found.model, tokenizer, expects_head=found.lacks_head),
         )
         check_states(loaded.model, loaded.pieces, label)
         if found.kind == "causal" and not loaded.attention.causal:
@@ -226,7 +228,8 @@ def unavailable(source: str, name: str, error: Exception) -> ModelError:
 def _best(folder: Path, name: str, n_layers: int) -> Best:
     """The layer and pool that the model directory recommends, and the layers of single perturbations.
 
-    Where it recommends none, they are a guess.
+    ``fills_masks`` in it says that the mask token was trained, whatever its embedding looks like. Where it recommends
+    no layer, the last is a guess.
 
     Raises:
         ModelError: they are no layers and no pool of the model.
@@ -237,9 +240,16 @@ def _best(folder: Path, name: str, n_layers: int) -> Best:
     try:
         found = parse_json(path.read_bytes())
         layers = {PERTURBATIONS.resolve(key): value for key, value in found.get("layers", {}).items()}
-        best = Best(found["layer"], check_name("pool", found["pool"], POOLS), layers)
+        best = Best(
+            found["layer"],
+            check_name("pool", found["pool"], POOLS),
+            layers,
+            fills_masks=found.get("fills_masks", False),
+        )
     except (AttributeError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{name}: {_BEST_FILE} must give a layer and a pool ({error})") from error
+    if not isinstance(best.fills_masks, bool):
+        raise ModelError(f"{name}: {_BEST_FILE}: fills_masks must be true or false")
     for layer in (best.layer, *best.layers.values()):
         if not is_count(layer, least=-n_layers - 1, most=n_layers):
             raise ModelError(

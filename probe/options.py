@@ -55,13 +55,15 @@ class Best:
 
     The last layer and ``mean`` stand for a model of which nothing is known, and for ``prob`` and ``kl``, since the
     head is made for the last layer. ``layers`` has the layers of perturbations that are read best elsewhere.
-    ``guess`` says that nothing is known: no ``probe.json`` came with the model.
+    ``guess`` says that nothing is known: no ``probe.json`` came with the model. ``fills_masks``: its makers say that
+    its mask token was trained.
     """
 
     layer: int = -1
     pool: Pool = "mean"
     layers: Mapping[str, int] = field(default_factory=dict)
     guess: bool = False
+    fills_masks: bool = False
 
     def layer_of(self, perturbs: Sequence[str]) -> int:
         """The layer for one perturbation; for several, which are compared, that of the paper's."""

@@ -266,6 +266,18 @@ def test_a_mask_that_was_never_trained_is_said(
     assert loaded.mask_note is not None and "[MASK]" in loaded.mask_note
 
 
+def test_makers_may_say_that_the_mask_was_trained(copied: Path) -> None:
+    name = "bert.embeddings.word_embeddings.weight"
+    weights = load_file(copied / "model.safetensors")[name].clone()
+    weights[tiny._wordpiece(tiny._BERT_SPECIALS)["[MASK]"]] *= 0.01
+    change_weights(copied, **{name: weights})
+    (copied / "probe.json").write_text('{"layer": 1, "pool": "mean", "fills_masks": true}')
+    assert load(copied).mask_note is None
+    (copied / "probe.json").write_text('{"layer": 1, "pool": "mean", "fills_masks": 1}')
+    with pytest.raises(probe.ModelError, match="fills_masks must be true or false"):
+        load(copied)
+
+
 def test_nothing_is_said_of_a_trained_mask(model_folder: ModelFolder, recwarn: Any) -> None:
     assert probe.load("bert", device="cpu").mask_note is None
     assert load(model_folder("bert")).mask_note is None
