@@ -15,7 +15,9 @@ def test_two_lines_a_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "three.conllu"
-    path.write_text("".join(to_conllu(sentence, sentence.heads or ()) for sentence in load_sample()[:3]), encoding="utf-8")
+    path.write_text(
+        "".join(to_conllu(sentence, sentence.heads or ()) for sentence in load_sample()[:3]), encoding="utf-8"
+    )
     monkeypatch.setattr(sys, "argv", ["real_models", "--data", str(path), "bert", str(tmp_path / "none")])
     real_models.main()
     printed = capsys.readouterr()
