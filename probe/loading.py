@@ -228,8 +228,8 @@ def unavailable(source: str, name: str, error: Exception) -> ModelError:
 def _best(folder: Path, name: str, n_layers: int) -> Best:
     """The layer and pool that the model directory recommends, and the layers of single perturbations.
 
-    ``fills_masks`` in it says that the mask token was trained, whatever its embedding looks like. Where it recommends
-    no layer, the last is a guess.
+    ``fills_masks`` in it says that the mask token was trained, whatever its embedding looks like. Where it
+    recommends no layer, the last is a guess.
 
     Raises:
         ModelError: they are no layers and no pool of the model.
