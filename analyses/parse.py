@@ -168,6 +168,7 @@ def _method(args: argparse.Namespace) -> Method:
         layer=args.layer,
         pool=args.pool,
         perturb=args.perturb,
+        attention=args.attention,
         adjust=args.adjust,
         openness_from=args.openness_from,
         batch_tokens=args.batch_tokens,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from itertools import zip_longest
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from probe.errors import SentenceError, quoted
+from probe.errors import OptionError, SentenceError, quoted
+from probe.patterns import FULL, AttentionChoice, AttentionsChoice, Mask, reach, seen_by
 from probe.spaces import WordPieces
 
 if TYPE_CHECKING:
@@ -21,6 +24,35 @@ def least_pieces(model: PreTrainedModel) -> int:
     return int(getattr(model.config, "downsampling_rate", 1))
 
 
+class Request(NamedTuple):
+    """A sentence, and how it is read.
+
+    Attributes:
+        words: of the sentence.
+        spans: of words that are units; None: the words are.
+        attention: who sees whom, see ``probe.patterns``.
+    """
+
+    words: Sequence[str]
+    spans: Sequence[tuple[int, int]] | None = None
+    attention: AttentionChoice = FULL
+
+
+def requests_of(sentences: Iterable[Sequence[str]], attention: AttentionsChoice) -> Iterator[Request]:
+    """Each sentence with who sees whom in it.
+
+    Raises:
+        OptionError: there are more matrices or fewer than sentences.
+    """
+    if isinstance(attention, str):
+        yield from (Request(words, None, attention) for words in sentences)
+        return
+    for words, sees in zip_longest(sentences, attention):
+        if words is None or sees is None:
+            raise OptionError("attention: a matrix for each sentence is expected, found more or fewer")
+        yield Request(words, None, sees)
+
+
 @dataclass(frozen=True, eq=False)
 class Alignment:
     """The pieces of one sentence and the units they belong to.
@@ -29,6 +61,8 @@ class Alignment:
         ids: int64 [length], special tokens included
         positions: int64 [pieces of units], where in ``ids`` they stand, unit after unit
         unit_of: int64 [pieces of units], the unit of each of them, ascending
+        sees: bool [length, length], which positions (columns) each one attends to, on top of what the model itself
+            hides; None: no mask is given
 
     ``cls`` is the position of the sentence representation, None where the tokenizer adds none. ``unknown`` says of
     each unit whether the vocabulary knows nothing of it.
@@ -40,6 +74,22 @@ class Alignment:
     units: tuple[str, ...]
     cls: int | None
     unknown: tuple[bool, ...] = ()
+    sees: Mask | None = None
+
+    @cached_property
+    def moved_by(self) -> Mask | None:
+        """Which units can move the state at each position, in any layer: bool [length, units]; None: all."""
+        if self.sees is None:
+            return None
+        begins = np.searchsorted(self.unit_of, np.arange(len(self.units)))
+        return np.asarray(np.logical_or.reduceat(reach(self.sees)[:, self.positions], begins, axis=1))
+
+    @property
+    def cls_sees_words(self) -> bool:
+        """Whether there is a sentence representation that sees a unit."""
+        if self.cls is None or self.moved_by is None:
+            return self.cls is not None
+        return bool(self.moved_by[self.cls].any())
 
     def check_length(self, model: PreTrainedModel) -> None:
         """Check that the model takes so few pieces.
@@ -73,6 +123,7 @@ def align(
     *,
     window: int,
     spans: Sequence[tuple[int, int]] | None = None,
+    attention: AttentionChoice = FULL,
 ) -> Alignment:
     """Tokenise a sentence word by word and collect the pieces of its units.
 
@@ -84,7 +135,7 @@ def align(
 
     Raises:
         SentenceError: no words, a word without pieces or one that is a special token, more pieces than the
-            model's window, or spans that are empty, out of range or overlapping.
+            model's window, spans that are empty, out of range or overlapping, or attention of other words.
     """
     if isinstance(words, str):
         raise SentenceError("a sentence is a list of words, not one string: split it first")
@@ -119,6 +170,7 @@ def align(
         units=tuple(" ".join(words[start:end]) for start, end in groups),
         cls=pieces.cls(length),
         unknown=tuple(all(unknown[start:end]) for start, end in groups),
+        sees=seen_by(attention, ends, length),
     )
 
 

@@ -57,6 +57,16 @@ class Attention:
         """Why a mask cannot control who sees whom in this model; None where it can."""
         return self._choose()
 
+    @cached_property
+    def refusal_of_order(self) -> str | None:
+        """Why a mask cannot hide what comes after each position; None where it can."""
+        return self.refusal or (None if self._way is None else self._trial.of_order(self._way))
+
+    @cached_property
+    def refusal_of_masks(self) -> str | None:
+        """Why a mask token moves the states of positions that do not see it (ESM); None where it does not."""
+        return self.refusal or (None if self._way is None else self._trial.of_masks(self._way))
+
     def run(self, inputs: Tensor, sees: Tensor, **options: Any) -> Any:
         """A forward pass of the encoder in which only some positions are seen.
 
@@ -154,6 +164,7 @@ class _Trial:
         known = sorted(set(tokenizer.get_vocab().values()) - special)[: length + 1] or [0]
         self._ids = torch.tensor([(known * length)[:length]], device=some.device)
         self._other = known[-1]
+        self._mask: int | None = tokenizer.mask_token_id
         self._tolerance = _TOLERANCE.get(some.dtype, 0.1)
 
     def is_causal(self) -> bool:
@@ -169,24 +180,48 @@ class _Trial:
 
     def of(self, way: _Way) -> str | None:
         """Why the way does not do; None if it does."""
-        length = self._ids.shape[1]
-        everything = torch.ones(1, length, length, dtype=torch.bool, device=self._ids.device)
+        everything = self._everything()
         plain = self._states(self._base, self._ids)
         if self._differ(plain, self._states(self._given(way, everything), self._ids)):
             return "a mask that hides nothing changes its states"
+        return LEAK if self._tells(way, self._other) else None
+
+    def of_masks(self, way: _Way) -> str | None:
+        """Why a mask token can be told by positions that do not see it; None if it cannot."""
+        told = self._mask is not None and self._tells(way, self._mask)
+        return "a mask token moves all of its states" if told else None
+
+    def of_order(self, way: _Way) -> str | None:
+        """Why the way cannot hide what comes after each position; None if it can."""
+        at = self._ids.shape[1] // 2
+        run = self._given(way, self._everything().tril())
+        before, after = self._states(run, self._ids), self._states(run, self._changed(at))
+        if self._differ(before[:, :at], after[:, :at], _REPEATED):
+            return LEAK
+        moved = self._differ(before[:, at + 1 : at + 2], after[:, at + 1 : at + 2], _REPEATED)
+        return None if moved else "its mask is one for all positions"
+
+    def _everything(self) -> Tensor:
+        """A mask that hides nothing."""
+        length = self._ids.shape[1]
+        return torch.ones(1, length, length, dtype=torch.bool, device=self._ids.device)
+
+    def _tells(self, way: _Way, piece: int) -> bool:
+        """Whether other positions can tell that this piece stands at one that they do not see."""
+        length = self._ids.shape[1]
         hidden = length // 2
-        sees = everything.clone()
+        sees = self._everything()
         sees[:, :, hidden] = False
         sees[:, hidden, hidden] = True
         run = self._given(way, sees)
-        before, after = self._states(run, self._ids), self._states(run, self._changed(hidden))
+        before, after = self._states(run, self._ids), self._states(run, self._changed(hidden, piece))
         others = [at for at in range(length) if at != hidden]
-        return LEAK if self._differ(before[:, others], after[:, others], _REPEATED) else None
+        return self._differ(before[:, others], after[:, others], _REPEATED)
 
-    def _changed(self, at: int) -> Tensor:
+    def _changed(self, at: int, piece: int | None = None) -> Tensor:
         """The sequence with another piece at one position."""
         changed = self._ids.clone()
-        changed[0, at] = self._other
+        changed[0, at] = self._other if piece is None else piece
         return changed
 
     @staticmethod

@@ -21,7 +21,9 @@ from probe.last_layer import LastLayer, lower_layers
 from probe.lexicon import Lexicon
 from probe.memory import Budget, OutOfMemoryError, is_out_of_memory, return_freed_memory
 from probe.metrics import METRICS
+from probe.needs import check_needs
 from probe.options import Settings, is_defined
+from probe.patterns import FULL
 from probe.perturbation import Inputs, Subject
 from probe.perturbations import PERTURBATIONS, Lane, lanes
 from probe.plan import Plan, join_reads, starts
@@ -46,6 +48,9 @@ class Engine:
         causal: whether no position of the model sees those after it.
         head: what turns states into log-probabilities, where a metric reads them.
         device, dtype: where and in which type impacts are computed.
+
+    Raises:
+        ModelError: the model lacks what the settings need.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Engine:
         settings: Settings,
         on_passes: Callable[[int], None] | None = None,
     ) -> None:
+        check_needs(probe, settings)
         self._model = model = probe.model
         self._base = model.base_model
         self._attention = probe.attention
@@ -84,7 +90,8 @@ class Engine:
         if lower is None:
             return False
         self._base = lower
-        if any("attention mask" in PERTURBATIONS[name].needs for name in settings.perturbs):
+        needs = [PERTURBATIONS[name].needs for name in settings.perturbs]
+        if settings.attention != FULL or any("attention mask" in of_one for of_one in needs):
             self._attention = self._attention.of_layers(lower)
         return True
 

@@ -19,6 +19,7 @@ from probe.json_text import is_count, parse_json
 from probe.matrix import CUES
 from probe.metrics import METRICS
 from probe.options import POOLS, Pool, Settings
+from probe.patterns import FULL, attention_name
 from probe.perturbations import PERTURBATIONS
 from probe.spaces import TextName, text_of
 
@@ -53,6 +54,7 @@ class Configuration:
             None: it is not kept.
         cues: what is kept of each unit beside its openness: ``probe.matrix.CUES`` or, in older runs, nothing.
         text: what the model read, ``running`` text or words with a space between.
+        attention: who sees whom, the name of a pattern (``probe.patterns``).
         versions: of this project and of the libraries that compute.
     """
 
@@ -77,13 +79,26 @@ class Configuration:
     openness: str | None = None
     cues: tuple[str, ...] = ()
     text: TextName = "spaced"
+    attention: str = FULL
 
     @property
     def settings(self) -> Settings:
         """The settings of all matrices; the order of their combinations is that within a shard."""
         return Settings(
-            metrics=self.metric, layers=self.layer, pools=self.pool, perturbs=self.perturb, several=True
+            metrics=self.metric,
+            layers=self.layer,
+            pools=self.pool,
+            perturbs=self.perturb,
+            several=True,
+            attention=self.attention,
         )
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able form; without ``attention`` where nothing is hidden."""
+        found = asdict(self)
+        if self.attention == FULL:
+            del found["attention"]
+        return found
 
     @property
     def n_shards(self) -> int:
@@ -137,6 +152,7 @@ def configure(
         openness=openness_from(openness),
         cues=CUES if openness else (),
         text=text_of(sentences),
+        attention=attention_name(settings.attention),
     )
 
 
@@ -168,7 +184,7 @@ class Manifest:
         """
         document = {
             "format": _FORMAT,
-            "configuration": asdict(self.configuration),
+            "configuration": self.configuration.as_dict(),
             "shards": dict(sorted(self.shards.items())),
         }
         text = json.dumps(document | {"sha256": _digest(document)}, indent=1)
@@ -249,6 +265,8 @@ class Manifest:
         _check("layer", layers, bool(known) and sorted(set(layers)) == list(layers), "layers of the model")
         _check("pool", about.pool, set(about.pool) <= set(POOLS), "pools")
         _check("metric", about.metric, set(about.metric) <= set(METRICS), "metrics")
+        _check("attention", about.attention, isinstance(about.attention, str), "text")
+        attention_name(about.attention)
         best = is_count(about.best_layer, least=-about.n_layers - 1, most=about.n_layers)
         _check("best_layer", about.best_layer, best, "a layer of the model")
         _check("best_pool", about.best_pool, about.best_pool in POOLS, "a pool")

@@ -17,6 +17,7 @@ from probe.errors import OptionError, one_line, quoted
 from probe.json_text import parse_json
 from probe.metrics import METRICS
 from probe.options import POOLS, Pool
+from probe.patterns import FULL, GIVEN, attention_name
 from probe.perturbations import PERTURBATIONS
 from probe.registry import check_name
 from probe.svg import elided, escape, heatmap_svg
@@ -66,6 +67,7 @@ class ImpactMatrix:
     layer: int
     pool: Pool
     perturb: str
+    attention: str = FULL
     openness: NDArray[np.float64] | None = None
     cues: NDArray[np.float64] | None = None
     unknown: tuple[int, ...] = ()
@@ -76,6 +78,7 @@ class ImpactMatrix:
     def __repr__(self) -> str:
         """One line: what it is the matrix of, without the values."""
         about = f"{self.metric}, layer {self.layer}, {self.pool}, {self.perturb}"
+        about += "" if self.attention == FULL else f", attention {self.attention}"
         return f"ImpactMatrix({len(self)} units, {self.model}: {about})"
 
     def _repr_html_(self) -> str:
@@ -117,6 +120,8 @@ class ImpactMatrix:
 
         target = Path(path)
         about = {key: getattr(self, key) for key in ("units", "layer", *_TEXTS)}
+        if self.attention != FULL:
+            about["attention"] = self.attention
         if self.unknown:
             about["unknown"] = self.unknown
         arrays = self._arrays()
@@ -185,6 +190,8 @@ class ImpactMatrix:
         ):
             if not isinstance(name, str) or check_name(option, name, known) != name:
                 raise ValueError(f"{option}: a name is expected, found {quoted(name)}")
+        if not isinstance(self.attention, str) or self.attention != GIVEN:
+            attention_name(self.attention)
         if self.values.dtype not in (np.float32, np.float64):
             raise ValueError(f"values: float32 or float64 is expected, found {self.values.dtype}")
         for key, array, shape in (("values", self.values, (n, n)), ("on_cls", self.on_cls, (n,))):

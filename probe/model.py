@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
-from probe.alignment import Alignment, align
+from probe.alignment import Alignment, Request, align, requests_of
 from probe.attention import Attention
 from probe.errors import SentenceError
 from probe.matrix import ImpactMatrix, ImpactSet
 from probe.memory import Budget
 from probe.openness import Floats, Openness
 from probe.options import Best, LayerChoice, Layers, PoolChoice, Settings, resolve
+from probe.patterns import CAUSAL, FULL, AttentionChoice, AttentionsChoice
 from probe.perturbations import PERTURBATIONS, n_passes
 from probe.spaces import WordPieces
-from probe.stream import Request, Stream
+from probe.stream import Stream
 
 if TYPE_CHECKING:
     import torch
@@ -106,9 +107,14 @@ class Probe:
         """How this model is told who sees whom."""
         return Attention(self.model, self.tokenizer, window=self.window)
 
-    def align(self, words: Words, spans: Sequence[tuple[int, int]] | None = None) -> Alignment:
+    def align(
+        self,
+        words: Words,
+        spans: Sequence[tuple[int, int]] | None = None,
+        attention: AttentionChoice = FULL,
+    ) -> Alignment:
         """The pieces of a sentence; raises SentenceError where it cannot be probed."""
-        found = align(self.pieces, words, window=self.window, spans=spans)
+        found = align(self.pieces, words, window=self.window, spans=spans, attention=attention)
         found.check_length(self.model)
         return found
 
@@ -138,13 +144,17 @@ class Probe:
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
         perturb: str | Sequence[str] = "pair",
+        attention: AttentionsChoice = FULL,
     ) -> Settings:
         """What these options mean for this model; raises OptionError as ``impact`` does."""
+        if isinstance(attention, str) and attention == CAUSAL and self.attention.causal:
+            attention = FULL  # what such a model does anyway
         return resolve(
             metric=metric,
             layer=layer,
             pool=pool,
             perturb=perturb,
+            attention=attention,
             n_layers=self.n_layers,
             best=self.best,
         )
@@ -158,6 +168,7 @@ class Probe:
         layer: LayerChoice = ...,
         pool: PoolChoice = ...,
         perturb: str = ...,
+        attention: AttentionChoice = ...,
         openness: OpennessChoice = ...,
     ) -> ImpactMatrix: ...
     @overload
@@ -169,6 +180,7 @@ class Probe:
         layer: Layers = ...,
         pool: PoolChoice | Sequence[PoolChoice] = ...,
         perturb: str | Sequence[str] = ...,
+        attention: AttentionChoice = ...,
         openness: OpennessChoice = ...,
     ) -> ImpactMatrix | ImpactSet: ...
     def impact(
@@ -179,9 +191,13 @@ class Probe:
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
         perturb: str | Sequence[str] = "pair",
+        attention: AttentionChoice = FULL,
         openness: OpennessChoice = False,
     ) -> ImpactMatrix | ImpactSet:
         """Impact matrix of one sentence, given as its words.
+
+        ``attention`` is a pattern, or bool [n, n]: whether word i (row) sees word j (column). The other options
+        are those of ``impact_many``.
 
         Returns:
             An ``ImpactMatrix``, or an ``ImpactSet`` where an option is a list or ``layer`` is "all".
@@ -189,10 +205,11 @@ class Probe:
         Raises:
             SentenceError: the sentence cannot be probed, or its impacts are not finite numbers.
             OptionError: an unknown option value.
-            ModelError: the model lacks what a metric or a perturbation needs, such as a head or a mask token.
+            ModelError: the model lacks what a metric, a perturbation or the attention needs, such as a head.
         """
-        settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
-        found = next(self._stream(iter([(words, None)]), settings, openness, "raise"))
+        settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb, attention=attention)
+        asked = iter([Request(words, None, attention)])
+        found = next(self._stream(asked, settings, openness, "raise"))
         assert not isinstance(found, SentenceError)
         return found
 
@@ -205,6 +222,7 @@ class Probe:
         layer: LayerChoice = ...,
         pool: PoolChoice = ...,
         perturb: str = ...,
+        attention: AttentionsChoice = ...,
         openness: OpennessChoice = ...,
         batch_tokens: int = ...,
         on_passes: OnPasses = ...,
@@ -218,6 +236,7 @@ class Probe:
         layer: Layers = ...,
         pool: PoolChoice | Sequence[PoolChoice] = ...,
         perturb: str | Sequence[str] = ...,
+        attention: AttentionsChoice = ...,
         openness: OpennessChoice = ...,
         batch_tokens: int = ...,
         on_passes: OnPasses = ...,
@@ -231,6 +250,7 @@ class Probe:
         layer: Layers = ...,
         pool: PoolChoice | Sequence[PoolChoice] = ...,
         perturb: str | Sequence[str] = ...,
+        attention: AttentionsChoice = ...,
         openness: OpennessChoice = ...,
         batch_tokens: int = ...,
         on_passes: OnPasses = ...,
@@ -244,6 +264,7 @@ class Probe:
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
         perturb: str | Sequence[str] = "pair",
+        attention: AttentionsChoice = FULL,
         openness: OpennessChoice = False,
         batch_tokens: int = 4_096,
         on_passes: OnPasses = None,
@@ -261,6 +282,8 @@ class Probe:
                 below the last layer the model's own head reads the layer's state.
             pool: one or several of "first", "mean", "max", "state", or "best": as for ``layer``, else "mean".
             perturb: one or several names of ``probe.perturbations.PERTURBATIONS``: "pair", "single".
+            attention: who sees whom in every pass, see ``probe.patterns``: "full", "causal", "prefix:3", or a
+                matrix bool [n, n] for each sentence of n words.
             batch_tokens: pieces in one forward pass; halved by itself when memory runs out.
             openness: True adds the openness of every unit (see ``openness``), another model adds its own.
             on_passes: called with the number of sequences after each forward pass.
@@ -269,8 +292,8 @@ class Probe:
         Raises:
             SentenceError, OptionError, ModelError: as ``impact`` does.
         """
-        requests = ((words, None) for words in sentences)
-        settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
+        settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb, attention=attention)
+        requests = requests_of(sentences, attention)
         return self._stream(
             requests, settings, openness, errors, batch_tokens=batch_tokens, on_passes=on_passes
         )
@@ -284,6 +307,7 @@ class Probe:
         layer: LayerChoice = "best",
         pool: PoolChoice = "best",
         perturb: str = "pair",
+        attention: AttentionChoice = FULL,
         openness: OpennessChoice = False,
     ) -> ImpactMatrix:
         """Impact matrix whose units are spans of words ``(start, end)``, end exclusive: EDUs, phrases.
@@ -293,8 +317,8 @@ class Probe:
         Raises:
             SentenceError: also for spans that are empty, overlapping or out of range.
         """
-        settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
-        asked = iter([(words, spans)])
+        settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb, attention=attention)
+        asked = iter([Request(words, spans, attention)])
         found = next(self._stream(asked, settings, openness, "raise"))
         assert isinstance(found, ImpactMatrix)
         return found

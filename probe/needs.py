@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from probe.errors import ModelError
 from probe.metrics import METRICS
+from probe.patterns import FULL
 from probe.perturbation import Need
 from probe.perturbations import PERTURBATIONS
 
@@ -33,6 +35,27 @@ def check_needs(probe: Probe, settings: Settings) -> None:
                 f"{probe.name}: perturbation {name} needs attention that a mask controls, but "
                 f"{probe.attention.refusal}"
             )
+    masking = [name for name in settings.perturbs if "mask token" in PERTURBATIONS[name].needs]
+    check_attention(probe, settings.attention, masking)
+
+
+def check_attention(probe: Probe, attention: str, masking: Sequence[str] = ()) -> None:
+    """Raise ModelError where a mask does not control, or not alone, who sees whom.
+
+    Args:
+        probe: the model.
+        attention: what settings say of it.
+        masking: names of what puts mask tokens in the place of words.
+    """
+    if attention == FULL:
+        return
+    own = f"{probe.name}: attention {attention} needs attention that a mask controls"
+    if (reason := probe.attention.refusal or probe.attention.refusal_of_order) is not None:
+        raise ModelError(f"{own}, but {reason}")
+    if attention.startswith("prefix:") and probe.attention.causal:
+        raise ModelError(f"{own}, but the model is causal: no word of a prefix can see the next one")
+    if masking and probe.attention.refusal_of_masks is not None:
+        raise ModelError(f"{own}, but {probe.attention.refusal_of_masks}, so not with {masking[0]}")
 
 
 def check_fills_masks(probe: Probe, what: str) -> None:

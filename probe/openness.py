@@ -17,11 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from probe.alignment import Request
 from probe.errors import SentenceError
 from probe.head import Head
 from probe.last_layer import LastLayer
 from probe.memory import Budget, is_out_of_memory
-from probe.needs import check_fills_masks
+from probe.needs import check_attention, check_fills_masks
+from probe.patterns import FULL, Mask
 from probe.perturbation import replaced
 from probe.plan import starts
 
@@ -45,7 +47,7 @@ class MaskedUnits:
     def __init__(self, probe: Probe) -> None:
         check_fills_masks(probe, "predicting masked units")
         self._mask_id, self._device = int(probe.tokenizer.mask_token_id), probe.device
-        self._model, self._base = probe.model, probe.model.base_model
+        self._model, self._base, self._probe = probe.model, probe.model.base_model, probe
         self._last_layer = LastLayer.of(self._base)
         self._head = Head(probe.model)
 
@@ -86,6 +88,7 @@ class MaskedUnits:
         ids = np.concatenate(
             [replaced(one, np.arange(len(one.units))[:, None], self._mask_id) for one in alignments]
         )
+        sentence_of = np.repeat(np.arange(len(sizes)), sizes)
         for begin in range(0, len(ids), rows):
             part = ids[begin : begin + rows]
             first, last = np.searchsorted(row_of, [begin, begin + len(part)]).tolist()
@@ -93,7 +96,8 @@ class MaskedUnits:
             if beside is not None:
                 row = np.append(row, np.arange(len(part)))
                 position = np.append(position, np.full(len(part), beside))
-            states = self._states(part, row, position)
+            sees = [alignments[at].sees for at in sentence_of[begin : begin + rows]]
+            states = self._states(part, row, position, [one for one in sees if one is not None])
             on_passes(len(part))
             yield slice(first, last), states
 
@@ -101,7 +105,11 @@ class MaskedUnits:
     def unmasked(self, alignment: Alignment, position: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """States before the first layer and after the last one at these positions: [reads, hidden] each."""
         inputs = torch.from_numpy(alignment.ids[None]).to(self._device)
-        found = self._base(input_ids=inputs, output_hidden_states=True)
+        if alignment.sees is None:
+            found = self._base(input_ids=inputs, output_hidden_states=True)
+        else:
+            sees = torch.from_numpy(alignment.sees[None]).to(self._device)
+            found = self._probe.attention.run(inputs, sees, output_hidden_states=True)
         at = torch.from_numpy(position).to(self._device)
         return found.hidden_states[0][0, at], found.last_hidden_state[0, at]
 
@@ -121,11 +129,20 @@ class MaskedUnits:
             part = states[at : at + _HEAD_READS]
             yield slice(at, at + len(part)), self._head.log_probabilities(part)
 
-    def _states(self, ids: NDArray[np.int64], row: NDArray[np.int64], position: NDArray[np.int64]) -> Tensor:
-        """Last-layer states at these places: [reads, hidden]."""
+    def _states(
+        self,
+        ids: NDArray[np.int64],
+        row: NDArray[np.int64],
+        position: NDArray[np.int64],
+        sees: Sequence[Mask],
+    ) -> Tensor:
+        """Last-layer states at these places: [reads, hidden]; ``sees`` is empty or has a mask a sequence."""
         inputs = torch.from_numpy(ids).to(self._device)
-        if self._last_layer is None:
-            states: Tensor = self._base(input_ids=inputs).last_hidden_state
+        if sees:
+            masks = torch.from_numpy(np.stack(sees)).to(self._device)
+            states: Tensor = self._probe.attention.run(inputs, masks).last_hidden_state
+        elif self._last_layer is None:
+            states = self._base(input_ids=inputs).last_hidden_state
         else:
             wanted = np.zeros(ids.shape, dtype=bool)
             wanted[row, position] = True
@@ -136,33 +153,37 @@ class MaskedUnits:
 class Openness:
     """The openness of the units of sentences under one model, and ``CUES`` if they are asked for.
 
-    A sentence of n units takes n passes, with cues n + 1.
+    A sentence of n units takes n passes, with cues n + 1. Requests have the ``attention`` that is given here.
     """
 
     def __init__(
-        self, probe: Probe, *, cues: bool = False, on_passes: Callable[[int], None] | None = None
+        self,
+        probe: Probe,
+        *,
+        cues: bool = False,
+        attention: str = FULL,
+        on_passes: Callable[[int], None] | None = None,
     ) -> None:
+        check_attention(probe, attention, ["openness"])
         self._probe, self._masked, self._cues = probe, MaskedUnits(probe), cues
         self._on_passes = on_passes or (lambda passes: None)
 
     def stream(self, sentences: Iterator[Sequence[str]], budget: Budget) -> Iterator[Floats | SentenceError]:
         """Openness of the words of sentences, in input order."""
-        while window := [(words, None) for words in islice(sentences, _WINDOW_SENTENCES)]:
+        while window := [Request(words) for words in islice(sentences, _WINDOW_SENTENCES)]:
             for found in self.of(window, budget):
                 yield found if isinstance(found, SentenceError) else found[0]
 
-    def of(
-        self, requests: Sequence[tuple[Sequence[str], Sequence[tuple[int, int]] | None]], budget: Budget
-    ) -> list[Floats | SentenceError]:
+    def of(self, requests: Sequence[Request], budget: Budget) -> list[Floats | SentenceError]:
         """Openness of the units of sentences in the first row, cues in the next ones.
 
         Each float64 [1, n], with cues [1 + len(CUES), n]; a SentenceError where a sentence cannot be probed.
         """
         found: dict[int, Floats | SentenceError] = {}
         by_length: dict[int, list[tuple[int, Alignment]]] = {}
-        for at, (words, spans) in enumerate(requests):
+        for at, request in enumerate(requests):
             try:
-                alignment = self._probe.align(words, spans)
+                alignment = self._probe.align(*request)
             except SentenceError as error:
                 found[at] = error
             else:
@@ -226,6 +247,8 @@ class Openness:
         summary = np.zeros(len(alignment.units))
         if cls is not None:
             summary = (moved.double() - last[-1].double()).norm(dim=-1).cpu().numpy()
+            if alignment.moved_by is not None:
+                summary[~alignment.moved_by[cls]] = 0
         return np.vstack([_means(alignment, np.stack([*masked, seen, norm])), summary])
 
 

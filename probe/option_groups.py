@@ -15,6 +15,7 @@ from typing import Any, Self, cast
 from probe.command_line import Parser, UsageError, layer_name, one_layer, option_type, positive, whole_number
 from probe.metrics import METRICS
 from probe.options import POOLS, Layers
+from probe.patterns import FULL, PATTERNS, attention_name
 from probe.perturbations import PERTURBATIONS
 from probe.registry import check_name
 from probe.source import EMBEDDED
@@ -86,6 +87,7 @@ class ImpactOptions(Group):
     pool: str = "best"
     pools: Sequence[str] | None = None
     perturb: str | Sequence[str] = "pair"
+    attention: str = FULL
 
     @property
     def chosen_metrics(self) -> list[str]:
@@ -116,8 +118,9 @@ class ImpactOptions(Group):
         perturb: str = "pair",
         own: Sequence[str] = (),
         matrices: bool = False,
+        attention: bool = True,
     ) -> None:
-        """Add ``--metric``, ``--layer``, ``--pool``, ``--perturb`` and, if asked for, ``--matrices``.
+        """Add ``--metric``, ``--layer``, ``--pool``, ``--perturb``, ``--attention`` and ``--matrices``.
 
         Args:
             parser: of the command.
@@ -126,6 +129,7 @@ class ImpactOptions(Group):
             pool, perturb: the defaults of ``--pool`` and ``--perturb``.
             own: metrics of the command, beside those of the registry.
             matrices: whether the command can read a run directory.
+            attention: whether its impacts can be those under a pattern of attention.
         """
         group = parser.group("impacts")
         if matrices:
@@ -154,6 +158,10 @@ class ImpactOptions(Group):
         add("pool", "pools", pool, f"{', '.join(pools)} (default: {pool})", **known("pool", pools))
         text = f"{', '.join(PERTURBATIONS)} (default: {perturb})"
         add("perturb", "perturb", perturb, text, **one_of(PERTURBATIONS))
+        if attention:
+            text = f"who sees whom: {', '.join(PATTERNS)} (N words see each other; default: {FULL})"
+            check = option_type(attention_name)
+            group.add_argument("--attention", type=check, default=FULL, metavar="NAME", help=text)
 
 
 @dataclass(frozen=True, kw_only=True)

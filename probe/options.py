@@ -1,4 +1,4 @@
-"""The settings of an impact matrix: metric, layer, pool, perturbation."""
+"""The settings of an impact matrix: metric, layer, pool, perturbation, attention."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias, TypedDict, get_args
 
 from probe.errors import OptionError
 from probe.metrics import METRICS
+from probe.patterns import FULL, setting_of
 from probe.perturbations import PERTURBATIONS
 from probe.registry import check_name
 
@@ -32,6 +33,7 @@ class ImpactKeywords(TypedDict):
     layer: LayerChoice
     pool: PoolChoice
     perturb: str
+    attention: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +44,18 @@ class ImpactChoice:
     layer: LayerChoice = "best"
     pool: PoolChoice = "best"
     perturb: str = "pair"
+    attention: str = FULL
 
     @property
     def impact(self) -> ImpactKeywords:
         """The settings as keyword arguments."""
-        return {"metric": self.metric, "layer": self.layer, "pool": self.pool, "perturb": self.perturb}
+        return {
+            "metric": self.metric,
+            "layer": self.layer,
+            "pool": self.pool,
+            "perturb": self.perturb,
+            "attention": self.attention,
+        }
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,7 @@ class Settings:
     """What one pass computes; ``layers`` are resolved to 0 ... number of layers.
 
     ``several`` tells whether more than one matrix a sentence was asked for, by a list or by "all".
+    ``attention`` is who sees whom in every pass: a pattern, or "given" where each sentence has its own matrix.
     """
 
     metrics: tuple[str, ...]
@@ -82,6 +92,7 @@ class Settings:
     pools: tuple[Pool, ...]
     perturbs: tuple[str, ...]
     several: bool
+    attention: str = FULL
 
     def combinations(self) -> list[tuple[str, int, Pool, str]]:
         """Every defined combination; ``state`` has no true piece, so it goes with metrics of states only."""
@@ -103,6 +114,7 @@ def resolve(
     layer: Layers,
     pool: str | Sequence[str],
     perturb: str | Sequence[str],
+    attention: object = FULL,
     n_layers: int,
     best: Best = Best(),
 ) -> Settings:
@@ -127,6 +139,7 @@ def resolve(
         pools=tuple(dict.fromkeys(pools)),
         perturbs=perturbs,
         several=not (single and all(isinstance(o, str) for o in (metric, pool, perturb))),
+        attention=setting_of(attention),
     )
     if not all((settings.metrics, settings.layers, settings.pools, settings.perturbs)):
         raise OptionError("metric, layer, pool and perturb must each name at least one value")

@@ -46,6 +46,13 @@ class Inputs:
     ids: Indices
     sees: NDArray[np.bool_] | None = None
 
+    def under(self, sees: NDArray[np.bool_] | None) -> Inputs:
+        """The same where a mask of the sentence, bool [length, length], hides more; None: it does not."""
+        if sees is None:
+            return self
+        both = np.broadcast_to(sees, (len(self.ids), *sees.shape))
+        return Inputs(self.ids, both if self.sees is None else both & self.sees)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:

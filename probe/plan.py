@@ -73,7 +73,8 @@ class Plan:
 
     def inputs(self, subject: Subject, lane: int, start: int, stop: int) -> Inputs:
         """What the model is given for the variants ``start`` to ``stop`` (exclusive) of a lane."""
-        return self.lanes[lane].inputs(subject, self.alignment, self.variants[lane][start:stop])
+        given = self.lanes[lane].inputs(subject, self.alignment, self.variants[lane][start:stop])
+        return given.under(self.alignment.sees)
 
 
 def make_plan(alignment: Alignment, perturbs: Sequence[str]) -> Plan:
@@ -100,6 +101,8 @@ def make_reads(alignment: Alignment, compared: Comparison, *, causal: bool = Fal
     is_read = (row_unit[:, None] != np.arange(n)) & (position >= 0)[:, None]
     if causal:
         is_read &= position[:, None] >= alignment.positions[np.searchsorted(unit_of, np.arange(n))]
+    if (moved_by := alignment.moved_by) is not None:
+        is_read &= moved_by[position]  # what cannot move a state has no impact on it, to the last digit
     is_read = np.broadcast_to(is_read[:, :, None], variant.shape)
     base, unit, alternative = np.nonzero(is_read)
     unit_out = (row_unit[base] * n + unit) * alternatives + alternative

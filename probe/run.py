@@ -142,6 +142,7 @@ def _fill(
             pool=args.pools,
             perturb=args.perturb,
             openness=openness,
+            attention=args.attention,
             batch_tokens=args.batch_tokens,
             shard_sentences=args.shard_sentences,
             on_passes=progress.passes,

@@ -37,6 +37,7 @@ class ImpactSource(Protocol):
         layer: Layers = ...,
         pool: PoolChoice | Sequence[PoolChoice] = ...,
         perturb: str | Sequence[str] = ...,
+        attention: str = ...,
     ) -> Settings:
         """What these options mean for the model."""
 
@@ -48,6 +49,7 @@ class ImpactSource(Protocol):
         layer: Layers = ...,
         pool: PoolChoice | Sequence[PoolChoice] = ...,
         perturb: str | Sequence[str] = ...,
+        attention: str = ...,
         openness: OpennessChoice = ...,
         batch_tokens: int = ...,
         on_passes: Callable[[int], None] | None = ...,

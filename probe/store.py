@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probe.errors import OptionError, SentenceError
+from probe.locks import begun, locked
 from probe.manifest import MANIFEST, Configuration, Manifest, StoreError, configure, openness_from
 from probe.matrix import ImpactMatrix, ImpactSet
 from probe.options import Best, Layers, PoolChoice, Settings, resolve
+from probe.patterns import FULL
 from probe.shards import (
     SHARD_SENTENCES,
     Arrays,
@@ -107,6 +108,7 @@ class Store:
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
         perturb: str | Sequence[str] = "pair",
+        attention: str = FULL,
         openness: OpennessChoice = False,
         batch_tokens: int = 4_096,
         shard_sentences: int = SHARD_SENTENCES,
@@ -125,6 +127,7 @@ class Store:
             probe: the model.
             sentences: each a sequence of words.
             metric, layer, pool, perturb, openness, batch_tokens, on_passes: as for ``Probe.impact_many``.
+            attention: the name of a pattern.
             shard_sentences: how many sentences make a shard.
             on_shard: called for each shard, once it is whole, with the places of its sentences in the input
                 and whether it was computed now.
@@ -136,7 +139,7 @@ class Store:
             OptionError, ModelError: as ``Probe.impact_many``.
         """
         folder = Path(folder)
-        settings = probe.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
+        settings = probe.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb, attention=attention)
         if shard_sentences < 1:
             raise OptionError(f"shard_sentences: a whole number above 0 is expected, found {shard_sentences}")
         configuration = configure(
@@ -149,7 +152,7 @@ class Store:
         )
         # What the model cannot give is refused before anything is written.
         _compute(probe, [], configuration, openness, on_passes)
-        with _begun(folder):
+        with begun(folder):
             manifest = _begin(folder, configuration, sentences)
             for name, places in configuration.shards():
                 path = folder / name
@@ -172,6 +175,7 @@ class Store:
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
         perturb: str | Sequence[str] = "pair",
+        attention: str = FULL,
     ) -> Settings:
         """What these options mean for the directory's model; raises OptionError as ``Probe.resolve`` does."""
         return resolve(
@@ -179,6 +183,7 @@ class Store:
             layer=layer,
             pool=pool,
             perturb=perturb,
+            attention=attention,
             n_layers=self.n_layers,
             best=Best(self.configuration.best_layer, self.configuration.best_pool),
         )
@@ -216,6 +221,7 @@ class Store:
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
         perturb: str | Sequence[str] = "pair",
+        attention: str = FULL,
         errors: Errors = "raise",
     ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
         """The matrices of all sentences in input order, as ``Probe.impact_many`` yields them.
@@ -225,7 +231,7 @@ class Store:
             StoreError: a shard is missing, cut short or altered (while iterating).
             SentenceError: a sentence could not be probed, unless ``errors`` is "return" (while iterating).
         """
-        settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb)
+        settings = self.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb, attention=attention)
         self._check_stored(settings)
         return self._stream(settings, errors)
 
@@ -237,6 +243,7 @@ class Store:
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
         perturb: str | Sequence[str] = "pair",
+        attention: str = FULL,
         openness: OpennessChoice = False,
         batch_tokens: int = 4_096,
         on_passes: Callable[[int], None] | None = None,
@@ -254,7 +261,9 @@ class Store:
         self._check_openness(openness)
         asked = list(sentences)
         self.check_words(asked)
-        found = self.matrices(metric=metric, layer=layer, pool=pool, perturb=perturb, errors=errors)
+        found = self.matrices(
+            metric=metric, layer=layer, pool=pool, perturb=perturb, attention=attention, errors=errors
+        )
         return islice(found, len(asked))
 
     def _check_openness(self, openness: OpennessChoice) -> None:
@@ -269,6 +278,10 @@ class Store:
 
     def _check_stored(self, settings: Settings) -> None:
         there, named = self.configuration, ("metric", "layer", "pool", "perturb")
+        if settings.attention != there.attention:
+            raise OptionError(
+                f"{self.folder}: no matrices with attention {settings.attention}; there are {there.attention}"
+            )
         wanted = (settings.metrics, settings.layers, settings.pools, settings.perturbs)
         for option, values in zip(named, wanted, strict=True):
             stored: tuple[object, ...] = getattr(there, option)
@@ -313,6 +326,7 @@ class Store:
                 layer=layer,
                 pool=pool,
                 perturb=perturb,
+                attention=settings.attention,
             )
             for arrays, (metric, layer, pool, perturb) in zip(found, settings.combinations(), strict=True)
         )
@@ -351,47 +365,10 @@ def _compute(
             layer=configuration.layer,
             pool=configuration.pool,
             perturb=configuration.perturb,
+            attention=configuration.attention,
             openness=openness,
             batch_tokens=configuration.batch_tokens,
             on_passes=on_passes,
             errors="return",
         )
     )
-
-
-@contextmanager
-def _begun(folder: Path) -> Iterator[None]:
-    """Make the directory and lock it; refuses one with other things in it."""
-    try:
-        others = not (folder / MANIFEST).exists() and any(
-            not path.name.startswith(".") for path in (folder.iterdir() if folder.exists() else ())
-        )
-    except OSError as error:
-        raise StoreError(f"{folder}: cannot be made a run directory ({error.strerror})") from error
-    if others:
-        raise StoreError(f"{folder}: neither empty nor a run directory: it has no {MANIFEST}")
-    with locked(folder):
-        yield
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Make a directory and lock it against other processes; the lock of a dead process does not last.
-
-    Raises:
-        StoreError: another process holds the lock, or the directory cannot be made or written to.
-    """
-    from filelock import FileLock, Timeout
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", blocking=False)
-        lock.acquire()
-    except Timeout:
-        raise StoreError(f"{folder}: another process is filling this directory") from None
-    except OSError as error:
-        raise StoreError(f"{folder}: cannot be made a run directory ({error.strerror})") from error
-    try:
-        yield
-    finally:
-        lock.release()

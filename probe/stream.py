@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from probe.alignment import Request
 from probe.engine import NOT_FINITE, Engine, Impacts, pool_pieces, windows
 from probe.errors import SentenceError
 from probe.matrix import ImpactMatrix, ImpactSet
 from probe.memory import Budget
-from probe.needs import check_needs
 from probe.openness import Openness
 from probe.options import Settings
+from probe.patterns import GIVEN
 from probe.plan import Plan, make_plan
 
 if TYPE_CHECKING:
     from probe.model import Probe
 
-Request: TypeAlias = "tuple[Sequence[str], Sequence[tuple[int, int]] | None]"
-"""Words, and the spans of them that are units; None: the words are."""
 Result: TypeAlias = "ImpactMatrix | ImpactSet | SentenceError"
 
 _WINDOW_BUDGETS = 32
@@ -58,14 +57,17 @@ class Stream:
         batch_tokens: int = 4_096,
         on_passes: Callable[[int], None] | None = None,
     ) -> None:
-        check_needs(probe, settings)
         self._probe, self._settings = probe, settings
         self._engine = Engine(probe, settings=settings, on_passes=on_passes)
-        self._openness = None if openness is None else Openness(openness, cues=True, on_passes=on_passes)
+        self._openness = None
+        if openness is not None:
+            self._openness = Openness(openness, cues=True, attention=settings.attention, on_passes=on_passes)
         self._budget = Budget(max(1, batch_tokens))
 
     def run(self, requests: Iterator[Request]) -> Iterator[Result]:
         """A result for every request; a SentenceError stands for a sentence that cannot be probed."""
+        if self._settings.attention != GIVEN:
+            requests = (request._replace(attention=self._settings.attention) for request in requests)
         plans = (self._plan(request) for request in requests)
         tokens = _WINDOW_BUDGETS * self._budget.tokens
         for window in windows(plans, tokens=tokens, sentences=_WINDOW_SENTENCES):
@@ -108,7 +110,7 @@ class Stream:
             rows = impacts[metric, perturb, of_units][settings.layers.index(layer)]
             unit_of = np.arange(plan.n) if of_units else plan.alignment.unit_of
             # In a causal model what comes first sees no word, and nothing stands for the sentence.
-            has_cls = plan.alignment.cls is not None and not self._engine.causal
+            has_cls = plan.alignment.cls_sees_words and not self._engine.causal
             on_cls = rows[-1].copy() if has_cls else np.full_like(rows[-1], np.nan)
             values = pool_pieces(rows[None, :-1], unit_of, "first" if of_units else pool)[0]
             if not np.isfinite(values).all():  # the sum of finite impacts of pieces
@@ -123,6 +125,7 @@ class Stream:
                     layer=layer,
                     pool=pool,
                     perturb=perturb,
+                    attention=settings.attention,
                     unknown=unknown,
                 )
             )

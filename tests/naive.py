@@ -178,28 +178,34 @@ def pool_pieces(by_piece: Matrix, lengths: Sequence[int], *, pool: str) -> Matri
 
 
 def states_without(model: Any, ids: NDArray[np.int64], own: list[int]) -> Tensor:
-    """States [layers + 1, length, hidden] where no other position attends to those of ``own``.
+    """States [layers + 1, length, hidden] where no other position attends to those of ``own``."""
+    others = [at for at in range(len(ids)) if at not in own]
+    return states_hiding(model, ids, [(query, key) for query in others for key in own])
 
-    The attention weights themselves are changed: keys of ``own`` get no weight from other queries, what is left is
-    scaled to 1. So no mask is built, and none of the model's code for masks is used.
+
+def states_hiding(model: Any, ids: NDArray[np.int64], pairs: list[tuple[int, int]]) -> Tensor:
+    """States [layers + 1, length, hidden] where no query of ``pairs`` attends to its key.
+
+    The attention weights themselves are changed: the pairs get no weight, what is left is scaled to 1. So no mask
+    is built, and none of the model's code for masks is used.
     """
     plain = torch.nn.functional.softmax
-    others = [at for at in range(len(ids)) if at not in own]
 
     def without(scores: Tensor, dim: int = -1, **_: Any) -> Tensor:
         weights = plain(scores, dim=dim)  # in the model's own type, not in float32 as some do
         if weights.shape[-2:] != (len(ids), len(ids)):
             return weights
         kept = weights.clone()
-        for query in others:
-            for key in own:
-                kept[..., query, key] = 0
+        for query, key in pairs:
+            kept[..., query, key] = 0
         return kept / kept.sum(-1, keepdim=True)
 
+    own = model.config._attn_implementation
     model.set_attn_implementation("eager")
     patched = pytest.MonkeyPatch()
     with patched.context() as patch, torch.no_grad():
         patch.setattr(torch.nn.functional, "softmax", without)
         patch.setattr(torch, "softmax", without)
         output = model.base_model(input_ids=torch.from_numpy(ids)[None], output_hidden_states=True)
+    model.set_attn_implementation(own)
     return torch.stack([*output.hidden_states[:-1], output.last_hidden_state])[:, 0]

@@ -51,7 +51,13 @@ def build_parser() -> argparse.ArgumentParser:
     ModelOptions.add(parser, several=True)
     settings = ("metric", "layer", "pool", "perturb")
     ImpactOptions.add(
-        parser, several=settings, metrics=(NAME,), own=(NAME,), matrices=True, perturb="substitute"
+        parser,
+        several=settings,
+        metrics=(NAME,),
+        own=(NAME,),
+        matrices=True,
+        perturb="substitute",
+        attention=False,
     )
     group = parser.group("scores")
     text = "least distance along the sequence of pairs that are scored (default: %(default)s)"

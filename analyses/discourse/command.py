@@ -209,7 +209,11 @@ def _impacts(
         openness: Iterator[Floats | None] = repeat(None, len(documents))
         if reader is not None:
             openness = document_openness(
-                reader, documents, batch_tokens=args.batch_tokens, on_passes=progress.passes
+                reader,
+                documents,
+                attention=chosen[0].attention,
+                batch_tokens=args.batch_tokens,
+                on_passes=progress.passes,
             )
         for size, values, open_ in zip(sizes, found, openness, strict=True):
             progress.sentence(size, ran=True)

@@ -24,6 +24,7 @@ from analyses.trees.arc_scores import fair_scores
 from analyses.trees.decoders import DECODERS, Decoder, Heads
 from analyses.trees.protocols import PROTOCOLS, ProtocolName, baseline_trees, published_scores
 from data import DataError
+from probe.patterns import FULL
 from probe.registry import check_name
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class DiscourseCounts:
     total_at: Counts
 
 
-def align_document(model: Probe, document: Document) -> Alignment:
+def align_document(model: Probe, document: Document, attention: str = FULL) -> Alignment:
     """The pieces of a document with [CLS] as unit 0 and the EDUs as units 1 to n.
 
     Raises:
@@ -68,7 +69,7 @@ def align_document(model: Probe, document: Document) -> Alignment:
     from probe import ModelError
     from probe.alignment import Alignment
 
-    edus = model.align(document.words, document.spans)
+    edus = model.align(document.words, document.spans, attention)
     edus.check_known(n_words=len(document.words))
     if edus.cls is None:
         raise ModelError(f"{model.name}: a token such as [CLS] in front of the text is expected, found none")
@@ -78,6 +79,7 @@ def align_document(model: Probe, document: Document) -> Alignment:
         unit_of=np.append(0, edus.unit_of + 1),
         units=("[CLS]", *edus.units),
         cls=edus.cls,
+        sees=edus.sees,
     )
 
 
@@ -106,11 +108,12 @@ def document_impacts(
         layer=[variant.layer for variant in chosen],
         pool=[variant.pool for variant in chosen],
         perturb=[variant.perturb for variant in chosen],
+        attention=chosen[0].attention,
     )
     engine = Engine(model, settings=settings, on_passes=on_passes)
     budget = Budget(batch_tokens)
     for document in documents:
-        plan = make_plan(align_document(model, document), settings.perturbs)
+        plan = make_plan(align_document(model, document, settings.attention), settings.perturbs)
         (found,) = engine.run([plan], budget)
         if isinstance(found, SentenceError):
             raise SentenceError(f"{document.where}: {found}")
@@ -122,6 +125,7 @@ def document_openness(
     model: Probe,
     documents: Iterable[Document],
     *,
+    attention: str = FULL,
     batch_tokens: int = 4_096,
     on_passes: Callable[[int], None] | None = None,
 ) -> Iterator[Floats]:
@@ -132,12 +136,14 @@ def document_openness(
         probe.ModelError: the model has no masked-LM head or no mask token.
     """
     from probe import SentenceError
+    from probe.alignment import Request
     from probe.memory import Budget
     from probe.openness import Openness
 
-    openness, budget = Openness(model, cues=True, on_passes=on_passes), Budget(batch_tokens)
+    openness = Openness(model, cues=True, attention=attention, on_passes=on_passes)
+    budget = Budget(batch_tokens)
     for document in documents:
-        (found,) = openness.of([(document.words, document.spans)], budget)
+        (found,) = openness.of([Request(document.words, document.spans, attention)], budget)
         if isinstance(found, SentenceError):
             raise SentenceError(f"{document.where}: {found}")
         yield found

@@ -184,6 +184,7 @@ class Job:
             layer=list(self.layers),
             pool=self.args.pool,
             perturb=self.args.perturb,
+            attention=self.args.attention,
             openness=openness_choice(self.model, [adjustment], self.args.openness_from),
         )
         return list(found)
@@ -209,7 +210,14 @@ class Job:
         from analyses.trees.variants import Variant
 
         sentence = self.example.sentence
-        variant = Variant(matrix.metric, matrix.layer, matrix.pool, matrix.perturb, adjustment)
+        variant = Variant(
+            matrix.metric,
+            matrix.layer,
+            matrix.pool,
+            matrix.perturb,
+            adjustment,
+            attention=matrix.attention,
+        )
         return Signature(
             data=f"{self.example.name}:{sentence.id}",
             digest=digest([sentence]),

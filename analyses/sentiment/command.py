@@ -230,6 +230,7 @@ def _choice(args: argparse.Namespace) -> ModelChoice:
         layer=args.layer,
         pool=args.pool,
         perturb=args.perturb,
+        attention=args.attention,
         adjust=args.adjust,
         openness_from=args.openness_from,
         device=args.device,

@@ -36,6 +36,7 @@ from probe.json_text import is_count, parse_json
 from probe.loading import load
 from probe.manifest import write_whole
 from probe.options import ImpactChoice
+from probe.patterns import FULL
 from probe.source import EMBEDDED
 from probe.spaces import count_unknown
 
@@ -158,6 +159,7 @@ def _make(
             layer=resolved.layers[0],
             pool=resolved.pools[0],
             perturb=choice.perturb,
+            attention=resolved.attention if resolved.attention != FULL else None,
             adjust=choice.adjust if choice.adjust != NONE else None,
             dtype=store.dtype,
         )
@@ -192,7 +194,8 @@ def _path(
     if state is None:
         return None
     versions = [__version__, *(f"{name} {version(name)}" for name in ("torch", "transformers", "tokenizers"))]
-    about = [asdict(choice), state, versions, list(decoders), with_vectors, SPREAD, list(sentences)]
+    chosen = {key: value for key, value in asdict(choice).items() if (key, value) != ("attention", FULL)}
+    about = [chosen, state, versions, list(decoders), with_vectors, SPREAD, list(sentences)]
     key = hashlib.sha256(json.dumps(about).encode()).hexdigest()
     return folder / f"inputs-{key[:16]}.safetensors"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -123,7 +122,7 @@ def fill_store(
         shard_sentences=SHARD_SENTENCES,
         openness=openness,
     )
-    described = {key: value for key, value in asdict(configuration).items() if key != "model"}
+    described = {key: value for key, value in configuration.as_dict().items() if key != "model"}
     name = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
     own = int(openness is not False)  # a pass more a word
     passes = [model.passes(words, [choice.perturb]) for words in sentences]

@@ -63,6 +63,7 @@ class Settings:
         decoder: of the trees, or the name of the baseline.
         model: its name.
         metric, layer, pool, perturb, adjust: of its impact matrices.
+        attention: who sees whom (``probe.patterns``), where something is hidden.
         text: what the model read: ``running`` text, or words with a space between (``spaced``).
         dtype: the type it computes in.
         data: name of what they were measured on, without a folder.
@@ -77,6 +78,7 @@ class Settings:
     layer: int | None = None
     pool: str | None = None
     perturb: str | None = None
+    attention: str | None = None
     adjust: str | None = None
     text: str | None = None
     dtype: str | None = None
@@ -90,6 +92,8 @@ class Settings:
         fields = dataclasses.asdict(self)
         for name in ("data", "protocol", "biased", "random_weights"):
             del fields[name]
+        if self.attention is None:
+            del fields["attention"]
         if self.random_weights is not None:
             fields["model"] = f"{self.model} (random weights, {seeds_text(self.random_weights)})"
         return fields
@@ -98,7 +102,12 @@ class Settings:
         """What tells a row from others of its layer: ``bert eisner+dist, mean``."""
         model = f"{self.model} random weights" if self.random_weights is not None else self.model
         impacts = impact_text(
-            metric=self.metric, layer=None, pool=self.pool, perturb=self.perturb, adjust=self.adjust
+            metric=self.metric,
+            layer=None,
+            pool=self.pool,
+            perturb=self.perturb,
+            adjust=self.adjust,
+            attention=self.attention,
         )
         biased = " (biased)" if self.biased else ""
         return f"{model} {self.decoder}+{impacts}{biased}"
@@ -119,10 +128,16 @@ class Settings:
 
 
 def impact_text(
-    *, metric: str | None, layer: int | None, pool: str | None, perturb: str | None, adjust: str | None
+    *,
+    metric: str | None,
+    layer: int | None,
+    pool: str | None,
+    perturb: str | None,
+    adjust: str | None,
+    attention: str | None = None,
 ) -> str:
-    """``dist, layer 12, mean``; perturbation and adjustment only where they are not the paper's."""
-    own = [perturb if perturb != "pair" else None, adjust if adjust != "none" else None]
+    """``dist, layer 12, mean``; perturbation, attention and adjustment only where they are not the paper's."""
+    own = [perturb if perturb != "pair" else None, attention, adjust if adjust != "none" else None]
     return ", ".join(filter(None, [metric, None if layer is None else f"layer {layer}", pool, *own]))
 
 
@@ -171,7 +186,7 @@ class Signature:
         """Fields in a fixed order, absent ones left out.
 
         Data with the first digits of the digest, root, punct, n, skipped, version; then protocol, decoder, model,
-        metric, layer, pool, perturb, adjust, text, dtype, the bootstrap (bs) with its seed, and the rest.
+        metric, layer, pool, perturb, attention, adjust, text, dtype, the bootstrap (bs) with its seed, the rest.
         """
         parts = [f"{self.data}@{self.digest[:_SHOWN_DIGITS]}…"]
         parts += _pairs({"root": self.root, "punct": self.punct, "n": self.n, "skipped": self.skipped})

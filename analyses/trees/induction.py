@@ -57,9 +57,10 @@ class Method(ImpactChoice):
         """What goes into the signature of a score on these sentences."""
         if model is None:
             return Settings(decoder=self.decoder)
-        ((metric, layer, pool, perturb),) = model.resolve(**self.impact).combinations()
+        resolved = model.resolve(**self.impact)
+        ((metric, layer, pool, perturb),) = resolved.combinations()
         text = text_read(self.protocol, sentences, model)
-        variant = Variant(metric, layer, pool, perturb, self.adjust, text)
+        variant = Variant(metric, layer, pool, perturb, self.adjust, text, resolved.attention)
         return variant.settings(model, decoder=self.decoder)
 
 

@@ -36,7 +36,9 @@ class MethodPreset(ImpactChoice):
 
     def settings(self, *, constituents: bool = False) -> dict[str, str | int]:
         """The settings by the names of their options, of dependency trees or of constituents."""
-        found = {name: value for name, value in asdict(self).items() if name not in ("name", "about")}
+        found = {
+            name: value for name, value in asdict(self).items() if name not in ("name", "about", "attention")
+        }
         own = {"decoder": found.pop("constituents"), "adjust": found.pop("adjust_constituents")}
         return found | own if constituents else found
 

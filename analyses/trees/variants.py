@@ -17,6 +17,7 @@ from probe.inputs import say_guess
 from probe.metrics import METRICS
 from probe.option_groups import ImpactOptions
 from probe.options import Pool
+from probe.patterns import FULL
 from probe.spaces import TextName, as_text
 
 if TYPE_CHECKING:
@@ -45,12 +46,23 @@ class Variant:
     perturb: str
     adjust: str = NONE
     text: TextName = "spaced"
+    attention: str = FULL
 
     def __str__(self) -> str:
-        """``dist, layer 12, mean``; perturbation and adjustment only where they are not the paper's."""
+        """``dist, layer 12, mean``; perturbation, attention, adjustment only where they are not the paper's."""
         return impact_text(
-            metric=self.metric, layer=self.layer, pool=self.pool, perturb=self.perturb, adjust=self.adjust
+            metric=self.metric,
+            layer=self.layer,
+            pool=self.pool,
+            perturb=self.perturb,
+            adjust=self.adjust,
+            attention=self.signed_attention,
         )
+
+    @property
+    def signed_attention(self) -> str | None:
+        """Who sees whom, where something is hidden."""
+        return self.attention if self.attention != FULL else None
 
     @property
     def can_be_negative(self) -> bool:
@@ -73,6 +85,7 @@ class Variant:
             layer=self.layer,
             pool=self.pool,
             perturb=self.perturb,
+            attention=self.signed_attention,
             adjust=self.adjust if self.adjust != NONE else None,
             text=self.text,
             dtype=str(model.dtype).removeprefix("torch."),
@@ -108,12 +121,15 @@ def variants(model: ImpactSource, args: argparse.Namespace) -> tuple[Variant, ..
         metrics = model.configuration.metric
     layers = asked.chosen_layers
     found = [
-        Variant(*combination, adjust=adjustment)
+        Variant(*combination, adjust=adjustment, attention=settings.attention)
         for metric in metrics
         for perturb in args.perturb
-        for combination in model.resolve(
-            metric=metric, layer=layers, pool=args.pools, perturb=perturb
-        ).combinations()
+        for settings in [
+            model.resolve(
+                metric=metric, layer=layers, pool=args.pools, perturb=perturb, attention=asked.attention
+            )
+        ]
+        for combination in settings.combinations()
         for adjustment in args.adjust
     ]
     return tuple(dict.fromkeys(found))
@@ -191,6 +207,7 @@ def _one_text(
         layer=list(dict.fromkeys(variant.layer for variant in group)),
         pool=list(dict.fromkeys(variant.pool for variant in group)),
         perturb=list(dict.fromkeys(variant.perturb for variant in group)),
+        attention=group[0].attention,
         openness=openness,
         batch_tokens=args.batch_tokens,
         on_passes=on_passes,
@@ -280,7 +297,7 @@ def _say_unknown(model: ImpactSource, sentences: Sequence[Sequence[str]]) -> Non
 def _pick(found: ImpactSet, chosen: Sequence[Variant]) -> Matrices | SentenceError:
     """The matrices of the variants; half precision can overflow, and then there are none."""
     by_variant = {Variant(m.metric, m.layer, m.pool, m.perturb): m for m in found}
-    plain = [replace(variant, adjust=NONE, text="spaced") for variant in chosen]
+    plain = [replace(variant, adjust=NONE, text="spaced", attention=FULL) for variant in chosen]
     picked = tuple(
         adjust(by_variant[key], variant.adjust) for key, variant in zip(plain, chosen, strict=True)
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -129,6 +130,12 @@ def test_what_leaks_around_attention_is_refused(name: str, model_folder: ModelFo
     ):
         loaded.impact(WORDS, perturb="knockout")
     assert isinstance(loaded.impact(WORDS, perturb="pair"), probe.ImpactMatrix)
+    for attention in ("causal", np.tri(4, dtype=bool)):
+        with pytest.raises(
+            probe.ModelError,
+            match=r"attention (causal|given) needs attention that a mask controls, but information passes around",
+        ):
+            loaded.impact(WORDS, attention=attention)
 
 
 def test_what_needs_a_mask_token_or_a_head_says_what_does_not(
