@@ -97,6 +97,20 @@ GPT-2 is `probe.load("gpt2").impact(words, perturb="knockout")`.
 Slow tokenizers (ESM, CANINE, PhoBERT) are given their words one by one. Those of XLM and FlauBERT need the package
 sacremoses, that of Japanese BERT fugashi and a dictionary; where it is missing, its name is the reason of refusal.
 
+NEZHA (Wei et al. 2019), which transformers 5 has no more, is a class of this project (`probe.nezha`):
+relative positions by sines and cosines in keys and values. `probe.load` takes files of transformers 4
+(weights `nezha...`) and of the authors (`bert...`); `config.json` must say `"model_type": "nezha"`. The
+stored position vectors are not read but computed. In a test its impacts equal the equations written down one
+query at a time to 1e-10.
+
+`attention` (`--attention`) masks what each position sees, in every layer and pass, together with any
+perturbation: `causal`, or as in UniLM (Dong et al. 2019) and GLM (Du et al. 2022) `prefix:N`
+([matrices](matrices.md#who-sees-whom)). It needs what knockout needs. A masked language model still predicts
+a word from the state at its mask. A causal model does `causal` anyway; `prefix:N` is refused there, since it
+was trained to predict each word of the prefix from a state that would then have seen it. In ESM with
+`token_dropout` a mask token changes all embeddings, so `pair`, `single` and openness are refused under it,
+and knockout is not.
+
 ## Architectures
 
 This table is made by `python -m bench.architectures`: tiny models with random weights, transformers {version}.

@@ -84,13 +84,6 @@ class Alignment:
         begins = np.searchsorted(self.unit_of, np.arange(len(self.units)))
         return np.asarray(np.logical_or.reduceat(reach(self.sees)[:, self.positions], begins, axis=1))
 
-    @property
-    def cls_sees_words(self) -> bool:
-        """Whether there is a sentence representation that sees a unit."""
-        if self.cls is None or self.moved_by is None:
-            return self.cls is not None
-        return bool(self.moved_by[self.cls].any())
-
     def check_length(self, model: PreTrainedModel) -> None:
         """Check that the model takes so few pieces.
 

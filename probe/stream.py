@@ -110,7 +110,7 @@ class Stream:
             rows = impacts[metric, perturb, of_units][settings.layers.index(layer)]
             unit_of = np.arange(plan.n) if of_units else plan.alignment.unit_of
             # In a causal model what comes first sees no word, and nothing stands for the sentence.
-            has_cls = plan.alignment.cls_sees_words and not self._engine.causal
+            has_cls = plan.alignment.cls is not None and not self._engine.causal
             on_cls = rows[-1].copy() if has_cls else np.full_like(rows[-1], np.nan)
             values = pool_pieces(rows[None, :-1], unit_of, "first" if of_units else pool)[0]
             if not np.isfinite(values).all():  # the sum of finite impacts of pieces
