@@ -74,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     text = "a treebank in CoNLL-U, or a folder with ud/en_pud-*.conllu"
     InputOptions.add(parser, help=text, limit="sentences of the treebank")
     sentence = parser.add_mutually_exclusive_group()
-    sentence.add_argument("--text", help="sentence of heatmap, arcs, tree: words and spaces")
+    sentence.add_argument("--text", help="sentence of heatmap, arcs, tree, steps: words and spaces")
     sentence.add_argument("--sentence", metavar="ID", help="or the one of the treebank with this sent_id")
     ModelOptions.add(parser, default=EMBEDDED, batch_tokens=False)
     ImpactOptions.add(parser, several=("layer",))
@@ -162,7 +162,7 @@ class Job:
 
     @cached_property
     def example(self) -> Example:
-        """The sentence of heatmap, arcs and tree."""
+        """The sentence of heatmap, arcs, tree and steps."""
         import data
 
         if self.args.text is not None:
@@ -306,7 +306,27 @@ def _tree(job: Job) -> Drawn:
         yield job.stem("tree", matrix.layer), figure
 
 
-SENTENCE: dict[str, Callable[[Job], Drawn]] = {"heatmap": _heatmap, "tree": _tree, "arcs": _arcs}
+def _steps(job: Job) -> Drawn:
+    from analyses.pictures.steps import steps
+    from analyses.trees.adjust import AdjustedMatrix
+    from analyses.trees.arc_scores import fair_scores
+
+    words, adjustment, about = job.example.sentence.words, job.args.adjust, {"protocol": "fair"}
+    for matrix in job.matrices(words, adjustment):
+        adjusted = AdjustedMatrix.of(adjust(matrix, adjustment))
+        scores = fair_scores(adjusted.values, adjusted.root)
+        (heads,) = DECODERS[job.args.decoder].decode([scores])
+        signature = job.signature(matrix, decoder=job.args.decoder, adjustment=adjustment, **about)
+        figure = steps(words, matrix.values, scores, heads.tolist(), signature=str(signature))
+        yield job.stem("steps", matrix.layer), figure
+
+
+SENTENCE: dict[str, Callable[[Job], Drawn]] = {
+    "heatmap": _heatmap,
+    "tree": _tree,
+    "arcs": _arcs,
+    "steps": _steps,
+}
 """The figures of one sentence, by name."""
 
 

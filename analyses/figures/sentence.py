@@ -1,4 +1,4 @@
-"""The sentence that heatmap, arcs and tree show: that of Wu et al. (2020), one of a treebank, or one's own."""
+"""The sentence of heatmap, arcs, tree and steps: that of Wu et al. (2020), one of a treebank, or one's own."""
 
 from __future__ import annotations
 

@@ -97,6 +97,26 @@ def arcs(
     return figure
 
 
+def plain_arcs(axes: Axes, words: Sequence[str], heads: ArrayLike) -> tuple[float, float]:
+    """Draw a tree above its words into axes of a larger picture; returns the width and height it takes, in points.
+
+    Raises:
+        ValueError: there are not as many heads as words, or a head is outside the sentence.
+    """
+    from matplotlib.figure import Figure
+
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    n = len(words)
+    font, places, width = _places(figure, words, least=0)
+    for place, word in zip(places, words, strict=True):
+        axes.text(place, 0, word, fontsize=font, ha="center", va="center")
+    top = _draw(axes, places, _heads(heads, n, "predicted"), [_RIGHT] * n, up=1)
+    axes.axis("off")
+    axes.set(xlim=(0, width), ylim=(-font, top))
+    return width, top + font
+
+
 def _heads(heads: ArrayLike, n: int, name: str) -> list[int]:
     found = [int(head) for head in np.asarray(heads).reshape(-1)]
     if len(found) != n or any(not -1 <= head <= n for head in found):
@@ -104,10 +124,13 @@ def _heads(heads: ArrayLike, n: int, name: str) -> list[int]:
     return found
 
 
-def _places(figure: Figure, words: Sequence[str]) -> tuple[float, list[float], float]:
+def _places(
+    figure: Figure, words: Sequence[str], *, least: float = 72 * COLUMN_WIDTH
+) -> tuple[float, list[float], float]:
     """Font size, the middle of every word and the whole width, in points.
 
     The font shrinks where a sentence is wider than a page, down to ``_SMALLEST_FONT``; then the page grows.
+    ``least`` is the least width.
     """
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     drawn = [figure.text(0, 0, word, fontsize=_FONT) for word in words]
@@ -117,7 +140,7 @@ def _places(figure: Figure, words: Sequence[str]) -> tuple[float, list[float], f
     needed = float(widths.sum()) + _GAP * (len(words) + 1)
     font = float(np.clip(_FONT * 72 * TEXT_WIDTH / needed, _SMALLEST_FONT, _FONT))
     widths, gap = widths * font / _FONT, _GAP * font / _FONT
-    width = max(float(widths.sum()) + gap * (len(words) + 1), 72 * COLUMN_WIDTH)
+    width = max(float(widths.sum()) + gap * (len(words) + 1), least)
     start = (width - float(widths.sum()) - gap * (len(words) - 1)) / 2
     places = start + np.cumsum(widths + gap) - gap - widths / 2
     return font, places.tolist(), width

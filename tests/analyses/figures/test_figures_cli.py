@@ -57,6 +57,14 @@ def test_pictures_of_a_sentence(run: Run, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in paths} == first
 
 
+def test_steps_from_impacts_to_a_tree(run: Run, tmp_path: Path) -> None:
+    given = ["--text", "Rivers carry sand", "--layer", "1", "--method", "openness", "--formats", "svg"]
+    done, path = run("steps", *given), tmp_path / "out" / "steps.svg"
+    assert (done.code, done.err, done.out) == (0, "", f"{path}\n")
+    first = path.read_bytes()
+    assert run("steps", *given).code == 0 and path.read_bytes() == first
+
+
 def test_figures_of_scores(run: Run, tmp_path: Path) -> None:
     gold = tmp_path / "data" / "ud" / "en_pud-ud-test.conllu"
     gold.parent.mkdir(parents=True)
