@@ -159,26 +159,35 @@ def matrices(
     Raises:
         probe.OptionError, probe.ModelError, probe.store.StoreError: as ``impact_many`` of model or store.
     """
-    from probe.perturbations import n_passes
     from probe.progress import Progress
 
     groups = _by_text(model, chosen)
-    runs = args.matrices is None
     openness = openness_choice(model, [variant.adjust for variant in chosen], args.openness_from)
-    own = openness is not False  # a pass more a word, and one of the sentence
-    perturbs = [[variant.perturb for variant in group] for group in groups]
-    sizes = [
-        sum(n_passes(len(words), each) + own * (len(words) + 1) for each in perturbs) if runs else 0
-        for words in sentences
-    ]
+    sizes = [_passes(model, words, groups, open_=openness is not False) for words in sentences]
     if not args.quiet:
         _say_unknown(model, sentences)
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         streams = [_one_text(model, sentences, group, args, openness, progress.passes) for group in groups]
         for size, *results in zip(sizes, *streams, strict=True):
             picked = _joined(results, groups, chosen)
-            progress.sentence(size, ran=not isinstance(picked, SentenceError))
+            progress.sentence(size, ran=True)
             yield picked
+
+
+def _passes(
+    model: ImpactSource, words: Sequence[str], groups: Sequence[Sequence[Variant]], *, open_: bool
+) -> int:
+    """Number of forward passes for a sentence: none for one that cannot be probed, or of stored matrices."""
+    from probe.model import Probe
+
+    if not isinstance(model, Probe):
+        return 0
+    found = [
+        model.passes(as_text(words, group[0].text), list(dict.fromkeys(variant.perturb for variant in group)))
+        for group in groups
+    ]
+    # Openness takes a pass more a word, and one of the sentence.
+    return sum(passes and passes + open_ * (len(words) + 1) for passes in found)
 
 
 def _by_text(model: ImpactSource, chosen: Sequence[Variant]) -> list[list[Variant]]:

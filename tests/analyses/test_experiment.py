@@ -17,7 +17,7 @@ from analyses.scores.paired import Counted, paired_note
 from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS, SUFFIXES, Cell, Row, Table
 from analyses.trees.variants import Variant, matrices, random_weights, variants
-from probe import OptionError, Probe, SentenceError
+from probe import OptionError, Probe, SentenceError, progress
 from probe.command_line import Parser, UsageError, exit_code
 from probe.options import Best
 from probe.spaces import SpacedWords
@@ -273,3 +273,33 @@ def test_wordpiece_serves_both_texts_from_one_pass(model: Probe) -> None:
         patch.setattr(model, "impact_many", counted)
         ((first, second),) = matrices(model, [words], chosen, args, label="")  # type: ignore[misc]
     assert passes == [1] and (first.values == second.values).all()
+
+
+def test_the_bar_counts_what_runs_whatever_comes_of_it(
+    model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sentence too long for the window takes no pass; one whose impacts are not finite has taken its passes."""
+    loaded = probe.load(model_folder("bert"), device="cpu", dtype="float32")
+    embeddings: Any = loaded.model.get_input_embeddings()
+    embeddings.weight.data[loaded.align(["Nobody"]).ids[1]] = float("nan")
+    expected, passes = [], []
+
+    class Counted(progress.Progress):
+        def __init__(self, **options: Any) -> None:
+            expected.append(options["passes"])
+            super().__init__(**options)
+
+        def passes(self, count: int) -> None:
+            passes.append(count)
+
+        def sentence(self, expected: int, *, ran: bool) -> None:
+            assert ran
+
+    monkeypatch.setattr(progress, "Progress", Counted)
+    sentences = [["Rivers", "carry", "sand"], ["Nobody", "slept"], ["a"] * 60]
+    for adjustment in ("none", "openness"):
+        args = options("--metric", "dist", "--perturb", "knockout", "single", "--adjust", adjustment)
+        found = list(matrices(loaded, sentences, variants(loaded, args), args, label="test"))
+        assert all(isinstance(one, SentenceError) for one in found[1:])
+        assert expected.pop() == sum(passes)
+        passes.clear()
