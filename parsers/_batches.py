@@ -10,24 +10,21 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Tree = TypeVar("Tree")
 
-# Entries of one padded array [batch, n, n]: so few that the arrays of a batch stay in the processor's cache.
-BATCH_ENTRIES = 2**17
+# Entries of one padded array [batch, n, n]. A decoder holds about ten of them: near 20 MB, most of it in cache.
+BATCH_ENTRIES = 2**18
 # A batch of fewer matrices than this takes slightly larger ones in: its steps cost more than the padding.
 _FEW = 32
 
 
-def decode_batches(
-    arrays: Sequence[Floats], decode: Callable[[list[int]], Iterable[Tree]], *, entries: int | None = None
-) -> list[Tree]:
+def decode_batches(arrays: Sequence[Floats], decode: Callable[[list[int]], Iterable[Tree]]) -> list[Tree]:
     """Decode arrays of any sizes; return the trees in order.
 
     Args:
         arrays: the matrices, of which only the lengths are read.
         decode: takes places in `arrays`, shorter arrays first, and gives a tree for each.
-        entries: bound of a batch instead of `BATCH_ENTRIES`.
     """
     trees: dict[int, Tree] = {}
-    for batch in _batches([len(array) for array in arrays], entries or BATCH_ENTRIES):
+    for batch in _batches([len(array) for array in arrays]):
         trees.update(zip(batch, decode(batch), strict=True))
     return [trees[k] for k in range(len(arrays))]
 
@@ -53,14 +50,14 @@ def best_in_order(values: Floats, counts: Ints) -> Ints:
     return best
 
 
-def _batches(sizes: list[int], entries: int) -> Iterator[list[int]]:
+def _batches(sizes: list[int]) -> Iterator[list[int]]:
     """Yield the indices of `sizes`, sorted by size, in groups of (nearly) one size below the bound."""
     batch: list[int] = []
     for index in sorted(range(len(sizes)), key=sizes.__getitem__):
         size = sizes[index]
         if batch:
             first = sizes[batch[0]]
-            full = (len(batch) + 1) * size**2 > entries
+            full = (len(batch) + 1) * size**2 > BATCH_ENTRIES
             larger = size > sizes[batch[-1]] and (len(batch) >= _FEW or size > first + first // 8 + 1)
             if full or larger:
                 yield batch

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from parsers._arborescences import clear_trees
+from parsers._batches import decode_batches
 from parsers._scores import check_many, check_scores
 
 Floats = NDArray[np.float64]
@@ -70,7 +72,19 @@ def chu_liu_edmonds_many(
         [[0], [0, 1]]
     """
     arrays, known = check_many(matrices, roots, single_root=single_root)
-    return [_decode(array, root, single_root) for array, root in zip(arrays, known, strict=True)]
+    return decode_batches(
+        arrays,
+        lambda batch: _decode_many([arrays[k] for k in batch], [known[k] for k in batch], single_root),
+    )
+
+
+def _decode_many(arrays: Sequence[Floats], roots: Sequence[int | None], single_root: bool) -> list[Ints]:
+    """Decode checked matrices: together as far as their best trees are clear, the others exactly."""
+    trees = clear_trees(arrays, roots, single_root)
+    return [
+        _decode(array, root, single_root) if tree is None else tree
+        for array, root, tree in zip(arrays, roots, trees, strict=True)
+    ]
 
 
 def _decode(scores: Floats, root: int | None, single_root: bool) -> Ints:
@@ -86,12 +100,24 @@ def _decode(scores: Floats, root: int | None, single_root: bool) -> Ints:
     return _Arborescence(weights).heads()
 
 
-def _as_integers(scores: Floats) -> Integers:
-    """Multiply the scores by the power of two that makes all of them integers."""
+def _as_integers(scores: Floats) -> Integers | Ints:
+    """Multiply the scores by the power of two that makes all of them integers.
+
+    They are machine integers where sums of theirs cannot overflow.
+    """
     mantissas, exponents = np.frexp(scores)
-    digits = np.ldexp(mantissas, 53).astype(np.int64).astype(object)
-    shifts = (exponents - exponents.min()).astype(object)
-    integers: Integers = digits * 2**shifts
+    digits = np.ldexp(mantissas, 53).astype(np.int64)
+    if digits.any():
+        # The digits without the zeros at their end, and the exponents of what is left.
+        zeros = np.frexp((digits & -digits).astype(np.float64))[1] - 1
+        lowest = int((exponents + zeros)[digits != 0].min())
+        highest = int(exponents[digits != 0].max())
+        # All numbers are below 2^(53 + highest - lowest), and what becomes of them below 8 (n + 1) times that.
+        if 53 + highest - lowest + (8 * len(scores)).bit_length() <= 63:
+            left = np.where(digits == 0, 0, exponents - lowest)
+            small: Ints = np.where(left < 0, digits >> np.maximum(-left, 0), digits << np.maximum(left, 0))
+            return small
+    integers: Integers = digits.astype(object) * 2 ** (exponents - exponents.min()).astype(object)
     return integers
 
 
@@ -102,7 +128,7 @@ class _Arborescence:
     position into it is kept, so that contracting k nodes costs O(kn).
     """
 
-    def __init__(self, weights: Integers) -> None:
+    def __init__(self, weights: Integers | Ints) -> None:
         size = len(weights)
         # Lower than a gain can be: a weight less the best weight into the same node is at least -2 max |w|.
         self._never = -3 * int(abs(weights).max()) - 1
@@ -151,9 +177,9 @@ class _Arborescence:
             self._parent[node] = new
         return new
 
-    def _gains(self, node: int) -> Integers:
+    def _gains(self, node: int) -> Integers | Ints:
         """Return what an arc from each position into `node` weighs above the best one. Shape: [n + 1]."""
-        gains: Integers = self._into[node] - self._into[node][self._head[node]]
+        gains: Integers | Ints = self._into[node] - self._into[node][self._head[node]]
         return gains
 
     def _expand(self) -> Ints:

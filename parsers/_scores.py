@@ -21,10 +21,10 @@ def check_scores(
         ValueError: the matrix is not square, has no word or a score that is not finite, or `root` is not one
             of the words 1..n or comes with `single_root=False`.
     """
-    array = np.array(scores, dtype=np.float64)
+    array = np.array(scores, dtype=np.float64, order="C")
     if array.ndim != 2 or array.shape[0] != array.shape[1] or len(array) < 2:
         raise ValueError(f"{name}: expected shape [n + 1, n + 1] with n >= 1 words, got {list(array.shape)}")
-    np.fill_diagonal(array, 0.0)
+    array.reshape(-1)[:: len(array) + 1] = 0.0
     array[:, 0] = 0.0
     if root is not None:
         if not single_root:

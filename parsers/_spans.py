@@ -26,10 +26,10 @@ def check_impact(impact: ArrayLike, *, name: str = "impact") -> Floats:
     Raises:
         ValueError: the matrix is not square, has no word or an impact that is not finite.
     """
-    array = np.array(impact, dtype=np.float64)
+    array = np.array(impact, dtype=np.float64, order="C")
     if array.ndim != 2 or array.shape[0] != array.shape[1] or not len(array):
         raise ValueError(f"{name}: expected shape [n, n] with n >= 1 words, got {list(array.shape)}")
-    np.fill_diagonal(array, 0.0)
+    array.reshape(-1)[:: len(array) + 1] = 0.0
     _check_finite(array, name, "impact")
     return array + 0.0  # -0.0 becomes 0.0, so that equal matrices have equal bytes
 
