@@ -148,7 +148,7 @@ class Job:
     def layers(self) -> tuple[int, ...]:
         """The layers of ``--layer``, resolved."""
         layer = ImpactOptions.of(self.args).chosen_layers
-        return self.model.resolve(metric=self.args.metric, layer=layer).layers
+        return self.model.resolve(metric=self.args.metric, layer=layer, perturb=self.args.perturb).layers
 
     @cached_property
     def treebank(self) -> Path | None:

@@ -1,5 +1,6 @@
 """``probe figures``."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +64,17 @@ def test_steps_from_impacts_to_a_tree(run: Run, tmp_path: Path) -> None:
     assert (done.code, done.err, done.out) == (0, "", f"{path}\n")
     first = path.read_bytes()
     assert run("steps", *given).code == 0 and path.read_bytes() == first
+
+
+def test_the_best_layer_is_that_of_the_perturbation(model_folder: ModelFolder, tmp_path: Path) -> None:
+    model = shutil.copytree(model_folder("bert"), tmp_path / "model")
+    (model / "probe.json").write_text(
+        '{"layer": 3, "pool": "mean", "layers": {"knockout": 1}}', encoding="utf-8"
+    )
+    given = ["steps", "--model", str(model), "--device", "cpu", "--out", str(tmp_path / "out")]
+    for method, layers in (("openness", (1,)), ("paper", (3,))):
+        args = figures.build_parser().parse_args([*given, "--method", method, "--layer", "best"])
+        assert figures.Job(args).layers == layers
 
 
 def test_figures_of_scores(run: Run, tmp_path: Path) -> None:
