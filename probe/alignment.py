@@ -132,6 +132,8 @@ def align(
     """
     if isinstance(words, str):
         raise SentenceError("a sentence is a list of words, not one string: split it first")
+    if not isinstance(words, Sequence):
+        raise SentenceError(f"a sentence is a list of words, not of type {type(words).__name__}")
     if not isinstance(pieces, WordPieces):
         pieces = WordPieces(pieces)
     if not words:

@@ -229,3 +229,10 @@ def test_one_bad_word_is_an_error_of_its_sentence(bert: probe.Probe, tmp_path: P
     store = Store.fill(tmp_path / "run", bert, sentences, perturb="single")
     assert [place for place, _ in store.failures()] == [1]
     assert len(list(store.impact_many(sentences, perturb="single", errors="return"))) == 3
+
+
+@pytest.mark.parametrize("sentence", [None, 3, iter(WORDS)])
+def test_what_is_no_list_of_words_is_an_error_of_its_own(bert: probe.Probe, sentence: Any) -> None:
+    found = list(bert.impact_many([WORDS, sentence, OTHERS], perturb="single", errors="return"))
+    assert [isinstance(one, probe.SentenceError) for one in found] == [False, True, False]
+    assert str(found[1]).startswith("a sentence is a list of words, not of type ")
