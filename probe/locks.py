@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from probe.files import no_empty_folder
 from probe.manifest import MANIFEST, StoreError
+
+_LOCK = ".lock"
 
 
 @contextmanager
@@ -28,20 +31,35 @@ def begun(folder: Path) -> Iterator[None]:
 def locked(folder: Path) -> Iterator[None]:
     """Make a directory and lock it against other processes; the lock of a dead process does not last.
 
+    If the block fails, a directory that was made for it goes, unless something was written there.
+
     Raises:
         StoreError: another process holds the lock, or the directory cannot be made or written to.
     """
     from filelock import FileLock, Timeout
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", blocking=False)
-        lock.acquire()
-    except Timeout:
-        raise StoreError(f"{folder}: another process is filling this directory") from None
-    except OSError as error:
-        raise StoreError(f"{folder}: cannot be made a run directory ({error.strerror})") from error
-    try:
-        yield
-    finally:
-        lock.release()
+    is_new = not folder.exists()
+    with no_empty_folder(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / _LOCK, blocking=False)
+            lock.acquire()
+        except Timeout:
+            raise StoreError(f"{folder}: another process is filling this directory") from None
+        except OSError as error:
+            raise StoreError(f"{folder}: cannot be made a run directory ({error.strerror})") from error
+        try:
+            yield
+        except BaseException:
+            if is_new:
+                _remove_lock_alone(folder)
+            raise
+        finally:
+            lock.release()
+
+
+def _remove_lock_alone(folder: Path) -> None:
+    """Remove the lock of a directory that holds nothing else."""
+    with suppress(OSError):  # Windows removes no file that is open
+        if [path.name for path in folder.iterdir()] == [_LOCK]:
+            (folder / _LOCK).unlink()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probe.errors import OptionError, SentenceError
-from probe.locks import begun, locked
+from probe.locks import begun
 from probe.manifest import MANIFEST, Configuration, Manifest, StoreError, configure, openness_from
 from probe.matrix import ImpactMatrix, ImpactSet
 from probe.options import Best, Layers, PoolChoice, Settings, resolve
@@ -37,7 +37,7 @@ from probe.spaces import TextName, spaces_of
 if TYPE_CHECKING:
     from probe.model import Errors, OpennessChoice, Probe, Words
 
-__all__ = ["Store", "StoreError", "locked"]
+__all__ = ["Store", "StoreError"]
 
 
 class Store:

@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> Ran:
 
 
 def _run(args: argparse.Namespace) -> Ran | int:
-    from probe.store import locked
+    from probe.locks import locked
 
     protocols: Sequence[ProtocolName] = args.protocol or (PROTOCOLS if args.table else ("fair",))
     trees: Sequence[str] = args.trees or _default_trees(args)
