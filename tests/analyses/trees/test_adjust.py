@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from analyses import decode, evaluate
 from analyses.dependency.command import main
 from analyses.trees.adjust import (
     ADJUSTMENTS,
+    AdjustedMatrix,
+    Weights,
     adjust,
     adjustment_name,
     can_be_negative,
@@ -89,6 +92,21 @@ def test_adjustments_apply_in_turn() -> None:
     assert (found.values == adjust(adjust(matrix, "offset"), "symmetric").values).all()
     assert (adjustment_name("none+offset"), adjustment_name("none")) == ("offset", "none")
     assert can_be_negative("symmetric+offset") and not can_be_negative("symmetric")
+
+
+def test_weights_are_arguments() -> None:
+    matrix = matrix_of(np.random.default_rng(0).random((5, 5)) * ~np.eye(5, dtype=bool))
+    nothing = Weights(**dict.fromkeys(asdict(Weights()), 0.0))
+    for name in ("offset", "openness", "content"):
+        assert np.array_equal(adjust(matrix, name, weights=nothing).values, matrix.values)
+        assert not np.array_equal(adjust(matrix, name).values, matrix.values)
+    for name in ("root", "summary", "early"):
+        own, double = (
+            AdjustedMatrix.of(adjust(matrix, name, weights=replace(nothing, **{name: weight}))).root
+            for weight in (0.3, 0.6)
+        )
+        assert own is not None and double is not None and own.any()
+        np.testing.assert_allclose(double, 2 * own)
 
 
 def test_unknown_adjustment() -> None:
