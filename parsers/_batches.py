@@ -13,7 +13,7 @@ Tree = TypeVar("Tree")
 # Entries of one padded array [batch, n, n]. A decoder holds about ten of them: near 20 MB, most of it in cache.
 BATCH_ENTRIES = 2**18
 # A batch of fewer matrices than this takes slightly larger ones in: its steps cost more than the padding.
-_FEW = 32
+_FEW = 128
 
 
 def decode_batches(arrays: Sequence[Floats], decode: Callable[[list[int]], Iterable[Tree]]) -> list[Tree]:
@@ -58,7 +58,7 @@ def _batches(sizes: list[int]) -> Iterator[list[int]]:
         if batch:
             first = sizes[batch[0]]
             full = (len(batch) + 1) * size**2 > BATCH_ENTRIES
-            larger = size > sizes[batch[-1]] and (len(batch) >= _FEW or size > first + first // 8 + 1)
+            larger = size > sizes[batch[-1]] and (len(batch) >= _FEW or size > first + first // 4 + 1)
             if full or larger:
                 yield batch
                 batch = []

@@ -14,6 +14,9 @@ Ints = NDArray[np.int64]
 # Python integers in an array: they neither round nor overflow.
 Integers = NDArray[np.object_]
 
+# From this many sentences on, decoding them together takes less than one after another.
+_TOGETHER = 6
+
 
 def chu_liu_edmonds(scores: ArrayLike, root: int | None = None, *, single_root: bool = True) -> Ints:
     """Return the dependency tree, projective or not, with the highest sum of arc scores.
@@ -80,7 +83,8 @@ def chu_liu_edmonds_many(
 
 def _decode_many(arrays: Sequence[Floats], roots: Sequence[int | None], single_root: bool) -> list[Ints]:
     """Decode checked matrices: together as far as their best trees are clear, the others exactly."""
-    trees = clear_trees(arrays, roots, single_root)
+    few = len(arrays) < _TOGETHER
+    trees = [None] * len(arrays) if few else clear_trees(arrays, roots, single_root)
     return [
         _decode(array, root, single_root) if tree is None else tree
         for array, root, tree in zip(arrays, roots, trees, strict=True)
