@@ -132,6 +132,8 @@ def _parse(args: argparse.Namespace) -> int:
         run = Run()
         for outcome in _induce(args, sentences, model, method, "parsing"):
             _take(args, run, outcome, out)
+        if args.evaluate and not run.induced and _format(args) is None:
+            print(f"{_not_covered(run)}\n\nNo sentence was scored.")  # a file of scores says so, too
         check_probed([sentence for sentence, _ in run.induced], skipped=len(run.skipped))
         rows = _evaluate(args, run, model, method, name) if args.evaluate else []
         if _format(args) == "json":

@@ -109,6 +109,16 @@ def test_scores_leave_conllu_on_standard_output_whole(run: Parse, gold: Path, tm
     assert len(heads_of((tmp_path / "trees.conllu").read_text(encoding="utf-8"))) == 3
 
 
+def test_where_all_is_unknown_the_scores_say_that_there_are_none(run: Parse, tmp_path: Path) -> None:
+    path = tmp_path / "unknown.conllu"
+    path.write_text(conllu(("猫 坐 垫", [2, 0, 2])), encoding="utf-8")
+    done = run("--data", str(path), "--evaluate", "--no-random-model")
+    assert done.code == 1
+    assert done.out.splitlines()[0].endswith("could not be parsed: 1 of 1 sentences.")
+    assert done.out.splitlines()[-1] == "No sentence was scored."
+    assert "unknown words 3 of 3" in done.err
+
+
 def test_a_skipped_sentence_is_not_scored(run: Parse, tmp_path: Path) -> None:
     path = tmp_path / "long.conllu"
     path.write_text(GOLD + conllu((TOO_LONG.strip(), list(range(60)))), encoding="utf-8")
