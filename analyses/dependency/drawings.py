@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from analyses.dependency.figures import by_distance, by_layer, by_relation
 from analyses.tables.forms import read_table
 from analyses.tables.table import Table, of_layers, shared_signature
+from probe.option_groups import ImpactOptions
 
 if TYPE_CHECKING:
     from analyses.experiment import Drawn, Job
@@ -34,11 +35,17 @@ def draw_by_relation(job: Job) -> Drawn:
 
 
 def _recall(job: Job, group: str) -> Iterator[tuple[str, Table, str]]:
-    """Corpus, recall table and signature; of the model's columns those of the layers asked for."""
+    """Corpus, recall table and signature; of the model's columns those of the layers asked for.
+
+    Results that lack the model's best layer are shown whole where no layer was asked for.
+    """
     scores = dict(_tables(job, ""))
+    unasked = job.args.results is not None and ImpactOptions.of(job.args).chosen_layers == "best"
     for corpus, table in _tables(job, f"-by-{group}"):
         signature = shared_signature(scores[corpus]) if corpus in scores else ""
-        yield corpus, of_layers(table, job.layers), signature
+        there = {made.layer for made in table.column_settings if made is not None}
+        whole = unasked and there.isdisjoint(job.layers)
+        yield corpus, table if whole else of_layers(table, job.layers), signature
 
 
 def _tables(job: Job, suffix: str) -> list[tuple[str, Table]]:

@@ -108,6 +108,8 @@ def test_figures_of_result_files(run: Run, tmp_path: Path) -> None:
         == 0
     )
     assert len(list((tmp_path / "out").iterdir())) == 2
+    # The best layer of the model is not among the results: where none was asked for, they are shown whole.
+    assert run("accuracy-by-distance", "--results", results, "--formats", "svg").code == 0
     FACTS.write(results, "knowledge-t-rex-by-relation")
     LAYERS.write(results, "sentiment-laptop-fair")
     score = SeedScore(data="laptop", protocol="fair", row="lstm", seed=0, accuracy=70.0, macro_f1=60.0)
