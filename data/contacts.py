@@ -1,16 +1,20 @@
 """Which residues of a structure touch: pairs in text, the RR format of CASP, or a matrix of distances."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from data.errors import DataError, InputError
 from data.messages import quoted
 from data.numbers import parse_number
 from data.text import check_input, number_lines, read_lines
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["SUFFIXES", "THRESHOLD", "Contacts", "contacts_file", "read_contacts"]
 
@@ -71,6 +75,9 @@ def read_contacts(path: Path, n: int, *, threshold: float = THRESHOLD) -> Contac
         DataError: A residue is no whole number from 1 to n, or touches itself; a distance is no number from 0;
             a matrix is not symmetric or of another shape.
     """
+
+    import numpy as np
+
     check_input(path)
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path}: suffix {', '.join(SUFFIXES)} is expected, found {path.suffix!r}")
@@ -118,6 +125,9 @@ def _pair(fields: list[str], n: int, threshold: float, *, where: str) -> tuple[i
 
 def _matrix(path: Path, n: int) -> NDArray[np.float64]:
     """A matrix of distances, checked."""
+
+    import numpy as np
+
     try:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -132,6 +142,8 @@ def _matrix(path: Path, n: int) -> NDArray[np.float64]:
 
 
 def _of_distances(distances: NDArray[np.float64], threshold: float) -> Contacts:
+    import numpy as np
+
     touch = distances < threshold  # False for NaN
     np.fill_diagonal(touch, False)
     return Contacts(touch=touch, known=~np.isnan(distances))
