@@ -31,7 +31,7 @@ PROTOCOLS = ("wu2020", "fair")
 HEADER = """
 ## Really pretrained models
 
-    python -m bench.real_models --data en_pud-wu2020.conllu {models}
+    python -m bench.real_models --data {data} {limit}{models}
 
 prints this table. Exact: the largest relative difference between the engine's impacts (`pair`, `dist`, last
 layer) and a plain loop's, one masked copy at a time, on the first three sentences. UAS / UUAS by Eisner's
@@ -130,6 +130,8 @@ def main() -> None:
     threads = torch.get_num_threads()
     print(
         HEADER.format(
+            data=args.data.name,
+            limit=f"--limit {args.limit} " if args.limit else "",
             models=" ".join(Path(name).name for name in args.models),
             n=len(sentences),
             openness=args.openness_from,
