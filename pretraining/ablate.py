@@ -26,16 +26,17 @@ from analyses.tables.signature import Score
 from analyses.tables.table import FORMATS, Cell, Row, Table
 from data import MinimalPair, Sentence, read_conllu, read_minimal_pairs
 from pretraining.card_heldout import ratio_rows, read_shard
-from pretraining.card_treebank import layer_evaluations
-from pretraining.config import TrainConfig, from_table, read_table
+from pretraining.card_treebank import layer_evaluations, openness_evaluations
+from pretraining.config import ModelConfig, TrainConfig, from_table, read_table
 from pretraining.export import export
 from pretraining.prepare import shard_path
-from pretraining.tokenizer import load_tokenizer
+from pretraining.tokenizer import load_tokenizer, pretrained_tokenizer
 from pretraining.train import train
 from probe.command_line import positive, whole_number
 from probe.files import whole_file
 
-COLUMNS = ("UUAS, wu2020", "UUAS, fair", "BLiMP", "masked words")
+COLUMNS = ("UUAS, wu2020", "UUAS, fair", "UAS, openness", "UUAS, openness", "BLiMP", "masked words")
+_JUDGED_BY_LAYER = ("UUAS, wu2020", "UUAS, fair", "UUAS, openness")
 _RATIO = 0.15
 
 
@@ -133,17 +134,23 @@ def run_variant(
 
 def _share_pieces(variant: Variant, out: Path) -> None:
     """Take over a tokenizer with as many pieces, from ``out`` or another variant, and the shards in its pieces."""
-    size = variant.config.model.vocab_size
     for tokenizer in (out / "tokenizer.json", *sorted(out.glob("*/tokenizer.json"))):
-        if tokenizer.is_file() and load_tokenizer(tokenizer).get_vocab_size() == size:
+        if tokenizer.is_file() and _fits(tokenizer, variant.config.model):
             for made in (tokenizer, *tokenizer.parent.glob("*.pieces.safetensors")):
                 if not (target := out / variant.name / made.name).exists():
                     os.link(made, target)
             return
 
 
+def _fits(tokenizer: Path, model: ModelConfig) -> bool:
+    found = load_tokenizer(tokenizer)
+    if model.init:
+        return found.to_str() == pretrained_tokenizer(model).to_str()
+    return found.get_vocab_size() == model.vocab_size
+
+
 def judge(p: probe.Probe, judges: Judges) -> dict[str, Any]:
-    """UUAS of the layer where it is highest under each protocol, BLiMP accuracy, and held-out accuracy on words.
+    """Scores of trees in the layer where UUAS is highest, BLiMP accuracy, and held-out accuracy on words.
 
     Layers are compared on the very sentences that are reported, for every variant alike: the figures compare
     variants, and are too high as scores of a model.
@@ -154,6 +161,11 @@ def judge(p: probe.Probe, judges: Judges) -> dict[str, Any]:
         (layer, _), evaluations = max(scored, key=lambda item: item[1][protocol].uuas.value)
         uuas = evaluations[protocol].uuas
         found[f"UUAS, {protocol}"] = {**_cell(uuas), "layer": layer, "UAS": evaluations[protocol].uas.value}
+    layer, best = max(
+        openness_evaluations(p, judges.sentences, name=judges.treebank), key=lambda item: item[1].uuas.value
+    )
+    found["UAS, openness"] = {**_cell(best.uas), "layer": layer}
+    found["UUAS, openness"] = {**_cell(best.uuas), "layer": layer}
     pairs = evaluate_pairs(
         list(score_pairs(p, judges.pairs)),
         model=p.name,
@@ -180,15 +192,15 @@ def ablation_table(results: Sequence[tuple[str, dict[str, Any]]], judges: Judges
         for column in COLUMNS:
             bounds = record[column].get("interval")
             cells.append(Cell(record[column]["value"], Interval(*bounds) if bounds else None))
-        layers = "/".join(str(record[column]["layer"]) for column in COLUMNS[:2])
+        layers = "/".join(str(record[column]["layer"]) for column in _JUDGED_BY_LAYER)
         signature = (
             f"{name} | {record['parameters']:,} parameters | step {record['steps']:,} | "
             f"{record['pieces'] / 1e6:.2f} M pieces | {record['seconds'] / 60:.0f} min | layers {layers}"
         )
         rows.append(Row(name=name, kind="model", cells=tuple(cells), signature=signature))
     notes = (
-        f"UUAS: {len(judges.sentences)} sentences of {judges.treebank}; Eisner, dist, pool mean, the layer "
-        "that is best on them.",
+        f"UAS and UUAS: {len(judges.sentences)} sentences of {judges.treebank}, the layer that is best on them. "
+        "wu2020 and fair: pairs, Eisner, dist, pool mean. openness: that method, under fair.",
         f"BLiMP: {len(judges.pairs):,} pairs. Masked words: share of words found again in held-out text, "
         f"{100 * _RATIO:.0f}% masked.",
     )

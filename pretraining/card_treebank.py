@@ -8,6 +8,8 @@ from typing import Any
 
 import probe
 from analyses import Evaluation, Method, baseline_rows, decode, evaluate, gold_roots
+from analyses.trees.adjust import adjust
+from analyses.trees.methods import METHODS
 from analyses.trees.protocols import PROTOCOLS, ProtocolName, RootName
 from data import Sentence
 from probe.options import POOLS, Pool
@@ -43,6 +45,38 @@ def layer_evaluations(
                 method = _method(protocol, layer=layer, pool=pool)
                 scored[protocol] = _evaluate(gold, matrices, method, p, data=name, name=p.name)
             yield (layer, pool), scored
+
+
+def openness_evaluations(
+    p: probe.Probe, sentences: Sequence[Sentence], *, name: str
+) -> Iterator[tuple[int, Evaluation]]:
+    """Every layer above the embeddings with its evaluation by method ``openness`` under ``fair``."""
+    preset = METHODS["openness"]
+    pool: Pool = "mean"
+    layers = range(1, p.n_layers + 1)
+    sets = p.impact_many(
+        [s.words for s in sentences],
+        layer=list(layers),
+        pool=[pool],
+        perturb=preset.perturb,
+        openness=True,
+        errors="return",
+    )
+    kept = [
+        (s, found) for s, found in zip(sentences, sets, strict=True) if isinstance(found, probe.ImpactSet)
+    ]
+    gold = [sentence for sentence, _ in kept]
+    for layer in layers:
+        matrices = [adjust(found.select(layer=layer, pool=pool), preset.adjust) for _, found in kept]
+        method = Method(
+            protocol="fair",
+            root="predicted",
+            layer=layer,
+            pool=pool,
+            perturb=preset.perturb,
+            adjust=preset.adjust,
+        )
+        yield layer, _evaluate(gold, matrices, method, p, data=name, name=p.name)
 
 
 def best_setting(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

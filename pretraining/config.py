@@ -86,7 +86,7 @@ class OptimConfig:
 
     With ``model.init`` AdamW takes all, at a learning rate for the encoder's layers, one for the embeddings and
     one for the head, and the loss has ``distillation`` times the distance between the states of words that are
-    not masked and those of the untouched encoder.
+    not masked and those of the untouched encoder. The lowest ``frozen_layers`` layers stay as they are.
     """
 
     steps: int
@@ -96,6 +96,7 @@ class OptimConfig:
     embedding_learning_rate: float = 1e-4
     head_learning_rate: float = 1e-3
     distillation: float = 0.0
+    frozen_layers: int = 0
     muon_iterations: int = 5
     warmup_steps: int = 100
     neighbour_steps: int = 0
@@ -192,7 +193,15 @@ def _is_of_type(value: object, kind: Any) -> bool:
 
 def _check_counts(config: TrainConfig) -> None:
     data, optim, model = config.data, config.optim, config.model
-    least = {"seed": 0, "warmup_steps": 0, "first_steps": 0, "one_sided_steps": 0, "neighbour_steps": 0}
+    may_be_zero = (
+        "seed",
+        "warmup_steps",
+        "first_steps",
+        "one_sided_steps",
+        "neighbour_steps",
+        "frozen_layers",
+    )
+    least = dict.fromkeys(may_be_zero, 0)
     for section, values in (("", config), ("model.", model), ("data.", data), ("optim.", optim)):
         for key, field_ in inspect.signature(type(values), eval_str=True).parameters.items():
             if field_.annotation is int and getattr(values, key) < least.get(key, 1):
@@ -235,6 +244,8 @@ def _check_init(config: TrainConfig) -> None:
         raise ValueError(f"model.{begun[0]} needs model.init")
     if config.model.init and config.optim.neighbour_steps:
         raise ValueError("optim.neighbour_steps has no effect with model.init: leave it out")
+    if config.optim.frozen_layers and not config.model.init:
+        raise ValueError("optim.frozen_layers needs model.init")
     if config.optim.distillation < 0:
         raise ValueError("optim.distillation must be at least 0")
     if config.optim.distillation and (not config.model.init or config.data.one_sided_steps):

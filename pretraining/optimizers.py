@@ -106,13 +106,16 @@ def build_optimizers(model: torch.nn.Module, config: OptimConfig) -> list[torch.
 def build_groups(model: BertForMaskedLM, config: OptimConfig) -> list[torch.optim.Optimizer]:
     """AdamW with a learning rate for the encoder's layers, the embeddings and the head; its matrices decay.
 
-    The output matrix is the embeddings'. Every group has an "initial_lr", which ``set_rate`` scales.
+    The output matrix is the embeddings'. Frozen parameters (without ``requires_grad``) are left out. Every group
+    has an "initial_lr", which ``set_rate`` scales.
     """
     matrices: list[Tensor] = []
     vectors: list[Tensor] = []
     embeddings: list[Tensor] = []
     head: list[Tensor] = []
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         if name.startswith("cls."):
             head.append(parameter)
         elif ".embeddings." in name:

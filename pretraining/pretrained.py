@@ -76,6 +76,19 @@ def renew_rows(
             embeddings[index] = mean
 
 
+def freeze_layers(model: BertForMaskedLM, count: int) -> None:
+    """Keep the lowest ``count`` layers as they are; embeddings, upper layers and head still learn.
+
+    Raises:
+        ValueError: the model has fewer layers.
+    """
+    layers = model.bert.encoder.layer
+    if count > len(layers):
+        raise ValueError(f"optim.frozen_layers is {count}, but model.init has {len(layers)} layers")
+    for layer in layers[:count]:
+        layer.requires_grad_(False)
+
+
 class Original:
     """The encoder as it was before the run, which a regulariser compares with.
 

@@ -34,7 +34,14 @@ from pretraining.model import (
 from pretraining.optimizers import build_groups, build_optimizers, schedule, set_rate
 from pretraining.precision import autocast, choose_dtype
 from pretraining.prepare import Pieces, join, prepare_shard, prepare_tokenizer, shard_path
-from pretraining.pretrained import Original, begin_head, distance, load_pretrained, renew_rows
+from pretraining.pretrained import (
+    Original,
+    begin_head,
+    distance,
+    freeze_layers,
+    load_pretrained,
+    renew_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -162,6 +169,7 @@ def build_learner(
     if new_head:
         begin_head(model, pieces.ids, norm=config.model.head_norm)
     renew_rows(model, tokenizer, config.model.renew, pieces.ids)
+    freeze_layers(model, config.optim.frozen_layers)
     optimizers = build_groups(model, config.optim)
     return Learner(model, optimizers, device, dtype, original, config.optim.distillation)
 
