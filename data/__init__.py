@@ -19,7 +19,7 @@ from data.ptb import (
     parse_ptb,
     read_ptb,
 )
-from data.punctuation import without_punctuation
+from data.punctuation import is_punctuation, without_punctuation, words_proper
 from data.raw_text import looks_untokenised, parse_raw_text, read_raw_text
 from data.sample import load_sample, load_sample_trees
 from data.scidtb import Document, read_scidtb
@@ -45,6 +45,7 @@ __all__ = [
     "constituency_sentences",
     "contacts_file",
     "decode_lines",
+    "is_punctuation",
     "list_relations",
     "load_sample",
     "load_sample_trees",
@@ -74,6 +75,7 @@ __all__ = [
     "root",
     "to_conllu",
     "without_punctuation",
+    "words_proper",
 ]
 
 

@@ -1,12 +1,35 @@
-"""Dependency trees without their punctuation."""
+"""Which words are punctuation, and dependency trees without it."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
 from data.errors import DataError
 from data.sentence import Sentence, root
 
-__all__ = ["without_punctuation"]
+__all__ = ["is_punctuation", "without_punctuation", "words_proper"]
+
+_MARKS_OF_WORDS = "#%&@§‰"
+"""Punctuation to Unicode, but read as words, which Universal Dependencies tag SYM or CCONJ."""
+
+
+def is_punctuation(word: str) -> bool:
+    """Whether a word is made of punctuation alone, by the Unicode category of its characters.
+
+    >>> [is_punctuation(word) for word in (".", "``", "«", "。", "%", "n't", "A.")]
+    [True, True, True, True, False, False, False]
+    """
+    return all((unicodedata.category(c)[0] == "P" and c not in _MARKS_OF_WORDS) or c == "`" for c in word)
+
+
+def words_proper(sentence: Sentence) -> tuple[int, ...]:
+    """Places, from 0, of the words that are no punctuation: by UPOS tags, or without them by `is_punctuation`.
+
+    All places where every word is punctuation.
+    """
+    marks = map(is_punctuation, sentence.words) if sentence.upos is None else _punctuation(sentence)
+    kept = tuple(place for place, mark in enumerate(marks) if not mark)
+    return kept or tuple(range(len(sentence.words)))
 
 
 def without_punctuation(sentence: Sentence, is_punctuation: Sequence[bool] | None = None) -> Sentence:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from probe.errors import OptionError, one_line, quoted
 from probe.json_text import parse_json
+from probe.labels import elided
 from probe.metrics import METRICS
 from probe.options import POOLS, Pool
 from probe.patterns import FULL, GIVEN, attention_name
 from probe.perturbations import PERTURBATIONS
 from probe.registry import check_name
-from probe.svg import elided, escape, heatmap_svg
+from probe.svg import escape, heatmap_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,9 +39,6 @@ CUES = ("frequent", "seen", "norm", "summary")
 - norm: the Euclidean norm of its state before the first layer
 - summary: how far the last state of [CLS] moves when it is masked; 0 where nothing stands for the sentence
 """
-
-_LABEL = 24
-"""Letters of a unit that a plot shows."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,7 +101,7 @@ class ImpactMatrix:
         ax = plt.figure(layout="constrained").add_subplot() if ax is None else ax
         shown = np.ma.masked_array(self.values, mask=np.eye(len(self), dtype=bool))
         image = ax.imshow(shown, cmap="Blues", interpolation="nearest")
-        labels = [elided(unit, _LABEL) for unit in self.units]
+        labels = [elided(unit) for unit in self.units]
         ax.set_xticks(range(len(self)), labels=labels, rotation=90, parse_math=False)
         ax.set_yticks(range(len(self)), labels=labels, parse_math=False)
         ax.xaxis.tick_top()
@@ -111,7 +109,7 @@ class ImpactMatrix:
         ax.set(xlabel="influence of", ylabel="influence on")
         figure = ax.get_figure(root=True)
         assert figure is not None
-        figure.colorbar(image, ax=ax, label=f"{self.metric}, layer {self.layer}")
+        figure.colorbar(image, ax=ax, label=METRICS[self.metric].label)
         return ax
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -269,7 +267,9 @@ class ImpactSet:
 def impact_html(matrix: ImpactMatrix) -> str:
     """What a notebook shows of an impact matrix: the heatmap and what it is the matrix of."""
     about = f"{matrix.model}: {matrix.metric}, layer {matrix.layer}, {matrix.pool}, {matrix.perturb}"
-    picture = heatmap_svg(matrix.units, matrix.values, title=f"Impact matrix, {about}")
+    picture = heatmap_svg(
+        matrix.units, matrix.values, scale=METRICS[matrix.metric].label, title=f"Impact matrix, {about}"
+    )
     return (
         f'<figure style="overflow-x:auto"><figcaption>ImpactMatrix, {escape(about)}</figcaption>'
         f"{picture}</figure>"

@@ -27,12 +27,19 @@ class Metric:
         measure: ``measure(before, after)`` of states [reads, hidden], or ``measure(before, after, true)`` of
             log-probabilities [reads, vocabulary] and true pieces int64 [reads]; each returns [reads].
         can_be_negative: whether an impact may be below 0, so that it has no logarithm.
+        unit: what its numbers are, for the colour scales of pictures.
     """
 
     name: str
     reads: Literal["states", "head"]
     measure: Callable[..., Tensor]
     can_be_negative: bool = False
+    unit: str = ""
+
+    @property
+    def label(self) -> str:
+        """What a colour scale says of it: "impact (kl), nats"."""
+        return f"impact ({self.name}), {self.unit}" if self.unit else f"impact ({self.name})"
 
 
 def dist(before: Tensor, after: Tensor) -> Tensor:
@@ -72,10 +79,10 @@ def kl(before: Tensor, after: Tensor, true: Tensor) -> Tensor:
 METRICS: Registry[Metric] = Registry(
     "metric",
     (
-        Metric(name="dist", reads="states", measure=dist),
-        Metric(name="cos", reads="states", measure=cos),
-        Metric(name="prob", reads="head", measure=prob, can_be_negative=True),
-        Metric(name="kl", reads="head", measure=kl),
+        Metric(name="dist", reads="states", measure=dist, unit="Euclidean distance"),
+        Metric(name="cos", reads="states", measure=cos, unit="1 \u2212 cosine"),
+        Metric(name="prob", reads="head", measure=prob, can_be_negative=True, unit="probability lost"),
+        Metric(name="kl", reads="head", measure=kl, unit="nats"),
     ),
     aliases={
         "l2": "dist",

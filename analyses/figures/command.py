@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from analyses.experiments import EXPERIMENTS
 from analyses.figures.sentence import Example, own_example, published_example, treebank_example
 from analyses.options import add_method, add_protocol, experiment_main
+from analyses.pictures.fonts import MissingFont
 from analyses.pictures.style import FORMATS, save, style
 from analyses.tables.results import CONFIGURATION, Ran
 from analyses.trees.adjust import NONE, adjust
@@ -27,6 +28,7 @@ from probe.command_line import (
     positive,
 )
 from probe.inputs import say_guess
+from probe.metrics import METRICS
 from probe.option_groups import (
     ImpactOptions,
     InputOptions,
@@ -92,15 +94,24 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _say(message: Warning | str, *about: object, **more: object) -> None:
-    """A warning, such as one of characters without a font, as a line."""
-    print(f"figures: {message}", file=sys.stderr)
+def _say_once() -> Callable[..., None]:
+    """Says warnings as lines, and which fonts are missing once in a run."""
+    said: set[str] = set()
+
+    def say(message: Warning | str, *about: object, **more: object) -> None:
+        about = message.fonts if isinstance(message, MissingFont) else (str(message),)
+        if not said.issuperset(about):
+            said.update(about)
+            print(f"figures: {message}", file=sys.stderr)
+
+    return say
 
 
 def run(args: argparse.Namespace) -> Ran:
     """Draw what the options ask for into ``--out``; there are no tables."""
     with warnings.catch_warnings():
-        warnings.showwarning = _say
+        warnings.simplefilter("always", MissingFont)
+        warnings.showwarning = _say_once()
         return _draw(args)
 
 
@@ -262,7 +273,7 @@ def _heatmap(job: Job) -> Drawn:
     words = job.example.sentence.words
     for matrix in job.matrices(words):
         signature = str(job.signature(matrix))
-        figure = heatmap(words, matrix.values, label=f"impact ({matrix.metric})", signature=signature)
+        figure = heatmap(words, matrix.values, label=METRICS[matrix.metric].label, signature=signature)
         yield job.stem("heatmap", matrix.layer), figure
 
 
@@ -317,7 +328,8 @@ def _steps(job: Job) -> Drawn:
         scores = fair_scores(adjusted.values, adjusted.root)
         (heads,) = DECODERS[job.args.decoder].decode([scores])
         signature = job.signature(matrix, decoder=job.args.decoder, adjustment=adjustment, **about)
-        figure = steps(words, matrix.values, scores, heads.tolist(), signature=str(signature))
+        label = METRICS[matrix.metric].label
+        figure = steps(words, matrix.values, scores, heads.tolist(), label=label, signature=str(signature))
         yield job.stem("steps", matrix.layer), figure
 
 

@@ -30,7 +30,7 @@ class Example:
     Attributes:
         name: what it is called in signatures.
         sentence: its words, with gold heads if there are any.
-        constituents: the words without punctuation, as far as that can be told; the tree stands over them.
+        constituents: the words without punctuation (``data.words_proper``); the tree stands over them.
         brackets: labels of the gold brackets over ``constituents``; None where there is no gold tree.
     """
 
@@ -42,8 +42,10 @@ class Example:
     @property
     def scored(self) -> list[bool]:
         """Which dependents are scored: all but punctuation."""
-        tags = self.sentence.upos
-        return [True] * len(self.sentence.words) if tags is None else [tag != "PUNCT" for tag in tags]
+        from data import words_proper
+
+        kept = words_proper(self.sentence)
+        return [place in kept for place in range(len(self.sentence.words))]
 
 
 def published_example() -> Example:
@@ -66,7 +68,7 @@ def own_example(text: str) -> Example:
     found = list(parse_text(text.split("\n"), name="--text"))
     if len(found) != 1:
         raise DataError(f"--text: one sentence is expected, found {len(found)}")
-    return Example(name="text", sentence=found[0], constituents=found[0].words, brackets=None)
+    return _without_brackets("text", found[0])
 
 
 def treebank_example(sentences: Sequence[Sentence], name: str, identifier: str) -> Example:
@@ -83,9 +85,14 @@ def treebank_example(sentences: Sequence[Sentence], name: str, identifier: str) 
     sentence = sentences[place]
     if name == "sample":
         return _with_brackets(name, sentence, str(load_sample_trees()[place]))
-    tags = sentence.upos or ("X",) * len(sentence.words)
-    kept = tuple(word for word, tag in zip(sentence.words, tags, strict=True) if tag != "PUNCT")
-    return Example(name=name, sentence=sentence, constituents=kept or sentence.words, brackets=None)
+    return _without_brackets(name, sentence)
+
+
+def _without_brackets(name: str, sentence: Sentence) -> Example:
+    from data import words_proper
+
+    kept = tuple(sentence.words[place] for place in words_proper(sentence))
+    return Example(name=name, sentence=sentence, constituents=kept, brackets=None)
 
 
 def _with_brackets(name: str, sentence: Sentence, brackets: str) -> Example:

@@ -19,7 +19,7 @@ from analyses.pictures.style import (
     VERMILION,
     wrapped,
 )
-from probe.svg import elided
+from probe.labels import elided, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def arcs(
     figure = Figure()
     figure.set_layout_engine("none")
     FigureCanvasAgg(figure)
-    font, places, width = _places(figure, words)
+    font, places, width = _places(words)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
     for place, word in zip(places, words, strict=True):
@@ -103,12 +103,8 @@ def plain_arcs(axes: Axes, words: Sequence[str], heads: ArrayLike) -> tuple[floa
     Raises:
         ValueError: there are not as many heads as words, or a head is outside the sentence.
     """
-    from matplotlib.figure import Figure
-
-    figure = axes.figure
-    assert isinstance(figure, Figure)
     n = len(words)
-    font, places, width = _places(figure, words, least=0)
+    font, places, width = _places(words, least=0)
     for place, word in zip(places, words, strict=True):
         axes.text(place, 0, word, fontsize=font, ha="center", va="center")
     top = _draw(axes, places, _heads(heads, n, "predicted"), [_RIGHT] * n, up=1)
@@ -124,25 +120,19 @@ def _heads(heads: ArrayLike, n: int, name: str) -> list[int]:
     return found
 
 
-def _places(
-    figure: Figure, words: Sequence[str], *, least: float = 72 * COLUMN_WIDTH
-) -> tuple[float, list[float], float]:
+def _places(words: Sequence[str], *, least: float = 72 * COLUMN_WIDTH) -> tuple[float, list[float], float]:
     """Font size, the middle of every word and the whole width, in points.
 
     The font shrinks where a sentence is wider than a page, down to ``_SMALLEST_FONT``; then the page grows.
     ``least`` is the least width.
     """
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    drawn = [figure.text(0, 0, word, fontsize=_FONT) for word in words]
-    widths = np.array([text.get_window_extent(renderer).width * 72 / figure.dpi for text in drawn])
-    for text in drawn:
-        text.remove()
-    needed = float(widths.sum()) + _GAP * (len(words) + 1)
-    font = float(np.clip(_FONT * 72 * TEXT_WIDTH / needed, _SMALLEST_FONT, _FONT))
-    widths, gap = widths * font / _FONT, _GAP * font / _FONT
-    width = max(float(widths.sum()) + gap * (len(words) + 1), least)
-    start = (width - float(widths.sum()) - gap * (len(words) - 1)) / 2
-    places = start + np.cumsum(widths + gap) - gap - widths / 2
+    widths = np.array([text_width(word, _FONT) for word in words])
+    gaps = _GAP * (len(words) + 1)
+    font = float(np.clip(_FONT * (72 * TEXT_WIDTH - gaps) / widths.sum(), _SMALLEST_FONT, _FONT))
+    widths *= font / _FONT
+    width = max(float(widths.sum()) + gaps, least)
+    start = (width - float(widths.sum()) - gaps) / 2 + _GAP
+    places = start + np.cumsum(widths + _GAP) - _GAP - widths / 2
     return font, places.tolist(), width
 
 

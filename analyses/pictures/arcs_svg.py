@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analyses.scores.attachment import NO_HEAD
-from probe.svg import BLUE, ORANGE, elided, escape, svg, text_width
+from probe.labels import elided, text_width
+from probe.svg import BLUE, ORANGE, escape, svg, word_label
 
 _STEP, _FIRST, _CORNER, _SPACE, _LINE = 14, 20, 7, 16, 20
 """Pixels: between two levels, of the lowest level, of a corner, between two words, of a line of text."""
@@ -50,17 +51,17 @@ def arcs_svg(
     _check(words, heads, "heads")
     if gold is not None:
         _check(words, gold, "gold heads")
-    words = [elided(word) for word in words]
-    centres, width = _centres(words)
+    centres, width = centres_of(words)
     arcs = _arcs(heads)
     missed = [arc for arc in _arcs(gold or ()) if arc not in arcs]
     above, below = _levels(arcs), _levels(missed)
     base = _height(above) + _LINE
     bottom = base + _LINE + 6
     parts = [
-        f'<text x="{x:.0f}" y="{base + 16:.0f}" text-anchor="middle">{escape(word)}</text>'
+        word_label(word, x=f"{x:.0f}", y=f"{base + 16:.0f}", text_anchor="middle")
         for word, x in zip(words, centres, strict=True)
     ]
+    words = [elided(word) for word in words]
     for arc, level in above.items():
         stroke = _PLAIN if gold is None else _RIGHT if gold[arc[1] - 1] == arc[0] else _WRONG
         parts.append(_arc(arc, level, stroke, words, centres, edge=base, up=True, top=_height(above)))
@@ -91,11 +92,11 @@ def _check(words: Sequence[str], heads: Sequence[int], kind: str) -> None:
         raise ValueError(f"expected {n} {kind} from {NO_HEAD} to {n}, found {list(heads)}")
 
 
-def _centres(words: Sequence[str]) -> tuple[list[float], float]:
-    """The middle of each word, and the width of the line."""
+def centres_of(words: Sequence[str]) -> tuple[list[float], float]:
+    """The middle of the label of each word, and the width of the line."""
     centres, x = [], float(_SPACE)
     for word in words:
-        width = max(text_width(word), 16.0)
+        width = max(text_width(elided(word)), 16.0)
         centres.append(x + width / 2)
         x += width + _SPACE
     return centres, max(x, 60.0)

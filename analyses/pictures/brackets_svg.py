@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from probe.svg import BLUE, ORANGE, elided, escape, svg, text_width
+from analyses.pictures.arcs_svg import centres_of
+from probe.labels import elided
+from probe.svg import BLUE, ORANGE, escape, svg, word_label
 
 if TYPE_CHECKING:
     from parsers import Bracketing
 
-_LEVEL, _SPACE, _LINE, _DOT = 26, 16, 20, 4
+_LEVEL, _LINE, _DOT = 26, 20, 4
 
 _Node: TypeAlias = tuple[float, int, tuple[int, int]]
 """Middle, height above the words, span."""
@@ -37,11 +39,8 @@ def brackets_svg(
     Raises:
         ValueError: the numbers of words differ.
     """
-    leaves, x, words = [], float(_SPACE), [elided(word) for word in words]
-    for place, word in enumerate(words):
-        width = max(text_width(word), 16.0)
-        leaves.append((x + width / 2, 0, (place, place + 1)))
-        x += width + _SPACE
+    centres, width = centres_of(words)
+    leaves = [(x, 0, (place, place + 1)) for place, x in enumerate(centres)]
     joins: list[tuple[_Node, _Node, _Node]] = []
 
     def join(left: _Node, right: _Node) -> _Node:
@@ -52,13 +51,14 @@ def brackets_svg(
     top = bracketing.fold(leaves, join)
     base = top[1] * _LEVEL + _LINE
     parts = [
-        f'<text x="{node[0]:.0f}" y="{base + 16}" text-anchor="middle">{escape(word)}</text>'
+        word_label(word, x=f"{node[0]:.0f}", y=f"{base + 16}", text_anchor="middle")
         for node, word in zip(leaves, words, strict=True)
     ]
+    words = [elided(word) for word in words]
     parts += [_bracket(words, node, parts_of, base, gold) for node, *parts_of in joins]
     return svg(
         parts,
-        width=max(x, 60.0),
+        width=width,
         height=base + _LINE + 6,
         title=title or f"Constituents of: {' '.join(words)}",
         description=_description(words, bracketing, gold),

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from wcwidth import wcswidth
-
 from analyses.pictures.fonts import drawable
 from analyses.pictures.style import BLACK, BLUE, COLUMN_WIDTH, GREY, SIGNATURE_SIZE, VERMILION, wrapped
-from probe.svg import elided
+from probe.labels import elided, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +50,7 @@ def trees(
 
     n, words = len(words), [elided(word) for word in drawable(words)]
     sides = [(induced, 1)] if gold is None else [(gold, -1), (induced, 1)]
-    half = max(3.0, max(map(_width, words)) * 0.29 * _FONT) + 4
+    half = max(3.0, max(text_width(word, _FONT) for word in words) / 2) + 4
     depths = {side: _depths(spans, n) for spans, side in sides}
     levels = {side: max(heights.values(), default=1) for side, heights in depths.items()}
     room = (72 * COLUMN_WIDTH - 2 * half - 2 * _MARGIN) / sum(levels.values())
@@ -86,10 +84,6 @@ def trees(
     axes.set(xlim=(-left - slack, right + slack), ylim=(bottom, top))
     figure.set_size_inches(width / 72, (top - bottom) / 72)
     return figure
-
-
-def _width(word: str) -> int:
-    return max(1, wcswidth(word))
 
 
 def _depths(spans: Collection[Span], n: int) -> dict[Span, int]:

@@ -68,6 +68,16 @@ FALLBACKS = (
 _NAMED = 4
 """So many characters are named in a warning."""
 
+_CJK = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "IDEOGRAPHIC", "FULLWIDTH", "BOPOMOFO")
+
+
+class MissingFont(UserWarning):
+    """No installed font has some characters; ``fonts`` are those that have them."""
+
+    def __init__(self, message: str, fonts: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.fonts = fonts
+
 
 @cache
 def families() -> tuple[str, ...]:
@@ -113,11 +123,25 @@ def drawable(texts: Iterable[str]) -> list[str]:
         return given
     named = [f"U+{ord(c):04X} {unicodedata.name(c, '')}".rstrip() for c in lacking[:_NAMED]]
     shown = ", ".join(named) + (", ..." if len(lacking) > _NAMED else "")
-    message = f"no installed font has {shown}: drawn as code points; install Noto Sans of that script"
-    warnings.warn(message, stacklevel=2)
+    fonts = tuple(dict.fromkeys(map(_font_of, lacking)))
+    message = f"no installed font has {shown}: drawn as code points; install {' and '.join(fonts)}"
+    warnings.warn(MissingFont(message, fonts), stacklevel=2)
     # What joined or varied the character means nothing beside its code point.
     pattern = re.compile(f"([{re.escape(''.join(lacking))}])[\u200d\ufe0e\ufe0f]*")
     return [pattern.sub(lambda found: f"<U+{ord(found[1]):04X}>", text) for text in given]
+
+
+def _font_of(character: str) -> str:
+    """The font of ``FALLBACKS`` to install for a character, by the script that its name begins with."""
+    script = unicodedata.name(character, "").partition(" ")[0]
+    if script in _CJK or (
+        unicodedata.east_asian_width(character) == "W" and unicodedata.category(character) != "So"
+    ):
+        return "Noto Sans CJK JP"
+    named = (name for name in FALLBACKS if script and name.upper().startswith(f"NOTO SANS {script}"))
+    if found := next(named, None):
+        return found
+    return "Noto Emoji" if unicodedata.category(character) == "So" else "Noto Sans"
 
 
 def make_drawable(figure: Figure) -> None:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
-from wcwidth import wcswidth
 
 from analyses.pictures.fonts import drawable
 from analyses.pictures.style import COLUMN_WIDTH, sign
-from probe.svg import elided
+from probe.labels import elided, text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 _CELL, _SMALLEST_CELL, _SMALLEST_SIDE = 13.0, 6.6, 66.0
 """Points from one word to the next, such that the figure has the width of a column if it can; and the least of
 all words together, beside which the label of the colour bar has room."""
-_LETTER = 0.55
-"""Width of a letter of an axis, about, its size being 1."""
+_LABEL = 9.0
+"""Widest label of a word, in sizes of its font: the cells keep their room beside long words."""
 _BESIDE = 66
 """Points beside words and cells: label of the axis, colour bar."""
 
@@ -47,8 +46,8 @@ def heatmap(
     n = len(words)
     if matrix.shape != (n, n) or n == 0:
         raise ValueError(f"expected a matrix [n, n] for n > 0 words, found {matrix.shape} for {n} words")
-    words = [elided(word) for word in drawable(words)]
-    longest = _LETTER * max(map(_width, words))
+    words = [elided(word, _LABEL) for word in drawable(words)]
+    longest = max(text_width(word, 1) for word in words)
     largest = max(_CELL, _SMALLEST_SIDE / n)
     cell = float(np.clip((72 * COLUMN_WIDTH - _BESIDE) / (n + longest), _SMALLEST_CELL, largest))
     font = min(7.0, cell)
@@ -71,7 +70,3 @@ def heatmap(
     if signature is not None:
         sign(figure, signature)
     return figure
-
-
-def _width(word: str) -> int:
-    return max(1, wcswidth(word))

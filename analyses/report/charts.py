@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analyses.tables.table import Cell, Row, Table
-from probe.svg import BLUE, ORANGE, escape, svg, text_width
+from probe.labels import text_width
+from probe.svg import BLUE, ORANGE, escape, svg
 
 _MOST = 4
 """Columns that one chart shows."""
@@ -48,7 +49,7 @@ def chart_svg(table: Table) -> str | None:
     if not values or min(values) < 0 or max(values) > 100 or not _percent(rows):
         return None
     step = _LINE + _APART * (len(shown) - 1)
-    left = max(text_width(row.label) for row in rows) * 0.9 + 2 * _MARGIN
+    left = max(text_width(row.label) for row in rows) + 2 * _MARGIN
     top = _TICKS * len(shown)
     bottom = top + step * len(rows)
     parts = [

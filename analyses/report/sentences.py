@@ -132,7 +132,10 @@ def _record(seen: Seen) -> dict[str, Any]:
         "spans": sorted(seen.brackets.spans),
         "heat": base64.b64encode(seen.heat).decode(),
         "largest": float(f"{seen.largest:.4g}"),
+        "scale": seen.scale,
     }
+    if len(seen.kept) < len(seen.words):
+        record["kept"] = seen.kept
     if isinstance(seen.sentence, ConstituencySentence):
         return record | {"gold_spans": sorted(seen.sentence.labelled_spans)}
     record["heads"] = {protocol: heads.tolist() for protocol, heads in seen.heads.items()}

@@ -18,15 +18,16 @@ from analyses.dependency.tables import tables
 from analyses.dependency.trees import Treebank, induce, treebank_ways
 from analyses.scores.recall import GroupName
 from analyses.tables.table import Table
-from analyses.trees.adjust import AdjustedMatrix
+from analyses.trees.adjust import AdjustedMatrix, impacts_label
 from analyses.trees.decoders import CONSTITUENT_DECODERS, Heads
 from analyses.trees.protocols import PROTOCOLS, ProtocolName, scored_words
 from analyses.trees.systems import Skipped, System, Way, check_probed, skip_lines
 from analyses.trees.variants import Variant
+from data import Sentence, words_proper
 from probe.errors import ProbeError
 
 if TYPE_CHECKING:
-    from data import ConstituencySentence, PtbTree, Sentence
+    from data import ConstituencySentence, PtbTree
     from parsers import Bracketing
     from probe import ImpactMatrix
     from probe.source import ImpactSource
@@ -45,10 +46,12 @@ class Seen:
 
     Attributes:
         words: n words.
-        brackets: the model's constituents.
+        brackets: the model's constituents, over the words at the places ``kept``.
         heat: n * n bytes, row by row: impact / ``largest`` * 255, rounded; negative impacts are 0.
         largest: the largest impact.
+        scale: what the impacts are, for their colour scale.
         heads: of each protocol, int64 [n]; empty for constituency.
+        kept: places of the words that are no punctuation.
         unknown: how many of the words the model's vocabulary does not know.
         sentence: with gold heads or gold spans, or with neither.
     """
@@ -57,8 +60,10 @@ class Seen:
     brackets: Bracketing
     heat: bytes
     largest: float
+    scale: str
     heads: dict[ProtocolName, Heads]
     sentence: Sentence | ConstituencySentence
+    kept: tuple[int, ...]
     unknown: int = 0
 
 
@@ -94,7 +99,7 @@ def dependency_part(
     protocols = scorable(corpus)
     ways = treebank_ways(model, corpus, protocols, [decoder], [variant])
     skipped: Skipped = {}
-    seen = _Seen(corpus.items)
+    seen = _Seen(corpus.items, variant)
     induced = induce(model, ways, corpus, args, skipped, see=seen.take)
     groups: list[GroupName] = ["length"]
     if all(sentence.relations is not None for sentence in corpus.items):
@@ -130,7 +135,7 @@ def text_part(
     alone = copy(args)
     alone.seeds = 0  # random weights are there to be compared by scores
     skipped: Skipped = {}
-    seen = _Seen(corpus.items)
+    seen = _Seen(corpus.items, variant)
     (own,) = induce(model, ways, corpus, alone, skipped, see=seen.take)
     found = seen.with_heads(own, skipped)
     check_probed([corpus.items[place] for place in seen.kept(skipped)], skipped=len(skipped))
@@ -158,8 +163,9 @@ def scorable(corpus: Treebank) -> tuple[ProtocolName, ...]:
 class _Seen:
     """What is shown of sentences, taken from their matrices as they come."""
 
-    def __init__(self, sentences: Sequence[Sentence | ConstituencySentence]) -> None:
+    def __init__(self, sentences: Sequence[Sentence | ConstituencySentence], variant: Variant) -> None:
         self._sentences = sentences
+        self._scale = impacts_label(variant.metric, variant.adjust)
         self._found: dict[int, Seen] = {}
 
     def take(self, place: int, found: Sequence[ImpactMatrix]) -> None:
@@ -168,14 +174,18 @@ class _Seen:
         sentence, values = self._sentences[place], matrix.impacts  # without what was added for the decoder
         largest = float(values.max())
         scaled = np.rint(LEVELS * np.maximum(values, 0) / (largest or 1.0)).astype(np.uint8)
-        (brackets,) = CONSTITUENT_DECODERS[SHOWN_BRACKETS].decode([values])
+        all_words = tuple(range(len(sentence.words)))
+        kept = words_proper(sentence) if isinstance(sentence, Sentence) else all_words
+        (brackets,) = CONSTITUENT_DECODERS[SHOWN_BRACKETS].decode([values[np.ix_(kept, kept)]])
         self._found[place] = Seen(
             words=sentence.words,
             brackets=brackets,
             heat=scaled.tobytes(),
             largest=largest,
+            scale=self._scale,
             heads={},
             sentence=sentence,
+            kept=kept,
             unknown=len(matrix.unknown),
         )
 
@@ -212,7 +222,7 @@ def constituency_part(
         )
         if not sentences:
             raise ProbeError(f"{name}: no sentence of 2 words or more without punctuation to score")
-        gold, skipped, shown = Gold.of(sentences, protocol), Skipped(), _Seen(sentences)
+        gold, skipped, shown = Gold.of(sentences, protocol), Skipped(), _Seen(sentences, variant)
         ways = [Way(protocol, decoder, variant) for decoder in BRACKET_DECODERS]
         label = f"{name}, {protocol}"
         induced = induce_brackets(model, ways, gold, args, skipped, label=label, see=shown.take)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from probe.errors import OptionError
 from probe.matrix import CUES, ImpactMatrix
+from probe.metrics import METRICS
 from probe.registry import Registry
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -287,6 +288,17 @@ def can_be_negative(name: str) -> bool:
 def needs_openness(name: str) -> bool:
     """Whether an adjustment reads the openness of each word."""
     return any(adjustment.needs_openness for adjustment in adjustments(name))
+
+
+def impacts_label(metric: str, name: str = NONE) -> str:
+    """What a colour scale says of the ``impacts`` of an adjusted matrix: logarithms where ``log`` was among them.
+
+    Args:
+        metric: of the matrix.
+        name: of its adjustments.
+    """
+    label = METRICS[metric].label
+    return f"log(1 + x / mean x), x: {label}" if "log" in name.split("+") else label
 
 
 def adjust(matrix: ImpactMatrix, name: str, *, weights: Weights = WEIGHTS) -> ImpactMatrix:

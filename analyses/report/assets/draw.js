@@ -3,7 +3,7 @@
 const drawSentence = (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const BLUE = "#3a86c8", ORANGE = "#c9660c";
-  const STEP = 14, FIRST = 20, CORNER = 7, SPACE = 16, LINE = 20, SIDE = 4, LEVEL = 26;
+  const STEP = 14, FIRST = 20, CORNER = 7, SPACE = 16, LINE = 20, SIDE = 4, LEVEL = 26, LONGEST = 180;
   const PREDICTED = "predicted arc";
   const STROKES = {
     right: [BLUE, ""],
@@ -39,18 +39,31 @@ const drawSentence = (() => {
     return element("figure", {}, element("figcaption", {}, title), scrolling(title, drawn));
   }
 
+  const widthOf = (text) => pen.measureText(text).width;
+
+  /** A word as a label: a long one would leave no room for the others, and is cut between its letters. */
+  function fitted(word) {
+    if (widthOf(word) <= LONGEST) return word;
+    const letters = [...new Intl.Segmenter().segment(word.slice(0, 200))].map(({ segment }) => segment);
+    while (letters.length && widthOf(`${letters.join("")}…`) > LONGEST) letters.pop();
+    return `${letters.join("")}…`;
+  }
+
   function centresOf(words) {
     const centres = [];
     let x = SPACE;
     for (const word of words) {
-      const width = Math.max(pen.measureText(word).width, 16);
+      const width = Math.max(widthOf(fitted(word)), 16);
       centres.push(Math.round(x + width / 2));
       x += width + SPACE;
     }
     return [centres, Math.ceil(Math.max(x, 60))];
   }
 
-  const wordAt = (word, x, y) => shape("text", { x, y, "text-anchor": "middle" }, word);
+  function wordAt(word, x, y) {
+    const label = fitted(word), whole = label === word ? [] : [shape("title", {}, word)];
+    return shape("text", { x, y, "text-anchor": "middle" }, ...whole, label);
+  }
 
   // --- dependencies: an arc is [head, dependent], from 1, head 0 is ROOT
 
@@ -173,7 +186,7 @@ const drawSentence = (() => {
   // --- constituents: a span is [start, end], from 0, the end exclusive
 
   function drawBrackets(record) {
-    const { words } = record;
+    const words = record.kept ? record.kept.map((place) => record.words[place]) : record.words;
     const [centres, width] = centresOf(words);
     const nodes = new Map(centres.map((x, place) => [`${place} ${place + 1}`, { x, height: 0 }]));
     const found = record.gold_spans && new Set(record.gold_spans.map(([start, end]) => `${start} ${end}`));
@@ -227,7 +240,7 @@ const drawSentence = (() => {
   function drawHeat(record) {
     const { words, largest } = record, n = words.length;
     const heat = Uint8Array.from(atob(record.heat), (letter) => letter.charCodeAt(0));
-    const header = (word, scope) => element("th", { scope }, element("span", { dir: "auto" }, word));
+    const header = (word, scope) => element("th", { scope }, element("span", { dir: "auto", title: word }, word));
     const rows = words.map((word, i) => {
       const cells = words.map((other, j) => {
         const share = heat[i * n + j] / 255;
@@ -240,7 +253,7 @@ const drawSentence = (() => {
       });
       return element("tr", {}, header(word, "row"), ...cells);
     });
-    const title = "Impact matrix: how much a column, masked, moves a row";
+    const title = "Impact matrix: how much a column, perturbed, moves a row";
     const top = element("tr", {}, element("td"), ...words.map((word) => header(word, "col")));
     const body = element("tbody", {}, ...rows);
     const grid = element("table", { class: "heat", role: "grid", "aria-label": title }, element("thead", {}, top), body);
@@ -256,7 +269,12 @@ const drawSentence = (() => {
     numbers.addEventListener("change", () => grid.classList.toggle("numbers", numbers.checked));
     const label = element("label", { class: "check" }, numbers, "show numbers");
     const scroll = element("div", { class: "scroll" }, grid);
-    return element("figure", {}, element("figcaption", {}, title), label, pair, scroll);
+    return element("figure", {}, element("figcaption", {}, title), label, pair, scroll, colourScale(record));
+  }
+
+  function colourScale({ largest, scale }) {
+    const bar = element("span", { class: "bar", "aria-hidden": "true" });
+    return element("p", { class: "scale" }, "0 ", bar, ` ${largest.toPrecision(3)} ${scale}`);
   }
 
   const KEYS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };

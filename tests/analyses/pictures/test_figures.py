@@ -238,8 +238,8 @@ def test_examples() -> None:
     assert example.brackets is not None and example.brackets[4, 7] == "NP" and (0, 16) not in example.brackets
     assert sum(example.scored) == 16
     own = own_example("Owls see .")
-    assert (own.constituents, own.brackets, own.sentence.heads) == (("Owls", "see", "."), None, None)
-    assert own.scored == [True] * 3
+    assert (own.constituents, own.brackets, own.sentence.heads) == (("Owls", "see"), None, None)
+    assert own.scored == [True, True, False]
     sample = treebank_example(load_sample(), "sample", "sample-04")
     assert sample.brackets is not None and sample.brackets[0, 3] == "NP"
     assert treebank_example(load_sample(), "x", "sample-02").constituents == ("Snow", "fell")

@@ -15,7 +15,8 @@ IMPACTS, SCORES = RNG.random((4, 4)), RNG.random((5, 5)) - 0.5
 def test_shows_impacts_scores_and_heads() -> None:
     with style():
         figure = steps(WORDS, IMPACTS, SCORES, HEADS, signature="a | b")
-    _, impacts, scores = figure.axes
+    _, *scales, impacts, scores = figure.axes
+    assert [bar.get_xlabel() for bar in scales] == ["impact", "score of a head"]
     others = ~np.eye(4, dtype=bool)
     np.testing.assert_array_equal(np.asarray(impacts.images[0].get_array())[others], IMPACTS[others])
     shown = np.asarray(scores.images[0].get_array())
@@ -32,7 +33,7 @@ def test_shows_impacts_scores_and_heads() -> None:
 
 def test_parts_do_not_overlap() -> None:
     with style():
-        tree, impacts, scores = steps(WORDS * 5, *drawn(20), [0, *range(1, 20)]).axes
+        tree, _, _, impacts, scores = steps(WORDS * 5, *drawn(20), [0, *range(1, 20)]).axes
     ends = [(axes.get_position().x0, axes.get_position().x1) for axes in (impacts, scores, tree)]
     flat = [edge for pair in ends for edge in pair]
     assert flat == sorted(flat) and flat[0] > 0 and flat[-1] <= 1

@@ -140,6 +140,12 @@ def test_figures_are_those_of_the_table_command(
                 assert f"{cell['value']:.1f}{interval}" in text
 
 
+def proper(record: dict[str, Any]) -> list[str]:
+    """The words that brackets stand over."""
+    words: list[str] = record["words"]
+    return [words[place] for place in record.get("kept", range(len(words)))]
+
+
 def test_records_are_matrices_and_trees_of_the_model(
     records: list[dict[str, Any]], model_folder: ModelFolder
 ) -> None:
@@ -150,7 +156,9 @@ def test_records_are_matrices_and_trees_of_the_model(
         n = len(record["words"])
         heat = np.frombuffer(base64.b64decode(record["heat"]), dtype=np.uint8).reshape(n, n)
         assert np.abs(heat * record["largest"] / 255 - values).max() <= record["largest"] / 500
-        Bracketing(n, frozenset(map(tuple, record["spans"])))
+        Bracketing(len(proper(record)), frozenset(map(tuple, record["spans"])))
+        assert record["scale"] == "impact (dist), Euclidean distance"
+    assert proper(records[0]) == ["The", "gardener", "watered", "tulips"]
     assert records[0]["gold"] == [2, 3, 0, 3, 3]
     assert records[0]["scored"]["fair"] == [1, 1, 1, 1, 0]
     assert [2, 4, "VP"] in records[6]["gold_spans"]
@@ -290,14 +298,14 @@ def test_page_is_quiet_and_draws_what_python_draws(
     for index, record in enumerate(records):
         open_sentence(browser, index)
         words, spans = record["words"], frozenset(map(tuple, record["spans"]))
-        brackets = Bracketing(len(words), spans)
+        brackets = Bracketing(len(proper(record)), spans)
         if "heads" not in record:
             gold = {(start, end) for start, end, _ in record["gold_spans"]} | {(0, len(words))}
             expected = [brackets_svg(words, brackets, gold=gold)]
         else:
             trees = [record["heads"][protocol] for protocol in ("fair", "wu2020")]
             expected = [arcs_svg(words, heads, gold=record["gold"]) for heads in trees]
-            expected.append(brackets_svg(words, brackets))
+            expected.append(brackets_svg(proper(record), brackets))
         for place, picture in enumerate(expected):
             # XML has no place for control characters; the page needs no XML.
             assert sorted(drawn_titles(browser, index, place)) == sorted(made_titles(picture))

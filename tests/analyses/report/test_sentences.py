@@ -29,6 +29,8 @@ def seen(n: int, *, heads: list[int], upos: tuple[str, ...] | None = None) -> Se
         brackets=Bracketing.from_splits(n, lambda start, end: start + 1),
         heat=rng.integers(0, 256, n * n, dtype=np.uint8).tobytes(),
         largest=3.25,
+        scale="impact",
+        kept=tuple(range(n)),
         heads={"wu2020": found, "fair": found},
         sentence=sentence,
     )
@@ -53,7 +55,16 @@ def test_verdict_of_brackets_names_the_missed_labels() -> None:
     tree = Bracketing(3, frozenset({(0, 3), (1, 3)}))
     spans = frozenset({(0, 2, "NP"), (1, 3, "VP")})
     gold = ConstituencySentence(id="1", words=("a", "b", "c"), labelled_spans=spans, where="x:1")
-    made = Seen(words=gold.words, brackets=tree, heat=bytes(9), largest=0.0, heads={}, sentence=gold)
+    made = Seen(
+        words=gold.words,
+        brackets=tree,
+        heat=bytes(9),
+        largest=0.0,
+        scale="impact",
+        kept=tuple(range(len(gold.words))),
+        heads={},
+        sentence=gold,
+    )
     found = verdict(made)
     assert found.scores == {"fair": pytest.approx(200 / 3)}
     assert (found.labels, found.wrong) == ({"NP", "VP"}, {"NP"})
@@ -64,7 +75,16 @@ def test_data_of_sentences_cannot_end_their_script() -> None:
     gold = ConstituencySentence(
         id="1", words=("</script><!--", "\u2028&"), labelled_spans=frozenset(), where="x:1"
     )
-    made = Seen(words=gold.words, brackets=tree, heat=bytes(4), largest=0.0, heads={}, sentence=gold)
+    made = Seen(
+        words=gold.words,
+        brackets=tree,
+        heat=bytes(4),
+        largest=0.0,
+        scale="impact",
+        kept=tuple(range(len(gold.words))),
+        heads={},
+        sentence=gold,
+    )
     part = Part(name="x", kind="constituents", tables=(), seen=(made,), skipped=())
     text = sentence_data([part])
     assert not set("<>&\u2028") & set(text)
