@@ -6,6 +6,7 @@ with ``EXPERIMENTS.register``.
 
 from __future__ import annotations
 
+from analyses.compression.experiment import EXPERIMENT as COMPRESSION
 from analyses.constituency.experiment import EXPERIMENT as CONSTITUENCY
 from analyses.contacts.experiment import EXPERIMENT as CONTACTS
 from analyses.dependency.experiment import EXPERIMENT as DEPENDENCY
@@ -30,6 +31,7 @@ EXPERIMENTS: Registry[Experiment] = Registry(
         KNOWLEDGE,
         MINIMAL_PAIRS,
         CONTACTS,
+        COMPRESSION,
     ],
     group="perturbed_probe.experiments",
 )

@@ -119,6 +119,7 @@ class ImpactOptions(Group):
         own: Sequence[str] = (),
         matrices: bool = False,
         attention: bool = True,
+        layer: bool = True,
     ) -> None:
         """Add ``--metric``, ``--layer``, ``--pool``, ``--perturb``, ``--attention`` and ``--matrices``.
 
@@ -130,6 +131,7 @@ class ImpactOptions(Group):
             own: metrics of the command, beside those of the registry.
             matrices: whether the command can read a run directory.
             attention: whether its impacts can be those under a pattern of attention.
+            layer: whether a layer is chosen.
         """
         group = parser.group("impacts")
         if matrices:
@@ -153,7 +155,8 @@ class ImpactOptions(Group):
             (layer_name, "indices, all or best") if "layer" in several else (one_layer, "an index or best")
         )
         meaning = f"{form} (default: best); 0 = embeddings, -1 = last"
-        add("layer", "layers", "best", meaning, type=kind, metavar="LAYER")
+        if layer:
+            add("layer", "layers", "best", meaning, type=kind, metavar="LAYER")
         pools = (*POOLS, "best")
         add("pool", "pools", pool, f"{', '.join(pools)} (default: {pool})", **known("pool", pools))
         text = f"{', '.join(PERTURBATIONS)} (default: {perturb})"

@@ -1,0 +1,69 @@
+"""What of a model its trees need: early exit (DeeBERT), maps of layers (TinyBERT)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from analyses.experiment import Drawing, Drawn, Experiment, Job, ReportSection, Settings, Step
+from data.sources import PUD
+
+
+def _draw_exits(job: Job) -> Drawn:
+    from analyses.compression.figures import draw_exits
+
+    return draw_exits(job)
+
+
+def _draw_maps(job: Job) -> Drawn:
+    from analyses.compression.figures import draw_maps
+
+    return draw_maps(job)
+
+
+def _exits(run: Settings, out: Path) -> Sequence[object]:
+    # Cues of words need a head, which not every model has.
+    trees = (
+        ["--adjust", "log+offset+symmetric+root+early"] if run.method is None else ["--method", run.method]
+    )
+    return [*_one_seed(run, out), *trees]
+
+
+def _one_seed(run: Settings, out: Path) -> Sequence[object]:
+    return [*run.options(), "--seeds", min(1, run.seeds)]
+
+
+EXPERIMENT = Experiment(
+    name="compression",
+    title="What of a model its trees need (DeeBERT, TinyBERT)",
+    module="analyses.compression.exit_command",
+    command="early-exit",
+    steps=(
+        Step(
+            "early-exit",
+            "Early exit: the layer at which trees stop changing, PUD",
+            command="early-exit",
+            data={"--data": PUD},
+            options=_exits,
+        ),
+        Step(
+            "layer-map",
+            "Layer maps: which layers are alike, PUD",
+            command="layer-map",
+            data={"--data": PUD},
+            options=_one_seed,
+        ),
+    ),
+    figures=(
+        Drawing(name="early-exit", draw=_draw_exits),
+        Drawing(name="layer-map", draw=_draw_maps),
+    ),
+    sections=(
+        ReportSection(
+            kind="compression",
+            title="what of the model its trees need",
+            steps=("early-exit", "layer-map"),
+            data=PUD,
+        ),
+    ),
+)
