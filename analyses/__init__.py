@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from probe.siblings import check_own
 
 if TYPE_CHECKING:
+    from analyses.dependency_tree import DependencyTree, tree_frame
     from analyses.discourse.protocols import (
         DiscourseCounts,
         baseline_documents,
@@ -61,6 +62,7 @@ __all__ = [
     "ArcCounts",
     "ArcRecall",
     "BracketCounts",
+    "DependencyTree",
     "DiscourseCounts",
     "Evaluation",
     "Induced",
@@ -111,6 +113,7 @@ __all__ = [
     "scored_words",
     "span_frame",
     "table",
+    "tree_frame",
     "wu2020_cle_scores",
     "wu2020_eisner_scores",
 ]
@@ -121,6 +124,7 @@ _HOME = {
     "ArcCounts": "analyses.scores.attachment",
     "ArcRecall": "analyses.scores.recall",
     "BracketCounts": "analyses.scores.brackets",
+    "DependencyTree": "analyses.dependency_tree",
     "DiscourseCounts": "analyses.discourse.protocols",
     "Evaluation": "analyses.scores.evaluation",
     "Induced": "analyses.trees.induction",
@@ -171,6 +175,7 @@ _HOME = {
     "scored_words": "analyses.trees.protocols",
     "span_frame": "analyses.scores.brackets",
     "table": "analyses.scores.evaluation",
+    "tree_frame": "analyses.dependency_tree",
     "wu2020_cle_scores": "analyses.trees.arc_scores",
     "wu2020_eisner_scores": "analyses.trees.arc_scores",
 }

@@ -16,17 +16,18 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from analyses.dependency_tree import DependencyTree
 from analyses.options import add_method, add_protocol, say_sample
 from analyses.tables.table import unknown_text
-from analyses.trees.adjust import NONE, adjustments, needs_openness
+from analyses.trees.adjust import needs_openness
 from analyses.trees.decoders import BASELINES, DECODERS, tree_maker
+from analyses.trees.methods import best_method, that_fit
 from analyses.trees.systems import check_probed
 from probe import __version__
 from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, command_main, option_type
 from probe.errors import ProbeError, one_line
 from probe.files import whole_file
 from probe.inputs import add_input_options, load_model, read_input, say_guess
-from probe.metrics import METRICS
 from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions, RandomOptions, known
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ _NAMED = 5
 
 @dataclass
 class Run:
-    """What a run has produced so far."""
+    """What a run has produced so far, and what makes its trees."""
 
+    made_by: str
     induced: list[tuple[Sentence, Heads]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     unknown: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -113,23 +115,23 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _best_method(args: argparse.Namespace) -> str | None:
-    """The method where none is given: matrices that are there, and baselines, have none."""
-    if args.matrices is not None or args.decoder in BASELINES:
+    """The method where none is given: matrices that are there have none."""
+    if args.matrices is not None:
         return None
-    return "paper" if args.protocol == "wu2020" or METRICS[args.metric].can_be_negative else "openness"
+    return best_method(metric=args.metric, decoder=args.decoder, protocol=args.protocol)
 
 
 def _parse(args: argparse.Namespace) -> int:
     from analyses import table
 
     sentences, name = read_input(args.text, args.data, args.limit, tokenize=args.tokenize)
-    method = _method(args)
+    method = method_of(args)
     _check_input(args, sentences, method)
     with _output(args.out) as out:
         started = time.monotonic()
         model = _source(args) if method.needs_model else None
         method = _that_fits(method, model, args)
-        run = Run()
+        run = Run(method.made_by(model))
         for outcome in _induce(args, sentences, model, method, "parsing"):
             _take(args, run, outcome, out)
         if args.evaluate and not run.induced and _format(args) is None:
@@ -154,7 +156,7 @@ def _parse(args: argparse.Namespace) -> int:
     return SOME_FAILED if args.strict and run.skipped else DONE
 
 
-def _method(args: argparse.Namespace) -> Method:
+def method_of(args: argparse.Namespace) -> Method:
     """How trees are made; refuses options that do not go together."""
     from analyses import Method
 
@@ -163,6 +165,7 @@ def _method(args: argparse.Namespace) -> Method:
             "--root infer does not go with --protocol wu2020, which gives the decoder the gold root"
         )
     method = Method(
+        name=args.method,
         protocol=args.protocol,
         decoder=args.decoder,
         root="gold" if args.protocol == "wu2020" or args.root == "gold" else "predicted",
@@ -187,18 +190,12 @@ def _method(args: argparse.Namespace) -> Method:
 
 def _that_fits(method: Method, model: ImpactSource | None, args: argparse.Namespace) -> Method:
     """The method itself, or where nobody asked for it what of it a model without predictions can do."""
-    from probe import Probe
-
-    asked = args.method is None or args.method_given or args.openness_from is not None
-    if asked or not isinstance(model, Probe) or not needs_openness(method.adjust):
+    if args.method is None or args.method_given or args.openness_from is not None:
         return method
-    if model.has_head and model.tokenizer.mask_token_id is not None:
-        return method
-    rest = "+".join(one.name for one in adjustments(method.adjust) if not one.needs_openness)
-    if not args.quiet:
-        left = ", ".join(one.name for one in adjustments(method.adjust) if one.needs_openness)
-        print(f"{model.name} predicts no masked words: trees without adjustment {left}", file=sys.stderr)
-    return replace(method, adjust=rest or NONE)
+    adjust, note = that_fit(method.adjust, model)
+    if note is not None and not args.quiet:
+        print(note, file=sys.stderr)
+    return replace(method, adjust=adjust)
 
 
 def _check_input(args: argparse.Namespace, sentences: Sequence[Sentence], method: Method) -> None:
@@ -290,8 +287,7 @@ def _refusals_as_usage(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
 
 def _take(args: argparse.Namespace, run: Run, outcome: Outcome, out: TextIO) -> None:
     """Keep one outcome; write its tree and its matrix where they are asked for."""
-    from analyses import Skipped, draw_arcs
-    from data import to_conllu
+    from analyses import Skipped
 
     number = len(run.induced) + len(run.skipped) + 1
     sentence = outcome.sentence
@@ -308,15 +304,10 @@ def _take(args: argparse.Namespace, run: Run, outcome: Outcome, out: TextIO) -> 
         outcome.matrix.save(args.save_matrices / f"{number:06}.safetensors")
     form = _format(args)
     if form == "conllu":
-        out.write(to_conllu(sentence, _one_root(outcome.heads)))
+        out.write(DependencyTree.of(outcome, run.made_by).to_conllu())
     elif form == "tree":
-        out.write(f"# {sentence.id}\n{draw_arcs(sentence.words, outcome.heads.clip(min=0).tolist())}\n\n")
-
-
-def _one_root(heads: Heads) -> list[int]:
-    """Heads as UD allows them: what wu2020 leaves at ROOT or without a head (-1) goes to the root."""
-    root = heads.tolist().index(0) + 1
-    return [head if head > 0 or word == root else root for word, head in enumerate(heads.tolist(), start=1)]
+        first = f"# {run.made_by}\n" if len(run.induced) == 1 else ""
+        out.write(f"{first}# {sentence.id}\n{DependencyTree.of(outcome, run.made_by)}\n\n")
 
 
 def _format(args: argparse.Namespace) -> str | None:
@@ -394,7 +385,7 @@ def _say_unknown(run: Run) -> None:
 def _summarise(run: Run, seconds: float) -> None:
     skipped = f", {len(run.skipped)} skipped" if run.skipped else ""
     noun = "sentence" if len(run.induced) == 1 else "sentences"
-    print(f"{len(run.induced)} {noun} parsed{skipped} in {seconds:.1f} s", file=sys.stderr)
+    print(f"{len(run.induced)} {noun} parsed{skipped} in {seconds:.1f} s: {run.made_by}", file=sys.stderr)
 
 
 main = command_main(build_parser, _parse)

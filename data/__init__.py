@@ -20,7 +20,7 @@ from data.ptb import (
     read_ptb,
 )
 from data.punctuation import is_punctuation, without_punctuation, words_proper
-from data.raw_text import looks_untokenised, parse_raw_text, read_raw_text
+from data.raw_text import looks_untokenised, parse_raw_text, parse_sentence, read_raw_text
 from data.sample import load_sample, load_sample_trees
 from data.scidtb import Document, read_scidtb
 from data.sentence import Sentence, check_tree, root
@@ -55,6 +55,7 @@ __all__ = [
     "parse_fasta",
     "parse_ptb",
     "parse_raw_text",
+    "parse_sentence",
     "parse_text",
     "read_aspects",
     "read_conllu",

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 from data.errors import DataError
 from data.sentence import Sentence
-from data.text import check_input, number_lines, read_lines
+from data.text import check_input, number_lines, parse_text, read_lines
 
 if TYPE_CHECKING:
     from nltk.tokenize.destructive import NLTKWordTokenizer  # type: ignore[import-untyped]
     from nltk.tokenize.punkt import PunktSentenceTokenizer  # type: ignore[import-untyped]
 
-__all__ = ["looks_untokenised", "parse_raw_text", "read_raw_text"]
+__all__ = ["looks_untokenised", "parse_raw_text", "parse_sentence", "read_raw_text"]
 
 _ABBREVIATIONS = """
 a.m adj adv al apr approx assn aug ave bros ca capt cf co col corp dec dept dr e.g ed eds est etc feb fig
@@ -79,6 +79,23 @@ def parse_raw_text(lines: Iterable[str], *, name: str) -> Iterator[Sentence]:
             )
     if not count:
         raise DataError(f"{name}: no sentences; a line of text is expected")
+
+
+def parse_sentence(text: str, *, tokenize: bool = True) -> Sentence:
+    """The one sentence of a text; a line break is a space.
+
+    Args:
+        text: running text, or words separated by spaces.
+        tokenize: whether it is running text; see `parse_raw_text`, and of words `parse_text`.
+
+    Raises:
+        DataError: The text has no sentence or several, or as in these functions.
+    """
+    parse = parse_raw_text if tokenize else parse_text
+    sentences = list(parse([re.sub(r"[\r\n]+", " ", text)], name="text"))
+    if len(sentences) > 1:
+        raise DataError(f"text: one sentence is expected, found {len(sentences)}")
+    return sentences[0]
 
 
 def looks_untokenised(sentence: Sentence) -> str | None:

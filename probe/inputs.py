@@ -16,6 +16,7 @@ from probe.option_groups import ImpactOptions, InputOptions, ModelOptions
 if TYPE_CHECKING:
     from data import Sentence
     from probe.model import Probe
+    from probe.options import Layers
 
 
 def add_input_options(parser: Parser) -> None:
@@ -42,15 +43,23 @@ def load_model(args: argparse.Namespace) -> Probe:
 
 def say_guess(model: object, args: argparse.Namespace) -> None:
     """Warn, unless ``--quiet``, where "best" is asked for and nothing says which layer of the model that is."""
+    asked = ImpactOptions.of(args)
+    note = guess_note(model, layer=asked.chosen_layers, metrics=asked.chosen_metrics)
+    if note is not None and not args.quiet:
+        warn(note)
+
+
+def guess_note(model: object, *, layer: Layers, metrics: Sequence[str]) -> str | None:
+    """What to say where "best" is asked for and nothing says which layer of the model that is; else None."""
     from probe.metrics import METRICS
     from probe.model import Probe
 
-    asked = ImpactOptions.of(args)
-    if args.quiet or asked.chosen_layers != "best" or not isinstance(model, Probe) or not model.best.guess:
-        return
-    if any(METRICS[METRICS.resolve(name)].reads == "states" for name in asked.chosen_metrics):
-        last = f"the last, {model.n_layers}, is read, which is a guess"
-        warn(f"{model.name}: no probe.json says which layer is best: {last}")
+    if layer != "best" or not isinstance(model, Probe) or not model.best.guess:
+        return None
+    if all(METRICS[name].reads != "states" for name in metrics):
+        return None
+    last = f"the last, {model.n_layers}, is read, which is a guess"
+    return f"{model.name}: no probe.json says which layer is best: {last}"
 
 
 def read_input(

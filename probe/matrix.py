@@ -55,6 +55,19 @@ class ImpactMatrix:
 
     Values are float64 where the model runs in float64. ``unknown`` are the places of the units of which the
     vocabulary knows nothing: their impacts are those of the unknown piece.
+
+    Example:
+        >>> import probe
+        >>> matrix = probe.load("bert", dtype="float32").impact(["Dogs", "bark", "."])
+        >>> print(matrix)
+        ImpactMatrix(3 units, bert: dist, layer ..., mean, pair)
+        influence of   Dogs   bark      .
+        influence on
+        Dogs          0.000  ...
+        bark          7...
+        .             4...
+        >>> bool(matrix.to_frame().loc["bark", "Dogs"] == matrix.values[1, 0])
+        True
     """
 
     values: NDArray[np.floating[Any]]
@@ -78,6 +91,16 @@ class ImpactMatrix:
         about = f"{self.metric}, layer {self.layer}, {self.pool}, {self.perturb}"
         about += "" if self.attention == FULL else f", attention {self.attention}"
         return f"ImpactMatrix({len(self)} units, {self.model}: {about})"
+
+    def __str__(self) -> str:
+        """The line of ``repr``, and the values beside their words; of many units the first and the last."""
+        import pandas
+
+        with pandas.option_context(
+            "display.precision", 3, "display.show_dimensions", False, "display.unicode.east_asian_width", True
+        ):
+            lines = str(self.to_frame()).splitlines()
+        return "\n".join([repr(self), *(line.rstrip() for line in lines)])
 
     def _repr_html_(self) -> str:
         """The heatmap, for a notebook."""

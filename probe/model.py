@@ -13,6 +13,7 @@ from probe.matrix import ImpactMatrix, ImpactSet
 from probe.memory import Budget
 from probe.openness import Floats, Openness
 from probe.options import Best, LayerChoice, Layers, PoolChoice, Settings, resolve
+from probe.parsing import Parses
 from probe.patterns import CAUSAL, FULL, AttentionChoice, AttentionsChoice
 from probe.perturbations import PERTURBATIONS, n_passes
 from probe.spaces import WordPieces
@@ -40,7 +41,7 @@ def placed(model: PreTrainedModel, device: torch.device, dtype: torch.dtype) -> 
     return model
 
 
-class Probe:
+class Probe(Parses):
     """A masked language model to be asked; made by ``probe.load``.
 
     Attributes:
@@ -360,7 +361,7 @@ class Probe:
     ) -> Iterator[Floats | SentenceError]:
         """Openness of the words of many sentences, streamed in input order; options as of ``impact_many``."""
         found = Openness(self, on_passes=on_passes).stream(iter(sentences), Budget(max(1, batch_tokens)))
-        return _raised(found, errors)
+        return raised(found, errors)
 
     def _stream(
         self,
@@ -371,10 +372,10 @@ class Probe:
         **options: Any,
     ) -> Iterator[ImpactMatrix | ImpactSet | SentenceError]:
         asked = (self if openness else None) if isinstance(openness, bool) else openness
-        return _raised(Stream(self, settings, openness=asked, **options).run(requests), errors)
+        return raised(Stream(self, settings, openness=asked, **options).run(requests), errors)
 
 
-def _raised(results: Iterator[T | SentenceError], errors: Errors) -> Iterator[T | SentenceError]:
+def raised(results: Iterator[T | SentenceError], errors: Errors) -> Iterator[T | SentenceError]:
     """Results as they are, or up to the first error, which is raised."""
     for result in results:
         if isinstance(result, SentenceError) and errors == "raise":

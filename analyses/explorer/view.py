@@ -237,13 +237,9 @@ def read_sentence(request: Request) -> Sentence:
     Raises:
         data.DataError: it has no word, or a character that no sentence has, or running text has several sentences.
     """
-    from data import DataError, parse_raw_text, parse_text
+    from data import parse_sentence
 
-    parse = parse_raw_text if request.words == "tokenize" else parse_text
-    sentences = list(parse([re.sub(r"[\r\n]+", " ", request.text)], name="text"))
-    if len(sentences) > 1:
-        raise DataError(f"text: one sentence is expected, found {len(sentences)}")
-    return sentences[0]
+    return parse_sentence(request.text, tokenize=request.words == "tokenize")
 
 
 def changes(former: View, words: Sequence[str], heads: Sequence[int]) -> tuple[Change, ...]:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, tee
 from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
 
 from analyses.tables.signature import Settings
 from analyses.trees.adjust import NONE, adjust
 from analyses.trees.decoders import BASELINES, DECODERS, Heads
+from analyses.trees.methods import METHODS
 from analyses.trees.protocols import (
     ProtocolName,
     RootName,
     baseline_trees,
     decode_sentences,
     gold_roots,
+    root_of,
+    text_asked,
     text_read,
 )
 from analyses.trees.variants import Variant, openness_choice, unless_overflown
 from probe.options import ImpactChoice
+from probe.patterns import FULL
 from probe.spaces import as_text, running
 
 if TYPE_CHECKING:
@@ -37,9 +43,11 @@ class Method(ImpactChoice):
 
     ``root`` is "gold" where the decoder is given the gold root (always under ``wu2020``), else "predicted".
     The impact settings are those of ``probe.Probe.impact_many``, ``adjust`` is that of ``analyses.trees.adjust``,
-    ``seed`` that of random trees.
+    ``seed`` that of random trees. ``name`` is that of the bundle it was taken from, an entry of
+    ``analyses.trees.methods.METHODS``.
     """
 
+    name: str | None = None
     protocol: ProtocolName = "fair"
     decoder: str = "eisner"
     root: RootName = "predicted"
@@ -52,6 +60,25 @@ class Method(ImpactChoice):
     def needs_model(self) -> bool:
         """Whether trees are made from impacts: baselines are not."""
         return self.decoder not in BASELINES
+
+    def made_by(self, model: ImpactSource | None) -> str:
+        """What a tree is made by: ``model = bert, method = openness``, and settings that are not the method's own.
+
+        Without a name all settings of the matrices and the decoder are said; a baseline is its decoder.
+        """
+        said: dict[str, object] = {} if self.name is None else {"method": self.name}
+        if model is not None and self.needs_model:
+            said = {"model": model.name, **said}
+            usual: dict[str, object] = {"attention": FULL, "openness_from": None}
+            usual |= {} if self.name is None else METHODS[self.name].settings()
+            own = {**self.impact, "adjust": self.adjust, "openness_from": self.openness_from}
+            said |= {name: value for name, value in own.items() if usual.get(name, ...) != value}
+            said |= {} if usual.get("decoder") == self.decoder else {"decoder": self.decoder}
+        else:
+            said = {"decoder": self.decoder}
+        said |= {} if self.protocol == "fair" else {"protocol": self.protocol}
+        said |= {} if self.root == root_of(self.protocol) else {"root": self.root}
+        return ", ".join(f"{name.replace('_', '-')} = {value}" for name, value in said.items())
 
     def settings(self, model: ImpactSource | None, sentences: Sequence[Sentence]) -> Settings:
         """What goes into the signature of a score on these sentences."""
@@ -85,13 +112,13 @@ Outcome: TypeAlias = Induced | Skipped
 
 
 def induce(
-    sentences: Sequence[Sentence],
+    sentences: Iterable[Sentence],
     model: ImpactSource | None,
     method: Method,
     *,
     on_passes: Callable[[int], None] | None = None,
 ) -> Iterator[Outcome]:
-    """Induce a tree for every sentence, in input order.
+    """Induce a tree for every sentence, in input order; sentences are taken as they are needed.
 
     Args:
         sentences: with gold heads where the method's root is "gold".
@@ -110,9 +137,10 @@ def induce(
     DECODERS.resolve(decoder)
     if model is None:
         raise ValueError(f"decoder {decoder} reads impact matrices: a model is needed")
-    text = text_read(method.protocol, sentences, model)
+    text = text_asked(method.protocol, model)
+    sentences, read = tee(sentences)
     matrices = model.impact_many(
-        (as_text(running(one.words, one.spaces), text) for one in sentences),
+        (as_text(running(one.words, one.spaces), text) for one in read),
         **method.impact,
         openness=openness_choice(model, [method.adjust], method.openness_from),
         batch_tokens=method.batch_tokens,
@@ -122,16 +150,19 @@ def induce(
     return _decoded(zip(sentences, matrices, strict=True), method, decoder)
 
 
-def _baseline(sentences: Sequence[Sentence], method: Method, name: str) -> Iterator[Induced]:
-    trees = baseline_trees(
-        [len(sentence.words) for sentence in sentences],
-        protocol=method.protocol,
-        name=name,
-        roots=gold_roots(sentences) if method.root == "gold" else None,
-        seed=method.seed,
-    )
-    for sentence, tree in zip(sentences, trees, strict=True):
-        yield Induced(sentence, tree, None)
+def _baseline(sentences: Iterable[Sentence], method: Method, name: str) -> Iterator[Induced]:
+    rng = np.random.default_rng(method.seed)
+    sentences = iter(sentences)
+    while chunk := list(islice(sentences, _CHUNK)):
+        trees = baseline_trees(
+            [len(sentence.words) for sentence in chunk],
+            protocol=method.protocol,
+            name=name,
+            roots=gold_roots(chunk) if method.root == "gold" else None,
+            seed=rng,
+        )
+        for sentence, tree in zip(chunk, trees, strict=True):
+            yield Induced(sentence, tree, None)
 
 
 def _decoded(pairs: Iterable[tuple[Sentence, object]], method: Method, decoder: str) -> Iterator[Outcome]:

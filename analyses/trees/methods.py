@@ -7,10 +7,16 @@ A bundle of the user's own is added by ``METHODS.register(MethodPreset(...))``, 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from analyses.trees.adjust import NONE
+from analyses.trees.adjust import NONE, adjustments, needs_openness
+from analyses.trees.decoders import BASELINES
+from probe.metrics import METRICS
 from probe.options import ImpactChoice
 from probe.registry import Registry
+
+if TYPE_CHECKING:
+    from probe.source import ImpactSource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,3 +71,23 @@ METHODS: Registry[MethodPreset] = Registry(
     ],
     group="perturbed_probe.methods",
 )
+
+
+def best_method(*, metric: str, decoder: str, protocol: str = "fair") -> str | None:
+    """The method where none is given: ``openness``, or ``paper`` where that does not go; baselines have none."""
+    if decoder in BASELINES:
+        return None
+    return "paper" if protocol == "wu2020" or METRICS[metric].can_be_negative else "openness"
+
+
+def that_fit(adjust: str, model: ImpactSource | None) -> tuple[str, str | None]:
+    """The adjustments that a model has the predictions for, and what to say of the others, if there are any."""
+    from probe.model import Probe
+
+    if not isinstance(model, Probe) or not needs_openness(adjust):
+        return adjust, None
+    if model.has_head and model.tokenizer.mask_token_id is not None:
+        return adjust, None
+    rest = "+".join(one.name for one in adjustments(adjust) if not one.needs_openness)
+    left = ", ".join(one.name for one in adjustments(adjust) if one.needs_openness)
+    return rest or NONE, f"{model.name} predicts no masked words: trees without adjustment {left}"

@@ -152,11 +152,17 @@ def text_read(
     """
     from probe.store import Store
 
-    if isinstance(source, Store):
-        return source.text
-    if TEXT_OF[protocol] == "spaced":
-        return "spaced"
+    asked = text_asked(protocol, source)
+    if isinstance(source, Store) or asked == "spaced":
+        return asked
     return text_of(running(one.words, one.spaces) for one in sentences)
+
+
+def text_asked(protocol: ProtocolName, source: ImpactSource | None = None) -> TextName:
+    """What a model reads under a protocol where the running text is known; a run directory has its own text."""
+    from probe.store import Store
+
+    return source.text if isinstance(source, Store) else TEXT_OF[protocol]
 
 
 def is_defined(protocol: ProtocolName, decoder: str, *, negative: bool) -> bool:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 
 import probe
 from analyses import decode
-from analyses.parse import build_parser, main
+from analyses.parse import build_parser, main, method_of
 from analyses.trees.decoders import BASELINES, DECODERS
 from analyses.trees.methods import METHODS
 from data import check_tree, load_sample, parse_conllu
@@ -55,10 +56,11 @@ def test_a_layer_that_nobody_chose_is_said_to_be_a_guess(
         assert "guess" not in parse(capsys, "--model", folder, *options, "a cat").err
 
 
-def test_sentences_as_arguments(run: Parse) -> None:
+def test_sentences_as_arguments(run: Parse, model_folder: ModelFolder) -> None:
     done = run("The cat sat .", "Rivers carry sand .")
     assert done.code == 0
-    assert re.findall("^# (.*)$", done.out, re.M) == ["1", "2"]
+    made_by = f"model = {model_folder('bert')}, method = openness"
+    assert re.findall("^# (.*)$", done.out, re.M) == [made_by, "1", "2"]
     assert re.findall(r"^(\d) (\w+|\.)", done.out, re.M)[:4] == [
         ("1", "The"),
         ("2", "cat"),
@@ -66,7 +68,31 @@ def test_sentences_as_arguments(run: Parse) -> None:
         ("4", "."),
     ]
     assert done.out.count("ROOT") == 2
-    assert re.fullmatch(r"2 sentences parsed in \d+\.\d s\n", done.err)
+    assert re.fullmatch(rf"2 sentences parsed in \d+\.\d s: {re.escape(made_by)}\n", done.err)
+
+
+@pytest.mark.parametrize(
+    ("given", "made_by"),
+    [
+        (["--method", "paper"], "model = bert, method = paper"),
+        (["--method", "paper", "--layer", "-1", "--decoder", "eisner"], "model = bert, method = paper"),
+        (["--layer", "2", "--decoder", "cle"], "model = bert, method = openness, layer = 2, decoder = cle"),
+        (["--decoder", "adjacent"], "decoder = adjacent"),
+        (["--openness-from", "x"], "model = bert, method = openness, openness-from = x"),
+        (
+            ["--protocol", "wu2020", "--attention", "causal"],
+            "model = bert, method = paper, attention = causal, protocol = wu2020",
+        ),
+        (
+            ["--matrices", "folder", "--root", "gold"],
+            "model = bert, metric = dist, layer = best, pool = best, perturb = pair, adjust = none, "
+            "decoder = eisner, root = gold",
+        ),
+    ],
+)
+def test_what_made_a_tree(given: list[str], made_by: str) -> None:
+    model: Any = SimpleNamespace(name="bert")
+    assert method_of(build_parser().parse_args(given)).made_by(model) == made_by
 
 
 def test_a_line_end_within_an_argument_ends_a_sentence(run: Parse) -> None:
@@ -331,7 +357,7 @@ def test_a_skipped_sentence_is_reported(strict: list[str], code: int, run: Parse
     assert len(heads_of(done.out)) == 1
     report, summary = done.err.splitlines()
     assert report == "text:2: sentence 2 skipped: 62 pieces are more than the model's window of 32"
-    assert re.fullmatch(r"1 sentence parsed, 1 skipped in \d+\.\d s", summary)
+    assert re.fullmatch(r"1 sentence parsed, 1 skipped in \d+\.\d s: model = .*, method = openness", summary)
 
 
 def test_strict_without_a_skipped_sentence(run: Parse) -> None:

@@ -1,6 +1,5 @@
 """Baseline trees: hand-worked cases, uniform random trees, the chains on PUD."""
 
-import doctest
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from parsers import baselines
 from parsers.baselines import adjacent, left_chain, random_projective, right_chain
 from tests.trees import all_trees, is_projective, is_tree
 
@@ -117,9 +115,3 @@ def test_chains_on_pud() -> None:
         words += len(gold)
     assert words == 21176
     assert (round(100 * right / words, 2), round(100 * left / words, 2)) == (35.04, 10.74)
-
-
-def test_docstring_examples() -> None:
-    result = doctest.testmod(baselines)
-    assert result.attempted > 0
-    assert result.failed == 0

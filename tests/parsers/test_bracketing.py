@@ -1,6 +1,5 @@
 """Binary trees as values, their drawings, and the trees that look at no model."""
 
-import doctest
 from collections import Counter
 from collections.abc import Callable
 from itertools import combinations
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from nltk.tree import Tree  # type: ignore[import-untyped]
 
-from parsers import Bracketing, bracketing, branching
+from parsers import Bracketing, branching
 from tests.binary_trees import Spans, all_binary_trees, mirrored
 
 WORDS = "a b c d e f g".split()
@@ -160,10 +159,3 @@ def test_no_words(tree: Callable[[int], Bracketing]) -> None:
     for n in (0, -2):
         with pytest.raises(ValueError, match=f"n: expected at least 1 word, got {n}"):
             tree(n)
-
-
-@pytest.mark.parametrize("module", [bracketing, branching])
-def test_docstring_examples(module: object) -> None:
-    result = doctest.testmod(module)  # type: ignore[arg-type]
-    assert result.attempted > 0
-    assert result.failed == 0

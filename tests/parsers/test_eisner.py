@@ -1,12 +1,10 @@
 """The Eisner decoder against all projective trees of few words, its batches against single calls."""
 
-import doctest
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from parsers import _batches, _eisner, eisner, eisner_many
+from parsers import _batches, eisner, eisner_many
 from tests.draws import DRAWS, Draw
 from tests.trees import all_trees, is_projective, is_tree, totals
 
@@ -167,9 +165,3 @@ def test_bad_input_of_many_names_the_matrix() -> None:
         eisner_many([good, good], [5, None])
     with pytest.raises(ValueError, match=r"roots: expected one for each of the 2 matrices, got 1"):
         eisner_many([good, good], [1])
-
-
-def test_docstring_examples() -> None:
-    result = doctest.testmod(_eisner)
-    assert result.attempted > 0
-    assert result.failed == 0

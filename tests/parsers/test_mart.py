@@ -1,6 +1,5 @@
 """Both variants of MART against plain loops over their formulas."""
 
-import doctest
 import re
 from collections.abc import Callable
 from math import exp
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from parsers import Bracketing, _batches, _mart, branching, mart, mart_many, wu2020_distances
+from parsers import Bracketing, _batches, branching, mart, mart_many, wu2020_distances
 from parsers._mart import MartVariant
 from tests.binary_trees import Spans, all_binary_trees, mirrored, splits_of
 
@@ -253,9 +252,3 @@ def test_an_unknown_variant() -> None:
         mart(np.zeros((2, 2)), "fair")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="expected a variant out of paper, released"):
         mart_many([], "fair")  # type: ignore[arg-type]
-
-
-def test_docstring_examples() -> None:
-    result = doctest.testmod(_mart)
-    assert result.attempted > 0
-    assert result.failed == 0

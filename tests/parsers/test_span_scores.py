@@ -1,6 +1,5 @@
 """Span scores against plain loops over their definitions, and their invariances."""
 
-import doctest
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations, permutations, product
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from parsers import Bracketing, chart, chart_many, span_scores, top_down_many
+from parsers import Bracketing, chart, chart_many, top_down_many
 from parsers.span_scores import block_contrast, neighbour_contrast, row_similarity
 from tests.binary_trees import mirrored, mirrored_scores
 
@@ -138,9 +137,3 @@ def test_bad_input(score: Score) -> None:
         score([[0.0, np.nan], [1.0, 0.0]])
     with pytest.raises(ValueError, match="expected impacts below 1e150"):
         score(np.repeat([1.7e308, -1.7e308], 4)[:, np.newaxis] * np.ones(8))
-
-
-def test_docstring_examples() -> None:
-    result = doctest.testmod(span_scores)
-    assert result.attempted > 0
-    assert result.failed == 0
