@@ -111,11 +111,12 @@ class DependencyTree:
         from analyses.pictures.arcs import plain_arcs
         from analyses.pictures.fonts import drawable
         from analyses.pictures.style import style
+        from probe.labels import elided
 
         with style():
             own = ax is None
             ax = plt.figure(layout="none").add_axes((0, 0, 1, 1)) if ax is None else ax
-            width, height = plain_arcs(ax, drawable(self.words), self.heads)
+            width, height = plain_arcs(ax, [elided(word) for word in drawable(self.words)], self.heads)
         if own:
             assert isinstance(ax.figure, Figure)
             ax.figure.set_size_inches(width / 72, height / 72)
