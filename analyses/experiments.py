@@ -15,6 +15,7 @@ from analyses.experiment import Experiment, ReportSection, Step
 from analyses.geometry.experiment import EXPERIMENT as GEOMETRY
 from analyses.knowledge.experiment import EXPERIMENT as KNOWLEDGE
 from analyses.minimal_pairs.experiment import EXPERIMENT as MINIMAL_PAIRS
+from analyses.order.experiment import EXPERIMENT as ORDER
 from analyses.sentiment.experiment import EXPERIMENT as SENTIMENT
 from analyses.vectors.experiment import EXPERIMENT as VECTORS
 from probe.registry import Registry
@@ -32,6 +33,7 @@ EXPERIMENTS: Registry[Experiment] = Registry(
         MINIMAL_PAIRS,
         CONTACTS,
         COMPRESSION,
+        ORDER,
     ],
     group="perturbed_probe.experiments",
 )

@@ -1,0 +1,57 @@
+"""The order in which a model reads and writes (u-PMLM, Liao et al. 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from analyses.experiment import Drawing, Drawn, Experiment, Job, ReportSection, Settings, Step
+from data.sources import PUD
+
+_TEXTS = 50
+"""Texts at most: a sentence takes a forward pass for each of its pieces in each order."""
+
+
+def _draw(job: Job) -> Drawn:
+    from analyses.order.figures import draw_perplexities
+
+    return draw_perplexities(job)
+
+
+def _perplexity(run: Settings, out: Path) -> Sequence[object]:
+    texts = _TEXTS if run.limit is None else min(run.limit, _TEXTS)
+    return [*run.options(limit=False), "--limit", texts, "--seeds", min(run.seeds, 1)]
+
+
+def _figures(run: Settings, out: Path) -> Sequence[object]:
+    return ["perplexity", "--results", out / "perplexity", *run.options(limit=False)]
+
+
+EXPERIMENT = Experiment(
+    name="order",
+    title="Perplexity by order (u-PMLM, Liao et al. 2020)",
+    module="analyses.order.perplexity_command",
+    command="perplexity",
+    steps=(
+        Step(
+            "perplexity",
+            "Perplexity by order (u-PMLM, Liao et al. 2020)",
+            command="perplexity",
+            data={"--data": PUD},
+            options=_perplexity,
+        ),
+        Step(
+            "perplexity-figures",
+            "Perplexity by the share seen",
+            command="figures",
+            after=("perplexity",),
+            options=_figures,
+        ),
+    ),
+    figures=(Drawing(name="perplexity", draw=_draw),),
+    sections=(
+        ReportSection(
+            kind="order", title="perplexity by order", steps=("perplexity", "perplexity-figures"), data=PUD
+        ),
+    ),
+)

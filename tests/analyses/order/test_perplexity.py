@@ -1,0 +1,270 @@
+"""Perplexities: orders, the engine against a plain loop, intervals, texts and their parts, the command."""
+
+import json
+import lzma
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import data
+import probe
+from analyses.intervals import bootstrap
+from analyses.order import perplexity_command as command
+from analyses.order.orders import ORDERS, masked_while_predicted, places_in
+from analyses.order.perplexity import (
+    WAYS,
+    by_share_seen,
+    output_bias,
+    perplexity,
+    read_in_order,
+    unigram_log_probabilities,
+)
+from analyses.order.perplexity_tables import BINS
+from analyses.order.texts import Sequences, Text, _spans, cut_texts, read_texts
+from probe.errors import OptionError
+from tests.command import PLAIN, ran
+from tests.conftest import ModelFolder
+
+TEXTS = ("The gardener watered tulips.", "Rivers carry sand.", "The gardener watered tulip.")
+
+
+@pytest.fixture(scope="module")
+def tiny(model_folder: ModelFolder) -> probe.Probe:
+    return probe.load(str(model_folder("bert")), device="cpu", dtype="float64")
+
+
+def cut(p: probe.Probe, *texts: str, length: int = 20) -> Sequences:
+    return cut_texts(p, [Text(text=text, where="here") for text in texts], length=length)
+
+
+def plain_loop(p: probe.Probe, ids: list[int], order: list[int] | None) -> dict[int, float]:
+    """Log-probability of each piece (by its place in ids), one pass at a time with the whole model."""
+    inside = list(range(1, len(ids) - 1))
+    found = {}
+    for step, at in enumerate(inside if order is None else order):
+        masked = torch.tensor([ids])
+        for hidden in [at] if order is None else order[step:]:
+            masked[0, hidden] = p.tokenizer.mask_token_id
+        with torch.inference_mode():
+            logits = p.model(input_ids=masked, attention_mask=torch.ones_like(masked)).logits[0, at]
+        found[at] = float(logits.log_softmax(-1)[ids[at]])
+    return found
+
+
+@given(st.permutations(range(6)))
+def test_what_is_masked_is_what_comes_later(order: list[int]) -> None:
+    masked = masked_while_predicted(np.array(order))
+    for step, piece in enumerate(order):
+        assert set(np.flatnonzero(masked[piece])) == set(order[step:])
+    assert places_in(np.array(order))[order].tolist() == list(range(6))
+
+
+@pytest.mark.parametrize("architecture", ["bert", "modernbert", "deberta_v3"])
+@pytest.mark.parametrize("way", WAYS)
+def test_log_probabilities_are_those_of_a_plain_loop(
+    model_folder: ModelFolder, architecture: str, way: str
+) -> None:
+    p = probe.load(str(model_folder(architecture)), device="cpu", dtype="float64")
+    sequences = cut(p, *TEXTS).pieces
+    found = read_in_order(p, sequences, way, seed=5)
+    for number, each in enumerate(sequences):
+        n = len(each.positions)
+        order = None
+        if way != "pseudo":
+            drawn = ORDERS[way].draw(n, np.random.default_rng([5, number]))
+            order = [int(each.positions[at]) for at in drawn]
+        expected = plain_loop(p, each.ids.tolist(), order)
+        assert found.values[number] == pytest.approx([expected[int(at)] for at in each.positions], rel=1e-9)
+        if order is not None:
+            assert [order[int(step)] for step in found.seen[number]] == each.positions.tolist()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_batches_make_no_difference(tiny: probe.Probe, way: str) -> None:
+    sequences = cut(tiny, *TEXTS, TEXTS[0]).pieces
+    one = read_in_order(tiny, sequences, way, batch_tokens=1)
+    for tokens in (60, 100_000):
+        many = read_in_order(tiny, sequences, way, batch_tokens=tokens)
+        for a, b in zip(one.values, many.values, strict=True):
+            assert a == pytest.approx(b, rel=1e-12)
+    first = read_in_order(tiny, sequences[:1], way)
+    assert first.values[0] == pytest.approx(one.values[0], rel=1e-12)  # nor do the other sequences
+
+
+def test_random_orders_follow_their_seed(tiny: probe.Probe) -> None:
+    sequences = cut(tiny, *TEXTS).pieces
+    first, again, other = (read_in_order(tiny, sequences, "random", seed=seed) for seed in (0, 0, 1))
+    assert all(np.array_equal(a, b) for a, b in zip(first.seen, again.seen, strict=True))
+    assert any(not np.array_equal(a, b) for a, b in zip(first.seen, other.seen, strict=True))
+
+
+def test_equal_copies_run_once(tiny: probe.Probe) -> None:
+    passes: list[int] = []
+    sequences = cut(tiny, "a b c", "d b c").pieces
+    read_in_order(tiny, sequences, "left-to-right", on_passes=passes.append)
+    assert sum(passes) == 6 - 1  # where everything is masked
+
+
+def test_perplexity_is_the_exponential_of_the_mean_loss() -> None:
+    logs, counts = np.array([-2.0, -3.0, -4.0] * 4), [1, 2, 3] * 4
+    found = perplexity(logs, counts, seed=3)
+    assert found.value == pytest.approx(np.exp(36 / 24))
+    expected = bootstrap(-logs, counts, seed=3)
+    assert found.interval is not None
+    assert found.interval.low == pytest.approx(np.exp(expected.low))
+    assert found.interval.high == pytest.approx(np.exp(expected.high))
+    assert perplexity(logs[:9], counts[:9]).interval is None
+
+
+def test_shares_seen_by_hand(tiny: probe.Probe) -> None:
+    sequences = cut(tiny, *TEXTS).pieces
+    readings = [read_in_order(tiny, sequences, "random", seed=seed) for seed in (0, 1)]
+    bins = by_share_seen(readings, BINS)
+    sums, counts = sum(each for each, _ in bins), sum(each for _, each in bins)
+    assert sums == pytest.approx(sum(reading.sums for reading in readings))
+    assert np.array_equal(counts, [2 * len(each.positions) for each in sequences])
+    ((first, one),) = by_share_seen([read_in_order(tiny, sequences[:1], "random")], 1)
+    assert (first[0], one[0]) == (pytest.approx(readings[0].sums[0]), len(sequences[0].positions))
+
+
+def test_unigram_baselines(tiny: probe.Probe) -> None:
+    sequences = cut(tiny, "a a a b").pieces
+    (found,) = unigram_log_probabilities(sequences)
+    assert np.exp(found) == pytest.approx([0.75, 0.75, 0.75, 0.25])
+    bias = output_bias(tiny)
+    assert bias is not None and np.exp(bias).sum() == pytest.approx(1)
+    with torch.inference_mode():
+        expected = tiny.model.cls.predictions.decoder(torch.zeros(1, 24, dtype=torch.float64)).log_softmax(-1)
+    assert bias == pytest.approx(expected[0].numpy())
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.integers(1, 6))
+def test_parts_hold_whole_words_where_they_fit(sizes: list[int], length: int) -> None:
+    words = [word for word, size in enumerate(sizes) for _ in range(size)]
+    spans = list(_spans(words, length))
+    assert [at for start, end in spans for at in range(start, end)] == list(range(len(words)))
+    for start, end in spans:
+        assert 0 < end - start <= length
+        if end < len(words) and words[end - 1] == words[end]:
+            assert words[start] == words[end]  # a word that is longer than a sequence
+
+
+def test_a_long_text_becomes_several_sequences(tiny: probe.Probe) -> None:
+    found = cut(tiny, "a b " * 40, length=30)
+    assert [len(each.positions) for each in found.pieces] == [30, 30, 20]
+    assert found.words == [30, 30, 20]
+    assert all(each.ids[0] == tiny.tokenizer.cls_token_id for each in found.pieces)
+    with pytest.raises(OptionError, match=r"31 pieces: the window of .* takes 30"):
+        cut(tiny, "a", length=31)
+
+
+class TestTexts:
+    def test_lines_and_sentences(self, tmp_path: Path) -> None:
+        path = tmp_path / "held.txt"
+        path.write_text("\ufeffOne two.\n\n  Three.  \n", encoding="utf-8")
+        texts, name = read_texts(str(path))
+        assert (name, [(each.text, each.where) for each in texts]) == (
+            "held",
+            [("One two.", f"{path}:1"), ("Three.", f"{path}:3")],
+        )
+        packed = tmp_path / "held.txt.xz"
+        packed.write_bytes(lzma.compress(path.read_bytes()))
+        assert [each.text for each in read_texts(str(packed))[0]] == ["One two.", "Three."]
+        assert read_texts(str(packed))[1] == "held"
+        sample, name = read_texts(None)
+        assert (name, sample[1].text) == ("sample", "Snow fell.")
+
+    def test_what_cannot_be_read(self, tmp_path: Path) -> None:
+        empty, bad, torn = tmp_path / "empty.txt", tmp_path / "bad.txt", tmp_path / "torn.xz"
+        empty.write_text("\n \n", encoding="utf-8")
+        bad.write_bytes(b"\xff\n")
+        torn.write_bytes(lzma.compress(b"One two.\n" * 100)[:-20])
+        for path, message in (
+            (empty, "no text; one text a line is expected"),
+            (bad, "UTF-8 text is expected"),
+            (torn, "xz-compressed text is expected"),
+            (tmp_path / "none.txt", "there is none of this name"),
+            (tmp_path, "a file is expected"),
+        ):
+            with pytest.raises((data.DataError, data.InputError), match=message):
+                read_texts(str(path))
+
+
+class TestCommand:
+    @pytest.fixture
+    def text(self, tmp_path: Path) -> Path:
+        path = tmp_path / "held.txt"
+        path.write_text("\n".join([*TEXTS] * 4), encoding="utf-8")
+        return path
+
+    def test_tables(
+        self, text: Path, tmp_path: Path, model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out = tmp_path / "out"
+        options = ["--model", model_folder("bert"), "--data", text, "--length", 20, *PLAIN, "--quiet"]
+        done = ran(capsys, command.main, *options, "--draws", 2, "--out", out, "--format", "json")
+        assert (done.code, done.err) == (0, "")
+        tables = {table["title"].rpartition(" [")[0]: table for table in json.loads(done.out)}
+        assert len(tables) == 4
+        by_piece = tables["Perplexity of held by order, per piece"]
+        assert by_piece["columns"] == ["pseudo", "left-to-right", "random"]
+        kinds = [row["kind"] for row in by_piece["rows"]]
+        assert kinds == ["published", "baseline", "baseline", "baseline", "model"]
+        published = {name: cell["value"] for name, cell in by_piece["rows"][0]["cells"].items() if cell}
+        assert published == {"left-to-right": 19.32, "random": 21.3}
+        assert (out / "perplexity-by-share-seen.csv").is_file()
+        again = ran(capsys, command.main, *options, "--draws", 2, "--format", "json", "--batch-tokens", 7)
+        for ours, theirs in zip(json.loads(again.out), tables.values(), strict=True):
+            for row, other in zip(ours["rows"], theirs["rows"], strict=True):
+                for name, cell in row["cells"].items():
+                    expected = other["cells"][name]
+                    assert cell == expected or cell["value"] == pytest.approx(expected["value"], rel=1e-5)
+
+    def test_a_text_that_cannot_be_read_is_named(
+        self, text: Path, model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        text.write_text("Rivers carry sand.\n\u0001\n", encoding="utf-8")
+        options = ["--model", model_folder("bert"), "--data", text, "--length", 9, *PLAIN, "--seeds", 0]
+        done = ran(capsys, command.main, *options, "--order", "sequential")
+        assert done.code == 0 and f"{text}:2: text skipped: " in done.err
+        assert "random" not in done.out and "left-to-right" in done.out
+        assert ran(capsys, command.main, *options, "--strict").code == 1
+
+    def test_sequences_fit_a_small_window_by_default(
+        self, text: Path, model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        options = ["--model", model_folder("bert"), "--data", text, *PLAIN, "--seeds", 0, "--order", "pseudo"]
+        assert "12 sequences of at most 30 pieces" in ran(capsys, command.main, *options).out
+
+    @pytest.mark.parametrize(
+        ("options", "code", "message"),
+        [
+            (["--order", "sidewards"], 2, "unknown order 'sidewards'"),
+            (["--length", "40"], 2, "takes 30"),
+            (["--length", "0"], 2, "a whole number above 0"),
+            (["--data", "nowhere.txt"], 2, "there is none of this name"),
+        ],
+    )
+    def test_wrong_use_is_one_line(
+        self,
+        options: list[str],
+        code: int,
+        message: str,
+        model_folder: ModelFolder,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        given = ["--model", model_folder("bert"), *PLAIN, "--limit", 2, "--length", 9, *options]
+        done = ran(capsys, command.main, *given)
+        assert (done.code, done.out) == (code, "")
+        assert message in done.err and done.err.count("\n") == 1
+
+    def test_a_model_without_a_head_is_refused(
+        self, model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        options = ["--model", model_folder("bert_without_head"), *PLAIN, "--length", 9, "--seeds", 0]
+        done = ran(capsys, command.main, *options)
+        assert done.code == 2 and "has no masked-LM head, which a perplexity needs" in done.err
