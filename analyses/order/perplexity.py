@@ -104,7 +104,7 @@ class Perplexity:
     interval: Interval | None
 
 
-def perplexity(log_probabilities: Floats, counts: Sequence[int], *, seed: int = 0) -> Perplexity:
+def perplexity(log_probabilities: Floats, counts: Sequence[int] | Floats, *, seed: int = 0) -> Perplexity:
     """exp of the mean negative log-probability, with a bootstrap interval over sequences.
 
     Args:
@@ -159,6 +159,6 @@ def output_bias(model: Probe) -> Floats | None:
 
     None where the output layer has no bias.
     """
-    output = model.model.get_output_embeddings()
+    output = model.model.get_output_embeddings()  # type: ignore[no-untyped-call]
     bias = getattr(output, "bias", None)
     return None if bias is None else bias.detach().double().log_softmax(-1).cpu().numpy()

@@ -59,7 +59,8 @@ class System:
         """Of each sequence, the mean over drawn orders: float64 [sequences]."""
         if self.alone is not None:
             return np.array([each.sum() for each in self.alone])
-        return np.mean([reading.sums for reading in self.readings[way]], axis=0)
+        means: Floats = np.mean([reading.sums for reading in self.readings[way]], axis=0)
+        return means
 
     @property
     def pieces(self) -> list[int]:
@@ -124,8 +125,8 @@ def _by_unit(systems: Sequence[System], about: About, *, words: bool) -> Table:
     rows = []
     if not words:
         for name, values in WIKITEXT103.items():
-            cells = (values.get(way) for way in about.ways)
-            shown = tuple(None if value is None else Cell(value, decimals=_DECIMALS) for value in cells)
+            figures = [values.get(way) for way in about.ways]
+            shown = tuple(None if value is None else Cell(value, decimals=_DECIMALS) for value in figures)
             if any(shown):
                 rows.append(Row(name=name, kind="published", cells=shown))
     notes = [NOTE] if rows else []
