@@ -36,7 +36,12 @@ class Settings:
     @property
     def trees(self) -> list[str]:
         """Options of commands that make trees."""
-        return self.options() + ([] if self.method is None else ["--method", self.method])
+        return self.options() + self.of_method
+
+    @property
+    def of_method(self) -> list[str]:
+        """``--method``, where one is chosen."""
+        return [] if self.method is None else ["--method", self.method]
 
     def options(self, *, limit: bool = True) -> list[str]:
         """Options that most commands have."""

@@ -60,6 +60,7 @@ def add_options(
 def add_method(
     parser: Parser,
     *,
+    methods: bool = False,
     several: bool | Collection[str] = True,
     constituents: bool = False,
     choose: Callable[[argparse.Namespace], str | None] | None = None,
@@ -69,6 +70,7 @@ def add_method(
 
     Args:
         parser: of the command; ``ImpactOptions`` and the decoders are added before.
+        methods: whether it takes several methods.
         several: whether the settings that a method bundles take several values, or those that do.
         constituents: whether ``--decoder`` is that of constituents.
         choose: the method where none is given, from the other options.
@@ -77,7 +79,10 @@ def add_method(
     group = parser.group("trees")
     about = "; ".join(f"{name}: {entry.about}" for name, entry in METHODS.items())
     text = f"sets metric, layer, pool, perturb, adjust and decoder unless given; {about} (default: {default})"
-    group.add_argument("--method", help=text, **one_of(METHODS))
+    if methods:
+        group.add_argument("--method", nargs="+", help=f"one or several: {text}", **one_of(METHODS))
+    else:
+        group.add_argument("--method", help=text, **one_of(METHODS))
     listed = ("adjust", "perturb") if several is True else several or ()
     many: dict[str, Any] = {"nargs": "+", "default": [NONE]} if "adjust" in listed else {"default": NONE}
     text = f"{', '.join(ADJUSTMENTS)}, or several joined by +, in turn (default: none)"
@@ -154,6 +159,7 @@ def load_sources(args: argparse.Namespace) -> list[ImpactSource]:
         return list(load_models(args))
     if args.model is not None:
         raise UsageError("--model does not go with --matrices, which come from a model already: choose one")
+    check_openness_from(args)
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)
     given = any(getattr(args, name, None) is not None for name in ("data", "wsj"))
@@ -162,6 +168,18 @@ def load_sources(args: argparse.Namespace) -> list[ImpactSource]:
     if args.dtype not in ("auto", store.dtype):
         raise UsageError(f"--dtype {args.dtype}: the matrices of {args.matrices} are of {store.dtype}")
     return [store]
+
+
+def check_openness_from(args: argparse.Namespace) -> None:
+    """Refuse ``--openness-from`` beside ``--matrices``.
+
+    Raises:
+        probe.command_line.UsageError: both are given.
+    """
+    if args.matrices is not None and getattr(args, "openness_from", None) is not None:
+        raise UsageError(
+            "--openness-from does not go with --matrices, which keep the openness that probe run was asked for"
+        )
 
 
 def say_sample(args: argparse.Namespace, *, given: bool) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from analyses.dependency_tree import DependencyTree
-from analyses.options import add_method, add_protocol, say_sample
+from analyses.options import add_method, add_protocol, check_openness_from, say_sample
 from analyses.tables.table import unknown_text
 from analyses.trees.adjust import needs_openness
 from analyses.trees.decoders import BASELINES, DECODERS, tree_maker
@@ -183,6 +183,7 @@ def method_of(args: argparse.Namespace) -> Method:
         raise UsageError(f"--decoder {args.decoder} makes no matrices to save")
     if args.matrices and not method.needs_model:
         raise UsageError(f"--decoder {args.decoder} reads no matrices")
+    check_openness_from(args)
     if args.matrices and args.model is not None:
         raise UsageError("--model does not go with --matrices, which come from a model already: choose one")
     return method
@@ -260,15 +261,13 @@ def _induce(
 ) -> Iterator[Outcome]:
     """Trees with a progress bar."""
     from analyses import Induced, induce
-    from probe.perturbations import n_passes
+    from probe import Probe
     from probe.progress import Progress
 
-    runs = method.needs_model and args.matrices is None
-    open_ = needs_openness(method.adjust)  # a pass more a word, and one of the sentence
-    sizes = [
-        n_passes(len(one.words), [method.perturb]) + open_ * (len(one.words) + 1) if runs else 0
-        for one in sentences
-    ]
+    sizes = [0] * len(sentences)
+    if isinstance(model, Probe):
+        open_ = needs_openness(method.adjust)
+        sizes = [model.passes(one, [method.perturb], openness=open_) for one in method.read(sentences, model)]
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         outcomes = induce(sentences, model, method, on_passes=progress.passes)
         for size, outcome in zip(sizes, _refusals_as_usage(outcomes), strict=True):

@@ -12,8 +12,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ import probe
 from analyses import decode
 from analyses.intervals import paired_bootstrap
 from analyses.scores.attachment import ArcCounts, count_arcs
-from analyses.trees.adjust import Weights, adjust
+from analyses.trees.adjust import WEIGHTS, Weights, adjust
 from analyses.trees.methods import METHODS
 from analyses.trees.protocols import scored_words, text_read
 from data import DataError, Sentence, read_conllu
@@ -43,15 +44,17 @@ GAIN = 0.03
 
 @dataclass(frozen=True)
 class Sample:
-    """Sentences with gold heads, and their impacts with openness and cues."""
+    """Sentences with gold heads, their impacts with openness and cues, and their places in the treebank."""
 
     sentences: list[Sentence]
     matrices: list[probe.ImpactMatrix]
+    places: list[int] = field(default_factory=list)
 
-    def counts(self, weights: Weights) -> ArcCounts:
-        """Arcs of the trees under these weights."""
-        adjusted = [adjust(matrix, ADJUST, weights=weights) for matrix in self.matrices]
-        trees = decode(adjusted, protocol="fair", decoder="eisner")
+    def counts(self, weights: Weights | None = None, *, decoder: str = "eisner") -> ArcCounts:
+        """Arcs of the trees under these weights, or those of the method."""
+        name, own = (METHODS["openness"].adjust, WEIGHTS) if weights is None else (ADJUST, weights)
+        adjusted = [adjust(matrix, name, weights=own) for matrix in self.matrices]
+        trees = decode(adjusted, protocol="fair", decoder=decoder)
         scored = [scored_words(one, "fair") for one in self.sentences]
         return count_arcs([one.heads or () for one in self.sentences], trees, scored=scored)
 
@@ -64,18 +67,49 @@ def read(
     Sentences that cannot be probed are in neither.
     """
     sentences = list(read_conllu(source))[:limit]
-    text = text_read("fair", sentences)
-    words = [as_text(running(one.words, one.spaces), text) for one in sentences]
     settings = replace(METHODS["openness"], layer=layer).impact
-    store = Store.fill(out, model, words, **settings, openness=True)
-    pairs = list(zip(sentences, store.matrices(**settings, errors="return"), strict=True))
+    store = Store.fill(out, model, _texts(sentences), **settings, openness=True)
+    return split(stored_sample(source, store, layer=layer, limit=limit))
+
+
+def stored_sample(
+    source: Path, store: Store, *, layer: int, limit: int | None = None, **settings: Any
+) -> Sample:
+    """The sentences of a treebank with their matrices in a run directory; ``settings`` as of the method.
+
+    Sentences that could not be probed are left out.
+
+    Raises:
+        probe.ProbeError: the run directory is not one of this treebank, or has no such matrices.
+    """
+    sentences = list(read_conllu(source))[:limit]
+    chosen = replace(METHODS["openness"], layer=layer, **settings).impact
+    store.check_words(_texts(sentences))
+    found = list(store.matrices(**chosen, errors="return"))[: len(sentences)]
+    sample = Sample([], [])
+    for place, (sentence, one) in enumerate(zip(sentences, found, strict=True)):
+        if isinstance(one, probe.ImpactMatrix):
+            _append(sample, sentence, one, place)
+    return sample
+
+
+def _texts(sentences: list[Sentence]) -> list[probe.Words]:
+    text = text_read("fair", sentences)
+    return [as_text(running(one.words, one.spaces), text) for one in sentences]
+
+
+def split(sample: Sample) -> tuple[Sample, Sample]:
+    """What is searched, and what is held out: every third sentence."""
     searched, held = Sample([], []), Sample([], [])
-    for place, (sentence, found) in enumerate(pairs):
-        part = held if place % 3 == 2 else searched
-        if isinstance(found, probe.ImpactMatrix):
-            part.sentences.append(sentence)
-            part.matrices.append(found)
+    for sentence, matrix, place in zip(sample.sentences, sample.matrices, sample.places, strict=True):
+        _append(held if place % 3 == 2 else searched, sentence, matrix, place)
     return searched, held
+
+
+def _append(sample: Sample, sentence: Sentence, matrix: probe.ImpactMatrix, place: int) -> None:
+    sample.sentences.append(sentence)
+    sample.matrices.append(matrix)
+    sample.places.append(place)
 
 
 def climb(score: Callable[[Weights], float], weights: Weights) -> Iterator[tuple[str, Weights, float]]:
@@ -99,16 +133,17 @@ def report(searched: Sample, held: Sample, found: Weights) -> Iterator[str]:
     yield f"{'UAS / UUAS':24}{'searched':>14}{'held out':>14}   held out, less found [95%]"
     for name, weights in rows.items():
         own = held.counts(weights)
-        text = f"{name:24}{_scores(searched.counts(weights)):>14}{_scores(own):>14}"
-        yield text if weights is found else f"{text}   {_differences(own, first)}"
+        text = f"{name:24}{scores_text(searched.counts(weights)):>14}{scores_text(own):>14}"
+        yield text if weights is found else f"{text}   {differences(own, first)}"
 
 
-def _scores(counts: ArcCounts) -> str:
+def scores_text(counts: ArcCounts) -> str:
+    """UAS / UUAS, in percent."""
     total = counts.total.sum()
     return f"{100 * counts.directed.sum() / total:.1f} / {100 * counts.undirected.sum() / total:.1f}"
 
 
-def _differences(own: ArcCounts, other: ArcCounts) -> str:
+def differences(own: ArcCounts, other: ArcCounts) -> str:
     """UAS and UUAS of ``own`` less those of ``other``, with intervals."""
     shown = []
     for name in ("directed", "undirected"):
@@ -137,7 +172,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     print(f"{len(searched.sentences)} sentences searched, {len(held.sentences)} held out", flush=True)
     found = START
-    for name, found, score in climb(lambda weights: _objective(searched.counts(weights)), START):
+    for name, found, score in climb(lambda weights: objective(searched.counts(weights)), START):
         print(f"{name} {getattr(found, name):g}: UAS + UUAS {score:.2f}", flush=True)
     print(", ".join(f"{name} {value:g}" for name, value in asdict(found).items()), end="\n\n")
     for line in report(searched, held, found):
@@ -145,7 +180,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _objective(counts: ArcCounts) -> float:
+def objective(counts: ArcCounts) -> float:
     """UAS + UUAS in percent."""
     return float(100 * (counts.directed.sum() + counts.undirected.sum()) / counts.total.sum())
 

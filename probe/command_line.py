@@ -101,7 +101,8 @@ class Parser(argparse.ArgumentParser):
     ) -> None:
         """Let an option choose the defaults of others, which win where they are given, too.
 
-        ``DEST_given`` tells whether the option itself was given.
+        ``DEST_given`` tells whether the option itself was given. Of an option that takes several values the first
+        one counts, and ``DEST_each`` holds what was parsed with each: a namespace by value.
 
         Args:
             dest: of the option.
@@ -115,17 +116,30 @@ class Parser(argparse.ArgumentParser):
         given = self._renewed(sys.argv[1:] if args is None else list(args))
         found, rest = super().parse_known_args(given, copy.copy(namespace))
         asked = {dest: getattr(found, dest) or choose(found) for dest, (_, choose) in self._presets.items()}
-        chosen = {dest: value for dest, value in asked.items() if value is not None}
-        if not chosen:
+        values = {
+            dest: list(dict.fromkeys(value)) if isinstance(value, list) else value
+            for dest, value in asked.items()
+            if value is not None
+        }
+        if not values:
             return found, rest
-        # What a namespace holds already, argparse leaves alone unless the option is given.
-        namespace = argparse.Namespace() if namespace is None else namespace
-        for dest, value in chosen.items():
-            setattr(namespace, dest, value)
-            setattr(namespace, f"{dest}_given", getattr(found, dest) is not None)
-            for name, default in self._presets[dest][0](value).items():
-                setattr(namespace, name, default)
-        return super().parse_known_args(given, namespace)
+        chosen = {dest: value[0] if isinstance(value, list) else value for dest, value in values.items()}
+
+        def parsed(chosen: Mapping[str, str]) -> Any:
+            # What a namespace holds already, argparse leaves alone unless the option is given.
+            begun = argparse.Namespace() if namespace is None else copy.copy(namespace)
+            for dest, value in chosen.items():
+                setattr(begun, dest, value)
+                setattr(begun, f"{dest}_given", getattr(found, dest) is not None)
+                for name, default in self._presets[dest][0](value).items():
+                    setattr(begun, name, default)
+            return super(Parser, self).parse_known_args(given, begun)
+
+        result, rest = parsed(chosen)
+        for dest, several in values.items():
+            if isinstance(several, list):
+                setattr(result, f"{dest}_each", {one: parsed(chosen | {dest: one})[0] for one in several})
+        return result, rest
 
     def _renewed(self, given: Sequence[str]) -> list[str]:
         renewed: list[str] = []

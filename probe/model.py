@@ -11,7 +11,7 @@ from probe.attention import Attention
 from probe.errors import SentenceError
 from probe.matrix import ImpactMatrix, ImpactSet
 from probe.memory import Budget
-from probe.openness import Floats, Openness
+from probe.openness import Floats, Openness, openness_passes
 from probe.options import Best, LayerChoice, Layers, PoolChoice, Settings, resolve
 from probe.parsing import Parses
 from probe.patterns import CAUSAL, FULL, AttentionChoice, AttentionsChoice
@@ -119,8 +119,11 @@ class Probe(Parses):
         found.check_length(self.model)
         return found
 
-    def passes(self, words: Words, perturbs: Sequence[str]) -> int:
-        """Number of forward passes that the impacts of a sentence take; 0 for one that cannot be probed."""
+    def passes(self, words: Words, perturbs: Sequence[str], *, openness: OpennessChoice = False) -> int:
+        """Number of forward passes that the impacts of a sentence take; 0 for one that cannot be probed.
+
+        With ``openness``, as ``impact`` takes it, those for openness and cues are among them.
+        """
         from probe.lexicon import Lexicon
 
         subject = Lexicon(self).subject(lambda length: 1, lambda passes: None)
@@ -131,7 +134,7 @@ class Probe(Parses):
                 PERTURBATIONS[name].check(subject, alignment)
         except SentenceError:
             return 0
-        return n_passes(len(words), perturbs)
+        return n_passes(len(words), perturbs) + (openness is not False) * openness_passes(len(words))
 
     @cached_property
     def pieces(self) -> WordPieces:
@@ -324,29 +327,38 @@ class Probe(Parses):
         assert isinstance(found, ImpactMatrix)
         return found
 
-    def openness(self, words: Words) -> Floats:
+    def openness(self, words: Words, *, attention: AttentionChoice = FULL) -> Floats:
         """How open each word is: the entropy, in nats, of what the model predicts where the word is masked.
 
-        The mean over the pieces of the word, which are masked together. n forward passes.
+        The mean over the pieces of the word, which are masked together. n forward passes. ``attention`` is as for
+        ``impact``.
 
         Returns:
             float64 [n].
 
         Raises:
             SentenceError: the sentence cannot be probed.
-            ModelError: the model has no masked-LM head or no mask token.
+            OptionError: there is no such pattern of attention.
+            ModelError: the model has no masked-LM head or no mask token, or cannot be told who sees whom.
         """
-        return next(self.openness_many([words]))
+        given = attention if isinstance(attention, str) else [attention]
+        return next(self.openness_many([words], attention=given))
 
     @overload
     def openness_many(
-        self, sentences: Iterable[Words], *, batch_tokens: int = ..., on_passes: OnPasses = ...
+        self,
+        sentences: Iterable[Words],
+        *,
+        attention: AttentionsChoice = ...,
+        batch_tokens: int = ...,
+        on_passes: OnPasses = ...,
     ) -> Iterator[Floats]: ...
     @overload
     def openness_many(
         self,
         sentences: Iterable[Words],
         *,
+        attention: AttentionsChoice = ...,
         batch_tokens: int = ...,
         on_passes: OnPasses = ...,
         errors: Errors,
@@ -355,12 +367,14 @@ class Probe(Parses):
         self,
         sentences: Iterable[Words],
         *,
+        attention: AttentionsChoice = FULL,
         batch_tokens: int = 4_096,
         on_passes: OnPasses = None,
         errors: Errors = "raise",
     ) -> Iterator[Floats | SentenceError]:
         """Openness of the words of many sentences, streamed in input order; options as of ``impact_many``."""
-        found = Openness(self, on_passes=on_passes).stream(iter(sentences), Budget(max(1, batch_tokens)))
+        openness = Openness(self, attention=self.resolve(attention=attention).attention, on_passes=on_passes)
+        found = openness.stream(requests_of(sentences, attention), Budget(max(1, batch_tokens)))
         return raised(found, errors)
 
     def _stream(

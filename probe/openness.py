@@ -41,6 +41,11 @@ FREQUENT_PIECES = 200
 Floats: TypeAlias = NDArray[np.float64]
 
 
+def openness_passes(n: int) -> int:
+    """Number of forward passes for the openness of n units with cues: one a unit, and one of the sentence."""
+    return n + 1
+
+
 class MaskedUnits:
     """What a model predicts at the pieces of units that are masked, one unit a forward pass."""
 
@@ -168,9 +173,9 @@ class Openness:
         self._probe, self._masked, self._cues = probe, MaskedUnits(probe), cues
         self._on_passes = on_passes or (lambda passes: None)
 
-    def stream(self, sentences: Iterator[Sequence[str]], budget: Budget) -> Iterator[Floats | SentenceError]:
-        """Openness of the words of sentences, in input order."""
-        while window := [Request(words) for words in islice(sentences, _WINDOW_SENTENCES)]:
+    def stream(self, requests: Iterator[Request], budget: Budget) -> Iterator[Floats | SentenceError]:
+        """Openness of the units of sentences, in input order."""
+        while window := list(islice(requests, _WINDOW_SENTENCES)):
             for found in self.of(window, budget):
                 yield found if isinstance(found, SentenceError) else found[0]
 

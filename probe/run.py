@@ -123,9 +123,7 @@ def _fill(
     """Fill the directory with a progress bar; notes of each whole shard whether it was made now."""
     from probe.progress import Progress
 
-    sizes = [model.passes(words, args.perturb) for words in sentences]
-    if openness is not False:  # a pass more a word, and one of the sentence
-        sizes = [size and size + len(words) + 1 for size, words in zip(sizes, sentences, strict=True)]
+    sizes = [model.passes(words, args.perturb, openness=openness) for words in sentences]
     with Progress(sentences=len(sizes), passes=sum(sizes), label="probing", quiet=args.quiet) as progress:
 
         def on_shard(places: range, now: bool) -> None:

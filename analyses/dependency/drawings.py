@@ -70,7 +70,8 @@ def _run(job: Job) -> dict[str, Table]:
     given: list[object] = [
         *("--model", args.model, "--layer", "all", "--metric", args.metric),
         *("--pool", args.pool, "--perturb", args.perturb, "--decoder", args.decoder),
-        *("--attention", args.attention),
+        *("--attention", args.attention, "--adjust", args.adjust),
+        *(["--openness-from", args.openness_from] if args.openness_from is not None else []),
         *("--protocol", args.protocol, "--by", "length", "relation", "--seeds", "0"),
         *("--seed", args.seed, "--device", args.device, "--dtype", args.dtype),
         *(["--data", job.treebank] if job.treebank is not None else []),

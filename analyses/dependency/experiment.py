@@ -16,6 +16,8 @@ from analyses.experiment import (
     same_trees,
     with_seeds,
 )
+from analyses.trees.adjust import needs_openness
+from analyses.trees.methods import METHODS
 from data.sources import PUD, WSJ_HEADS
 
 
@@ -38,7 +40,7 @@ def _by_relation(job: Job) -> Drawn:
 
 
 def _one_sentence(run: Settings, out: Path) -> Sequence[object]:
-    return ["heatmap", "tree", "arcs", *run.options(limit=False)]
+    return ["heatmap", "tree", "arcs", *run.options(limit=False), *run.of_method]
 
 
 def _with_breakdowns(run: Settings, out: Path) -> Sequence[object]:
@@ -46,13 +48,24 @@ def _with_breakdowns(run: Settings, out: Path) -> Sequence[object]:
 
 
 def _all_layers(run: Settings, out: Path) -> Sequence[object]:
-    return ["--layer", "all", "--metric", "dist", *run.options()]
+    return [*_impacts(run), "--layer", "all", *run.options()]
+
+
+def _impacts(run: Settings) -> Sequence[object]:
+    """What ``probe run`` keeps for the trees of the method."""
+    if run.method is None:
+        return ["--metric", "dist"]
+    method = METHODS[run.method]
+    return [
+        *("--metric", method.metric, "--pool", method.pool, "--perturb", method.perturb),
+        *(["--openness"] if needs_openness(method.adjust) else []),
+    ]
 
 
 def _by_all_layers(run: Settings, out: Path) -> Sequence[object]:
     return [
         *("--matrices", out / "matrices", "--layer", "all"),
-        *("--protocol", "fair", "--decoder", "eisner", "--by", "length", "relation"),
+        *("--protocol", "fair", "--decoder", "eisner", "--by", "length", "relation", *run.of_method),
         *([] if run.limit is None else ["--limit", run.limit]),
         *(["--quiet"] if run.quiet else []),
     ]
@@ -60,7 +73,7 @@ def _by_all_layers(run: Settings, out: Path) -> Sequence[object]:
 
 def _curves(run: Settings, out: Path) -> Sequence[object]:
     drawn = ["uas-by-layer", "accuracy-by-distance", "recall-by-relation"]
-    return [*drawn, "--results", out / "layers", *run.options(limit=False)]
+    return [*drawn, "--results", out / "layers", *run.options(limit=False), *run.of_method]
 
 
 EXPERIMENT = Experiment(

@@ -62,6 +62,7 @@ def tables(
     *,
     skipped: Collection[int] = (),
     by: Sequence[GroupName] = (),
+    compared: Sequence[tuple[Way, Way]] = (),
     seed: int = 0,
 ) -> list[tuple[str, Table]]:
     """The scores under a protocol, and recall tables.
@@ -72,6 +73,7 @@ def tables(
         protocol: how trees are scored; trees made under another protocol are left out.
         skipped: places of the sentences that could not be probed, which no row counts.
         by: recall is shown by these, a table each.
+        compared: pairs of ways; a note says how much more the first of each scores.
         seed: of bootstrap and random trees.
 
     Returns:
@@ -97,6 +99,12 @@ def tables(
             baselines.extend(rows.values())
     stem = f"dependency-{corpus.name}-{protocol}"
     notes = _notes(scored, systems, baselines, models)
+    notes += [
+        _paired(own[first], [own[second]], seed)
+        for own in models
+        for first, second in compared
+        if first in own and second in own
+    ]
     found = [(stem, _score_table(scored, baselines, models, notes))]
     for group in dict.fromkeys(by):
         found.append((f"{stem}-by-{group}", _recall_table(scored, systems, chain, group)))

@@ -194,14 +194,18 @@ def _impacts(
     label: str,
 ) -> Iterator[tuple[_Found, ...] | SentenceError]:
     """The impacts of each document under every variant, and its openness, with a progress bar."""
+    from probe.openness import openness_passes
     from probe.perturbations import n_passes
     from probe.progress import Progress
 
     perturbs = [variant.perturb for variant in chosen]
     choice = openness_choice(model, [variant.adjust for variant in chosen], args.openness_from)
     reader = (model if choice else None) if isinstance(choice, bool) else choice
-    own = int(reader is not None)  # a pass more an EDU, and one of the document
-    sizes = [n_passes(1 + len(one.edus), perturbs) + own * (len(one.edus) + 1) for one in documents]
+    read = reader is not None
+    # [CLS] is a unit here, which ``Probe.passes`` does not count.
+    sizes = [
+        n_passes(1 + n, perturbs) + read * openness_passes(n) for n in (len(one.edus) for one in documents)
+    ]
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         found = document_impacts(
             model, documents, chosen, batch_tokens=args.batch_tokens, on_passes=progress.passes

@@ -18,8 +18,15 @@ from analyses.experiment import Settings
 from analyses.options import add_method, load_sources
 from analyses.report.inputs import Inputs, recognise
 from analyses.report.page import Report, page
-from analyses.report.sections import TREES, Made, Section, kinds, make, sections
-from analyses.report.trees import Part, constituency_part, dependency_part, scorable, text_part
+from analyses.report.sections import TREES, Made, Section, by_method, kinds, make, sections
+from analyses.report.trees import (
+    Method,
+    Part,
+    constituency_part,
+    dependency_part,
+    scorable,
+    text_part,
+)
 from analyses.trees.decoders import DECODERS
 from analyses.trees.methods import METHODS
 from analyses.trees.variants import variants
@@ -85,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"of dependency trees: {', '.join(DECODERS)} (default: eisner)",
     )
-    add_method(parser)
+    add_method(parser, methods=True)
     RandomOptions.add(parser, seeds=3)
     OutputOptions.add(parser, out=None)
     return parser
@@ -124,6 +131,8 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
         for corpus in corpora
         if "fair" not in scorable(corpus)
     ]
+    if model is not None and len(methods := _methods(model, args)) > 1:
+        notes += [f"Method {one.name}: {one.decoder}+{one.variant}." for one in methods]
     notes += [
         f"{text.name} has no gold trees: its trees, made under protocol fair, have no scores."
         for text in texts
@@ -152,27 +161,36 @@ def _parts(
     args: argparse.Namespace,
 ) -> tuple[list[Part], list[str]]:
     """Trees, scores and sentences of every corpus; and why others have none."""
-    (variant,) = variants(model, args)
-    preset = None if args.method is None else METHODS[args.method]
-    own = preset is not None and args.adjust == [preset.adjust]
-    brackets = replace(variant, adjust=preset.adjust_constituents) if preset is not None and own else variant
+    methods = _methods(model, args)
     parts, failed = [], []
     for make_part, found in ((dependency_part, corpora), (text_part, texts)):
         for corpus in found:
             try:
-                parts.append(make_part(model, variant, corpus, args, args.decoder))
+                parts.append(make_part(model, methods, corpus, args))
             except ProbeError as error:
                 failed.append(f"{corpus.name}: {error}")
     for name, trees in treebanks:
         try:
-            parts.append(constituency_part(model, brackets, name, trees, args))
+            parts.append(constituency_part(model, methods, name, trees, args))
         except ProbeError as error:
             failed.append(f"{name}: {error}")
     return parts, failed
 
 
-def _sections(planned: Sequence[Section], args: argparse.Namespace) -> list[Made]:
+def _methods(model: ImpactSource, args: argparse.Namespace) -> list[Method]:
+    """How trees are made: by the options alone, or by each method with the options that were given beside it."""
+    found = []
+    for name, own in ({"": args} if args.method is None else args.method_each).items():
+        (variant,) = variants(model, own)
+        preset = METHODS[name] if name else None
+        bundled = preset is not None and variant.adjust == preset.adjust
+        constituents = replace(variant, adjust=preset.adjust_constituents) if preset and bundled else variant
+        found.append(Method(name=name, variant=variant, decoder=own.decoder, constituents=constituents))
+    return found
 
+
+def _sections(planned: Sequence[Section], args: argparse.Namespace) -> list[Made]:
+    """The sections of other commands, once for each method that they take."""
     settings = Settings(
         model=ModelOptions.of(args).models[0],
         limit=args.limit,
@@ -181,9 +199,10 @@ def _sections(planned: Sequence[Section], args: argparse.Namespace) -> list[Made
         dtype=args.dtype,
         quiet=args.quiet or not sys.stderr.isatty(),
     )
+    asked = [pair for section in planned for pair in by_method(section, settings, args.method or [None])]
     with TemporaryDirectory() as scratch:
         return [
-            make(section, settings, Path(scratch) / str(number)) for number, section in enumerate(planned)
+            make(section, own, Path(scratch) / str(number)) for number, (section, own) in enumerate(asked)
         ]
 
 
@@ -288,8 +307,9 @@ def _facts(model: ImpactSource, args: argparse.Namespace) -> dict[str, str]:
     from probe.fingerprint import tokenizer_sha256, weights_sha256
     from probe.model import Probe
 
-    (variant,) = variants(model, args)
-    facts = {"name": model.name, "layers": str(model.n_layers), "settings": str(variant)}
+    facts = {"name": model.name, "layers": str(model.n_layers)}
+    for method in _methods(model, args):
+        facts[f"method {method.name}" if method.name else "settings"] = f"{method.decoder}+{method.variant}"
     facts["computed in"] = str(model.dtype).removeprefix("torch.")
     if not isinstance(model, Probe):
         return facts | {"matrices": str(args.matrices)}

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
+from itertools import product
 
 from markupsafe import Markup
 
 from analyses.report.charts import chart_svg
-from analyses.report.sentences import sentence_data, sentence_items, verdict
+from analyses.report.sentences import scoring_key, scoring_label, sentence_data, sentence_items, verdict
 from analyses.report.trees import Part
 from analyses.tables.results import Results
 from analyses.tables.table import Cell, Row, Table
 from analyses.tables.templates import stream_template
+from analyses.trees.protocols import PROTOCOLS
 
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
@@ -32,6 +34,10 @@ _ORDERS = {
     "best": "highest score first",
     "short": "shortest first",
     "long": "longest first",
+}
+_ORDERS_OF_METHODS = {
+    "gain": "most gained by the later method first",
+    "loss": "most lost by it first",
 }
 
 
@@ -96,6 +102,7 @@ def page(report: Report) -> Iterator[str]:
     scored = [(table, _models(table)) for table in tables]
     contents = [_of_part(part) for part in report.parts if part.tables]
     contents += map(_of_results, report.results)
+    methods = _methods(report)
     shown = {"tables": contents, "sentences": report.parts}
     return stream_template(
         "page.html",
@@ -119,7 +126,11 @@ def page(report: Report) -> Iterator[str]:
         labels=sorted(
             {label for part in report.parts for seen in part.seen for label in verdict(seen).labels}
         ),
-        orders=_ORDERS,
+        orders=_ORDERS | (_ORDERS_OF_METHODS if len(methods) > 1 else {}),
+        scorings=[
+            (scoring_key(scoring), scoring_label(methods, scoring))
+            for scoring in product(range(len(methods)), reversed(PROTOCOLS))
+        ],
         items=(
             item
             for number, part in enumerate(report.parts, start=1)
@@ -127,6 +138,12 @@ def page(report: Report) -> Iterator[str]:
         ),
         data=sentence_data(report.parts) if report.parts else "",
     )
+
+
+def _methods(report: Report) -> list[str]:
+    """The names of the methods, which every sentence shows; one without a name where none was asked for."""
+    first = next((seen for part in report.parts for seen in part.seen), None)
+    return [view.method for view in first.views] if first else [""]
 
 
 def _asset(name: str) -> Markup:
@@ -139,7 +156,8 @@ def _asset(name: str) -> Markup:
 def _models(table: Table) -> list[Row]:
     """The rows of models, unless the table is a search: the best layer on the same data would be no finding."""
     models = [row for row in table.rows if row.kind == "model" and row.signature]
-    return models if len({row.made.layer for row in models}) == 1 else []
+    but_layer = {replace(row.made, layer=None) for row in models}
+    return models if len({row.made for row in models}) == len(but_layer) else []
 
 
 def _finding(table: Table, row: Row) -> Finding:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -81,6 +82,23 @@ def _has_frequent_words(path: Path, limit: int | None) -> bool:
     sentences = islice(data.read_conllu(path), limit)
     counts = Counter(word.lower() for sentence in sentences for word in sentence.words)
     return max(counts.values(), default=0) >= _OCCURRENCES
+
+
+def by_method(
+    section: Section, settings: Settings, methods: Sequence[str | None]
+) -> list[tuple[Section, Settings]]:
+    """The section with the settings of each method, as far as its commands differ by it."""
+    known = {step.name: step for step in steps()}
+    found: dict[str, Settings] = {}
+    for name in methods:
+        own = replace(settings, method=name)
+        commands = [
+            known[step].arguments(own, section.found, Path()) for step in _known()[section.kind].steps
+        ]
+        found.setdefault(repr(commands), own)
+    if len(found) == 1:
+        return [(section, own) for own in found.values()]
+    return [(replace(section, title=f"{section.title}, method {own.method}"), own) for own in found.values()]
 
 
 @dataclass(frozen=True, kw_only=True)

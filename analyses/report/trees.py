@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,7 @@ from analyses.dependency.tables import tables
 from analyses.dependency.trees import Treebank, induce, treebank_ways
 from analyses.scores.recall import GroupName
 from analyses.tables.table import Table
-from analyses.trees.adjust import AdjustedMatrix, impacts_label
+from analyses.trees.adjust import NONE, AdjustedMatrix, impacts_label
 from analyses.trees.decoders import CONSTITUENT_DECODERS, Heads
 from analyses.trees.protocols import PROTOCOLS, ProtocolName, scored_words
 from analyses.trees.systems import Skipped, System, Way, check_probed, skip_lines
@@ -41,27 +41,58 @@ LEVELS = 255
 
 
 @dataclass(frozen=True, kw_only=True)
+class Method:
+    """How trees of a report are made.
+
+    Attributes:
+        name: of ``METHODS``; empty where none was asked for.
+        variant, decoder: of dependency trees.
+        constituents: settings of the matrices of constituents.
+    """
+
+    name: str
+    variant: Variant
+    decoder: str
+    constituents: Variant
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What one method makes of a sentence of n words.
+
+    Attributes:
+        method: its name, which may be empty.
+        impacts: the settings of the impacts.
+        brackets: the constituents, over the words at the places ``kept`` of the sentence.
+        heat: n * n bytes, row by row: impact / ``largest`` * 255, rounded; negative impacts are 0.
+        largest: the largest impact.
+        scale: what the impacts are, for their colour scale.
+        heads: of each protocol, int64 [n]; empty for constituency.
+    """
+
+    method: str = ""
+    impacts: str = ""
+    brackets: Bracketing
+    heat: bytes
+    largest: float
+    scale: str
+    heads: Mapping[ProtocolName, Heads] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Seen:
     """A sentence as the report shows it.
 
     Attributes:
         words: n words.
-        brackets: the model's constituents, over the words at the places ``kept``.
-        heat: n * n bytes, row by row: impact / ``largest`` * 255, rounded; negative impacts are 0.
-        largest: the largest impact.
-        scale: what the impacts are, for their colour scale.
-        heads: of each protocol, int64 [n]; empty for constituency.
+        views: of the methods, in their order.
         kept: places of the words that are no punctuation.
         unknown: how many of the words the model's vocabulary does not know.
         sentence: with gold heads or gold spans, or with neither.
     """
 
     words: tuple[str, ...]
-    brackets: Bracketing
-    heat: bytes
-    largest: float
-    scale: str
-    heads: dict[ProtocolName, Heads]
+    views: tuple[View, ...]
     sentence: Sentence | ConstituencySentence
     kept: tuple[int, ...]
     unknown: int = 0
@@ -82,32 +113,34 @@ class Part:
 
 
 def dependency_part(
-    model: ImpactSource, variant: Variant, corpus: Treebank, args: argparse.Namespace, decoder: str
+    model: ImpactSource, methods: Sequence[Method], corpus: Treebank, args: argparse.Namespace
 ) -> Part:
     """Score the trees of a model and of random weights, and keep what is shown of each sentence.
 
     Args:
         model: the model, or matrices that were stored.
-        variant: settings of the matrices.
+        methods: one or more.
         corpus: gold trees, checked.
         args: options of ``analyses.report``.
-        decoder: of the dependency trees.
 
     Raises:
         probe.ProbeError: no sentence could be probed.
     """
     protocols = scorable(corpus)
-    ways = treebank_ways(model, corpus, protocols, [decoder], [variant])
+    ways = _ways(model, methods, corpus, protocols)
     skipped: Skipped = {}
-    seen = _Seen(corpus.items, variant)
-    induced = induce(model, ways, corpus, args, skipped, see=seen.take)
+    seen = _Seen(corpus.items, methods, ways)
+    induced = induce(model, list(dict.fromkeys(chain(*ways))), corpus, args, skipped, see=seen.take)
+    compared = [pair for own in ways[1:] for pair in product(own, ways[0])]
     groups: list[GroupName] = ["length"]
     if all(sentence.relations is not None for sentence in corpus.items):
         groups.append("relation")
     found = [
         table
         for protocol in protocols
-        for _, table in tables(corpus, induced, protocol, skipped=skipped, by=groups, seed=args.seed)
+        for _, table in tables(
+            corpus, induced, protocol, skipped=skipped, by=groups, compared=compared, seed=args.seed
+        )
     ]
     (own,) = (system for system in induced if system.kind == "model")
     return Part(
@@ -120,23 +153,23 @@ def dependency_part(
 
 
 def text_part(
-    model: ImpactSource, variant: Variant, corpus: Treebank, args: argparse.Namespace, decoder: str
+    model: ImpactSource, methods: Sequence[Method], corpus: Treebank, args: argparse.Namespace
 ) -> Part:
     """The trees of text, which nothing is known to score by: those of protocol ``fair``.
 
     Args:
-        model, variant, args, decoder: as in ``dependency_part``.
+        model, methods, args: as in ``dependency_part``.
         corpus: sentences without gold trees.
 
     Raises:
         probe.ProbeError: no sentence could be probed.
     """
-    ways = treebank_ways(model, corpus, ("fair",), [decoder], [variant])
+    ways = _ways(model, methods, corpus, ("fair",))
     alone = copy(args)
     alone.seeds = 0  # random weights are there to be compared by scores
     skipped: Skipped = {}
-    seen = _Seen(corpus.items, variant)
-    (own,) = induce(model, ways, corpus, alone, skipped, see=seen.take)
+    seen = _Seen(corpus.items, methods, ways)
+    (own,) = induce(model, list(dict.fromkeys(chain(*ways))), corpus, alone, skipped, see=seen.take)
     found = seen.with_heads(own, skipped)
     check_probed([corpus.items[place] for place in seen.kept(skipped)], skipped=len(skipped))
     return Part(
@@ -160,33 +193,46 @@ def scorable(corpus: Treebank) -> tuple[ProtocolName, ...]:
     return tuple(found)
 
 
-class _Seen:
-    """What is shown of sentences, taken from their matrices as they come."""
+def _ways(
+    model: ImpactSource, methods: Sequence[Method], corpus: Treebank, protocols: Sequence[ProtocolName]
+) -> list[list[Way]]:
+    """How trees of a treebank are made by each method, one way a protocol."""
+    return [treebank_ways(model, corpus, protocols, [one.decoder], [one.variant]) for one in methods]
 
-    def __init__(self, sentences: Sequence[Sentence | ConstituencySentence], variant: Variant) -> None:
-        self._sentences = sentences
-        self._scale = impacts_label(variant.metric, variant.adjust)
+
+class _Seen:
+    """What is shown of sentences, taken from their matrices as they come.
+
+    Args:
+        sentences: all of them.
+        methods: how their trees are made.
+        ways: of each method; of two texts, that of the last is shown.
+    """
+
+    def __init__(
+        self,
+        sentences: Sequence[Sentence | ConstituencySentence],
+        methods: Sequence[Method],
+        ways: Sequence[Sequence[Way]],
+    ) -> None:
+        self._sentences, self._methods, self._ways = sentences, methods, ways
+        chosen = list(dict.fromkeys(way.variant for way in chain(*ways)))
+        self._columns = [chosen.index(own[-1].variant) for own in ways]
         self._found: dict[int, Seen] = {}
 
     def take(self, place: int, found: Sequence[ImpactMatrix]) -> None:
-        """Keep a sentence's brackets and impacts in bytes; of two texts those of protocol ``fair``, the last."""
-        matrix = AdjustedMatrix.of(found[-1])
-        sentence, values = self._sentences[place], matrix.impacts  # without what was added for the decoder
-        largest = float(values.max())
-        scaled = np.rint(LEVELS * np.maximum(values, 0) / (largest or 1.0)).astype(np.uint8)
+        """Keep a sentence's brackets and impacts in bytes."""
+        shown = [AdjustedMatrix.of(found[column]) for column in self._columns]
+        sentence = self._sentences[place]
         all_words = tuple(range(len(sentence.words)))
         kept = words_proper(sentence) if isinstance(sentence, Sentence) else all_words
-        (brackets,) = CONSTITUENT_DECODERS[SHOWN_BRACKETS].decode([values[np.ix_(kept, kept)]])
+        views = [_view(*pair, kept) for pair in zip(self._methods, shown, strict=True)]
         self._found[place] = Seen(
             words=sentence.words,
-            brackets=brackets,
-            heat=scaled.tobytes(),
-            largest=largest,
-            scale=self._scale,
-            heads={},
+            views=tuple(views),
             sentence=sentence,
             kept=kept,
-            unknown=len(matrix.unknown),
+            unknown=len(shown[0].unknown),
         )
 
     def kept(self, skipped: Skipped) -> dict[int, Seen]:
@@ -197,16 +243,41 @@ class _Seen:
         """The same with the trees of a system, one way a protocol."""
         (run,) = system.runs
         return [
-            replace(seen, heads={way.protocol: heads[place] for way, heads in run.items()})
+            replace(
+                seen,
+                views=tuple(
+                    replace(view, heads={way.protocol: run[way][place] for way in own})
+                    for view, own in zip(seen.views, self._ways, strict=True)
+                ),
+            )
             for place, seen in self.kept(skipped).items()
         ]
+
+
+def _view(method: Method, matrix: AdjustedMatrix, kept: Sequence[int]) -> View:
+    values = matrix.impacts  # without what was added for the decoder
+    largest = float(values.max())
+    scaled = np.rint(LEVELS * np.maximum(values, 0) / (largest or 1.0)).astype(np.uint8)
+    (brackets,) = CONSTITUENT_DECODERS[SHOWN_BRACKETS].decode([values[np.ix_(kept, kept)]])
+    return View(
+        method=method.name,
+        impacts=str(replace(method.variant, adjust=NONE)),
+        brackets=brackets,
+        heat=scaled.tobytes(),
+        largest=largest,
+        scale=impacts_label(method.variant.metric, method.variant.adjust),
+    )
 
 
 # --- constituency
 
 
 def constituency_part(
-    model: ImpactSource, variant: Variant, name: str, trees: Sequence[PtbTree], args: argparse.Namespace
+    model: ImpactSource,
+    methods: Sequence[Method],
+    name: str,
+    trees: Sequence[PtbTree],
+    args: argparse.Namespace,
 ) -> Part:
     """Score the brackets of a model and of random weights; the sentences are those of protocol ``fair``.
 
@@ -222,10 +293,10 @@ def constituency_part(
         )
         if not sentences:
             raise ProbeError(f"{name}: no sentence of 2 words or more without punctuation to score")
-        gold, skipped, shown = Gold.of(sentences, protocol), Skipped(), _Seen(sentences, variant)
-        ways = [Way(protocol, decoder, variant) for decoder in BRACKET_DECODERS]
-        label = f"{name}, {protocol}"
-        induced = induce_brackets(model, ways, gold, args, skipped, label=label, see=shown.take)
+        ways = [[Way(protocol, decoder, one.constituents) for decoder in BRACKET_DECODERS] for one in methods]
+        gold, skipped, shown = Gold.of(sentences, protocol), Skipped(), _Seen(sentences, methods, ways)
+        label, all_ways = f"{name}, {protocol}", list(dict.fromkeys(chain(*ways)))
+        induced = induce_brackets(model, all_ways, gold, args, skipped, label=label, see=shown.take)
         kept = shown.kept(skipped)
         if not kept:
             raise ProbeError(f"{name}: no sentence could be probed, so there is nothing to score")

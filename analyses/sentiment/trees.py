@@ -124,9 +124,7 @@ def fill_store(
     )
     described = {key: value for key, value in configuration.as_dict().items() if key != "model"}
     name = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
-    own = int(openness is not False)  # a pass more a word
-    passes = [model.passes(words, [choice.perturb]) for words in sentences]
-    sizes = [size and size + own * len(words) for size, words in zip(passes, sentences, strict=True)]
+    sizes = [model.passes(words, [choice.perturb], openness=openness) for words in sentences]
     with Progress(sentences=len(sizes), passes=sum(sizes), label="impact matrices", quiet=quiet) as progress:
 
         def on_shard(places: range, made: bool) -> None:

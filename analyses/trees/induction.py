@@ -90,6 +90,11 @@ class Method(ImpactChoice):
         variant = Variant(metric, layer, pool, perturb, self.adjust, text, resolved.attention)
         return variant.settings(model, decoder=self.decoder)
 
+    def read(self, sentences: Iterable[Sentence], model: ImpactSource) -> Iterator[Sequence[str]]:
+        """The words of the sentences, in the text that the model reads under the protocol."""
+        text = text_asked(self.protocol, model)
+        return (as_text(running(one.words, one.spaces), text) for one in sentences)
+
 
 @dataclass(frozen=True)
 class Induced:
@@ -137,10 +142,9 @@ def induce(
     DECODERS.resolve(decoder)
     if model is None:
         raise ValueError(f"decoder {decoder} reads impact matrices: a model is needed")
-    text = text_asked(method.protocol, model)
     sentences, read = tee(sentences)
     matrices = model.impact_many(
-        (as_text(running(one.words, one.spaces), text) for one in read),
+        method.read(read, model),
         **method.impact,
         openness=openness_choice(model, [method.adjust], method.openness_from),
         batch_tokens=method.batch_tokens,

@@ -163,7 +163,7 @@ def matrices(
 
     groups = _by_text(model, chosen)
     openness = openness_choice(model, [variant.adjust for variant in chosen], args.openness_from)
-    sizes = [_passes(model, words, groups, open_=openness is not False) for words in sentences]
+    sizes = [_passes(model, words, groups, openness) for words in sentences]
     if not args.quiet:
         _say_unknown(model, sentences)
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
@@ -175,19 +175,24 @@ def matrices(
 
 
 def _passes(
-    model: ImpactSource, words: Sequence[str], groups: Sequence[Sequence[Variant]], *, open_: bool
+    model: ImpactSource,
+    words: Sequence[str],
+    groups: Sequence[Sequence[Variant]],
+    openness: OpennessChoice,
 ) -> int:
     """Number of forward passes for a sentence: none for one that cannot be probed, or of stored matrices."""
     from probe.model import Probe
 
     if not isinstance(model, Probe):
         return 0
-    found = [
-        model.passes(as_text(words, group[0].text), list(dict.fromkeys(variant.perturb for variant in group)))
+    return sum(
+        model.passes(
+            as_text(words, group[0].text),
+            list(dict.fromkeys(variant.perturb for variant in group)),
+            openness=openness,
+        )
         for group in groups
-    ]
-    # Openness takes a pass more a word, and one of the sentence.
-    return sum(passes and passes + open_ * (len(words) + 1) for passes in found)
+    )
 
 
 def _by_text(model: ImpactSource, chosen: Sequence[Variant]) -> list[list[Variant]]:

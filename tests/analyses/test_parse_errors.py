@@ -236,6 +236,7 @@ def test_a_metric_that_needs_a_head(model_folder: ModelFolder, tmp_path: Path, c
         (["--seed", str(2**63)], "argument --seed: a whole number from 0"),
         (["--metric", "kl", "--pool", "state"], "pool 'state' goes with metrics 'dist' and 'cos' only"),
         (["--protocol", "wu2020", "--root", "infer"], "--root infer does not go with --protocol wu2020"),
+        (["--matrices", "m", "--openness-from", "bert"], "--openness-from does not go with --matrices"),
         (["--decoder", "adjacent", "--save-matrices", "m"], "--decoder adjacent makes no matrices to save"),
         (["--data", "x.txt"], "sentences are given both as text and with --data"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),

@@ -118,6 +118,34 @@ def test_stands_beside_impacts(bert: probe.Probe, roberta: probe.Probe) -> None:
         np.testing.assert_allclose(matrix.openness, roberta.openness(WORDS), atol=1e-10)
 
 
+@pytest.mark.parametrize(
+    "attention", ["causal", "prefix:2", np.tri(4, dtype=bool) | np.eye(4, k=1, dtype=bool)]
+)
+def test_under_an_attention_of_ones_own(bert: probe.Probe, attention: Any) -> None:
+    found = bert.openness(WORDS, attention=attention)
+    assert np.array_equal(found, bert.impact(WORDS, attention=attention, openness=True).openness)
+    assert not np.allclose(found, bert.openness(WORDS))
+
+
+def test_attention_of_many_sentences(bert: probe.Probe) -> None:
+    sees = [np.tri(len(words), dtype=bool) for words in (WORDS, OTHERS)]
+    many = list(bert.openness_many([WORDS, OTHERS], attention=sees))
+    alone = [bert.openness(words, attention=own) for words, own in zip((WORDS, OTHERS), sees, strict=True)]
+    assert all(map(np.array_equal, many, alone))
+    with pytest.raises(probe.OptionError, match="a matrix for each sentence"):
+        list(bert.openness_many([WORDS, OTHERS], attention=sees[:1]))
+    with pytest.raises(probe.OptionError, match="causl"):
+        bert.openness(WORDS, attention="causl")
+
+
+@pytest.mark.parametrize("perturb", ["pair", "knockout"])
+def test_passes_are_those_that_run(bert: probe.Probe, roberta: probe.Probe, perturb: str) -> None:
+    for openness in (False, True, roberta):
+        ran: list[int] = []
+        list(bert.impact_many([WORDS], perturb=perturb, openness=openness, on_passes=ran.append))
+        assert sum(ran) == bert.passes(WORDS, [perturb], openness=openness)
+
+
 def test_of_spans(bert: probe.Probe, model_folder: ModelFolder) -> None:
     spans = [(0, 2), (3, 4)]
     found = bert.impact_spans(WORDS, spans, openness=True)

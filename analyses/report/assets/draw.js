@@ -119,8 +119,10 @@ const drawSentence = (() => {
     });
   }
 
-  function drawArcs(record, protocol) {
-    const { words, gold } = record, heads = record.heads[protocol];
+  const called = (method) => (method.name ? `method ${method.name}, ` : "");
+
+  function drawArcs(record, method, protocol) {
+    const { words, gold } = record, heads = method.heads[protocol];
     const [centres, width] = centresOf(words);
     const above = levelsOf(arcsOf(heads));
     const below = levelsOf(arcsOf(gold ?? []).filter(([head, dependent]) => heads[dependent - 1] !== head));
@@ -135,13 +137,13 @@ const drawSentence = (() => {
     }
     const height = bottom + (below.size ? heightOf(below) + LINE : 0);
     const said = "The heads are in the table of the words.";
-    if (!gold) return picture(`Arcs, protocol ${protocol}`, said, width, height, parts);
+    const name = `Arcs, ${called(method)}protocol ${protocol}`;
+    if (!gold) return picture(name, said, width, height, parts);
     parts.push(...legend(height + 14));
     const scored = record.scored[protocol];
     const right = heads.filter((head, place) => scored[place] && head === gold[place]).length;
     const total = scored.filter(Boolean).length;
-    const title = `Arcs, protocol ${protocol}: ${right} of ${total} right`;
-    return picture(title, said, Math.max(width, 330), height + LINE, parts);
+    return picture(`${name}: ${right} of ${total} right`, said, Math.max(width, 330), height + LINE, parts);
   }
 
   function head(words, place) {
@@ -149,11 +151,12 @@ const drawSentence = (() => {
   }
 
   function wordTable(record) {
-    const { words, gold } = record, protocols = Object.keys(record.heads).reverse();
+    const { words, gold, methods } = record;
+    const columns = protocolsOf(record).flatMap((protocol) => methods.map((method) => [method, protocol]));
     const text = (...children) => element("td", { class: "text" }, ...children);
     const rows = words.map((word, place) => {
-      const found = protocols.map((protocol) => {
-        const own = record.heads[protocol][place];
+      const found = columns.map(([method, protocol]) => {
+        const own = method.heads[protocol][place];
         if (!gold) return text(...head(words, own));
         if (!record.scored[protocol][place]) return text(...head(words, own), " not scored");
         const kind = own === gold[place] ? "right" : "wrong";
@@ -166,9 +169,9 @@ const drawSentence = (() => {
       const about = [text(record.relations?.[place] ?? ""), text(record.tags?.[place] ?? "")];
       return [...row, text(...head(words, gold[place])), ...about];
     });
-    const own = ["#", "word", ...protocols.map((name) => `head, ${name}`)];
-    const columns = gold ? [...own, "gold head", "relation", "tag"] : own;
-    return table("Word by word", columns, rows);
+    const heads = columns.map(([method, protocol]) => (method.name ? `head, ${method.name}, ${protocol}` : `head, ${protocol}`));
+    const names = ["#", "word", ...heads, ...(gold ? ["gold head", "relation", "tag"] : [])];
+    return table("Word by word", names, rows);
   }
 
   function table(caption, columns, rows) {
@@ -185,13 +188,13 @@ const drawSentence = (() => {
 
   // --- constituents: a span is [start, end], from 0, the end exclusive
 
-  function drawBrackets(record) {
+  function drawBrackets(record, method) {
     const words = record.kept ? record.kept.map((place) => record.words[place]) : record.words;
     const [centres, width] = centresOf(words);
     const nodes = new Map(centres.map((x, place) => [`${place} ${place + 1}`, { x, height: 0 }]));
     const found = record.gold_spans && new Set(record.gold_spans.map(([start, end]) => `${start} ${end}`));
     found?.add(`0 ${words.length}`);
-    const order = [...record.spans].sort((a, b) => a[1] - a[0] - (b[1] - b[0]));
+    const order = [...method.spans].sort((a, b) => a[1] - a[0] - (b[1] - b[0]));
     for (const [start, end] of order) {
       let middle = start + 1;
       while (!nodes.has(`${start} ${middle}`) || !nodes.has(`${middle} ${end}`)) middle += 1;
@@ -203,8 +206,8 @@ const drawSentence = (() => {
     const parts = words.map((word, place) => wordAt(word, centres[place], base + 16));
     for (const node of nodes.values()) if (node.below) parts.push(bracket(node, words, base, found));
     const what = found ? ": a filled circle is a bracket of the gold tree" : "";
-    const said = record.spans.map(([start, end]) => `[${words.slice(start, end).join(" ")}]`).join(" ");
-    return picture(`Brackets, decoder ${record.decoder}${what}`, said, width, base + LINE + 6, parts);
+    const said = method.spans.map(([start, end]) => `[${words.slice(start, end).join(" ")}]`).join(" ");
+    return picture(`Brackets, ${called(method)}decoder ${record.decoder}${what}`, said, width, base + LINE + 6, parts);
   }
 
   function bracket(node, words, base, found) {
@@ -223,23 +226,24 @@ const drawSentence = (() => {
   }
 
   function spanTable(record) {
-    const own = new Set(record.spans.map(([start, end]) => `${start} ${end}`));
+    const own = record.methods.map((method) => new Set(method.spans.map(([start, end]) => `${start} ${end}`)));
     const rows = record.gold_spans.map(([start, end, label]) => {
-      const found = own.has(`${start} ${end}`);
+      const found = own.map((spans) => spans.has(`${start} ${end}`));
       return [
         element("th", { scope: "row" }, label),
         element("td", { class: "text" }, element("bdi", {}, record.words.slice(start, end).join(" "))),
-        element("td", { class: `text ${found ? "right" : "wrong"}` }, found ? "✓ found" : "✗ missed"),
+        ...found.map((is) => element("td", { class: `text ${is ? "right" : "wrong"}` }, is ? "✓ found" : "✗ missed")),
       ];
     });
-    return table("Gold brackets", ["label", "words", "in the model's tree"], rows);
+    const trees = record.methods.map(({ name }) => `in the ${name ? "tree of" : "model's tree"}${name && ` ${name}`}`);
+    return table("Gold brackets", ["label", "words", ...trees], rows);
   }
 
   // --- the matrix: a table whose cells are coloured, a picture to the eye, a table to a screen reader
 
-  function drawHeat(record) {
-    const { words, largest } = record, n = words.length;
-    const heat = Uint8Array.from(atob(record.heat), (letter) => letter.charCodeAt(0));
+  function drawHeat({ words }, method) {
+    const { largest } = method, n = words.length;
+    const heat = Uint8Array.from(atob(method.heat), (letter) => letter.charCodeAt(0));
     const header = (word, scope) => element("th", { scope }, element("span", { dir: "auto", title: word }, word));
     const rows = words.map((word, i) => {
       const cells = words.map((other, j) => {
@@ -253,7 +257,7 @@ const drawSentence = (() => {
       });
       return element("tr", {}, header(word, "row"), ...cells);
     });
-    const title = "Impact matrix: how much a column, perturbed, moves a row";
+    const title = `Impact matrix (${called(method)}${method.impacts}): how much a column, perturbed, moves a row`;
     const top = element("tr", {}, element("td"), ...words.map((word) => header(word, "col")));
     const body = element("tbody", {}, ...rows);
     const grid = element("table", { class: "heat", role: "grid", "aria-label": title }, element("thead", {}, top), body);
@@ -269,7 +273,7 @@ const drawSentence = (() => {
     numbers.addEventListener("change", () => grid.classList.toggle("numbers", numbers.checked));
     const label = element("label", { class: "check" }, numbers, "show numbers");
     const scroll = element("div", { class: "scroll" }, grid);
-    return element("figure", {}, element("figcaption", {}, title), label, pair, scroll, colourScale(record));
+    return element("figure", {}, element("figcaption", {}, title), label, pair, scroll, colourScale(method));
   }
 
   function colourScale({ largest, scale }) {
@@ -292,13 +296,19 @@ const drawSentence = (() => {
     next.focus();
   }
 
+  const protocolsOf = (record) => Object.keys(record.methods[0].heads).reverse();
+  const beside = (made) => element("div", { class: "beside" }, ...made);
+
   return (body, record) => {
-    if (record.heads) {
-      for (const protocol of Object.keys(record.heads).reverse()) body.append(drawArcs(record, protocol));
-      body.append(wordTable(record), drawBrackets(record));
-    } else {
-      body.append(drawBrackets(record), spanTable(record));
-    }
-    body.append(drawHeat(record));
+    const protocols = protocolsOf(record), { methods } = record;
+    for (const protocol of protocols) body.append(beside(methods.map((method) => drawArcs(record, method, protocol))));
+    if (protocols.length) body.append(wordTable(record));
+    // Methods with the same impacts have the same matrix and brackets.
+    const unlike = methods.filter((one, place) => methods.findIndex(({ heat }) => heat === one.heat) === place);
+    body.append(beside(unlike.map((method) => drawBrackets(record, method))));
+    if (!protocols.length) body.append(spanTable(record));
+    const matrices = beside(unlike.map((method) => drawHeat(record, method)));
+    matrices.classList.add("even");
+    body.append(matrices);
   };
 })();

@@ -15,8 +15,7 @@
     text: fold(node.querySelector(".words").textContent),
     labels: split(node.dataset.labels),
     wrong: split(node.dataset.wrong),
-    fair: Number(node.dataset.fair ?? NaN),
-    wu2020: Number(node.dataset.wu2020 ?? NaN),
+    score: (protocol) => Number(node.dataset[protocol] ?? NaN),
   }));
   const recordOf = new Map(sentences.map((sentence) => [sentence.node, records[sentence.place]]));
 
@@ -28,9 +27,15 @@
       (!wanted.corpus || sentence.corpus === wanted.corpus) &&
       sentence.text.includes(fold(wanted.search)) &&
       within(sentence.length, wanted.shortest, wanted.longest) &&
-      within(sentence[wanted.protocol], wanted.lowest, wanted.highest) &&
+      within(sentence.score(wanted.protocol), wanted.lowest, wanted.highest) &&
       (wanted.label ? labels.has(wanted.label) : !wanted.onlywrong || labels.size > 0)
     );
+  }
+
+  // How much more a method scores than the first one: the method of the score chosen, or the second.
+  function gain(sentence, protocol) {
+    const [first, place = 2] = protocol.split("-");
+    return sentence.score(`${first}-${place}`) - sentence.score(first);
   }
 
   // Sentences without a score stand last in either order.
@@ -38,8 +43,10 @@
     corpus: (sentence) => sentence.place,
     short: (sentence) => sentence.length,
     long: (sentence) => -sentence.length,
-    worst: (sentence, protocol) => sentence[protocol],
-    best: (sentence, protocol) => -sentence[protocol],
+    worst: (sentence, protocol) => sentence.score(protocol),
+    best: (sentence, protocol) => -sentence.score(protocol),
+    gain: (sentence, protocol) => -gain(sentence, protocol),
+    loss: (sentence, protocol) => gain(sentence, protocol),
   };
   function sorted(order, protocol) {
     const key = (sentence) => {

@@ -267,6 +267,10 @@ def test_stored_matrices(run: Run, gold: Path, tmp_path: Path, model_folder: Mod
     [
         (["--data", "missing.conllu"], "missing.conllu"),
         (["--by", "relation", "--wsj", "WSJ"], "has no relations"),
+        (
+            ["--data", "GOLD", "--matrices", "x", "--openness-from", "bert"],
+            "--openness-from does not go with",
+        ),
         (["--data", "GOLD", "--wsj", "WSJ", "--matrices", "x"], "--matrices are those of one corpus"),
         (["--layer", "all", "1"], "all and best stand alone"),
         (["--layer", "99"], "layers 0 (embeddings) to 3"),

@@ -50,7 +50,7 @@ def test_running_text_is_split_and_has_the_trees_of_parse(
     plain = ["--device", "cpu", "--dtype", "float32", "--method", "paper", "--format", "json", "--quiet"]
     parsed = ran(capsys, parse, "--model", model_folder("bert"), *plain, "--tokenize", *RAW)
     trees = [sentence["heads"] for sentence in json.loads(parsed.out)["sentences"]]
-    assert [record["heads"] for record in records] == [{"fair": heads} for heads in trees]
+    assert [record["methods"][0]["heads"] for record in records] == [{"fair": heads} for heads in trees]
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert f"{'raw' if as_file else 'text'} has no gold trees" in page
     assert 'id="tables"' not in page and "data-fair=" not in page and "random weights" not in page
@@ -84,7 +84,7 @@ def test_sentences_without_gold_trees_are_drawn(
     browser.open(target)
     for index, record in enumerate(records_of(target)):
         open_sentence(browser, index)
-        picture = arcs_svg(record["words"], record["heads"]["fair"])
+        picture = arcs_svg(record["words"], record["methods"][0]["heads"]["fair"])
         assert sorted(drawn_titles(browser, index, 0)) == sorted(made_titles(picture))
     headers = (
         "return [...document.querySelectorAll('.words-table')[0].rows[0].cells].map((x) => x.textContent)"

@@ -154,10 +154,11 @@ def test_records_are_matrices_and_trees_of_the_model(
     for record in records:
         values = model.impact(record["words"]).values
         n = len(record["words"])
-        heat = np.frombuffer(base64.b64decode(record["heat"]), dtype=np.uint8).reshape(n, n)
-        assert np.abs(heat * record["largest"] / 255 - values).max() <= record["largest"] / 500
-        Bracketing(len(proper(record)), frozenset(map(tuple, record["spans"])))
-        assert record["scale"] == "impact (dist), Euclidean distance"
+        (own,) = record["methods"]
+        heat = np.frombuffer(base64.b64decode(own["heat"]), dtype=np.uint8).reshape(n, n)
+        assert np.abs(heat * own["largest"] / 255 - values).max() <= own["largest"] / 500
+        Bracketing(len(proper(record)), frozenset(map(tuple, own["spans"])))
+        assert own["scale"] == "impact (dist), Euclidean distance"
     assert proper(records[0]) == ["The", "gardener", "watered", "tulips"]
     assert records[0]["gold"] == [2, 3, 0, 3, 3]
     assert records[0]["scored"]["fair"] == [1, 1, 1, 1, 0]
@@ -297,14 +298,15 @@ def test_page_is_quiet_and_draws_what_python_draws(
     browser.open(folder / "report.html")
     for index, record in enumerate(records):
         open_sentence(browser, index)
-        words, spans = record["words"], frozenset(map(tuple, record["spans"]))
-        brackets = Bracketing(len(proper(record)), spans)
-        if "heads" not in record:
+        (own,) = record["methods"]
+        words, heads = record["words"], own["heads"]
+        brackets = Bracketing(len(proper(record)), frozenset(map(tuple, own["spans"])))
+        if not heads:
             gold = {(start, end) for start, end, _ in record["gold_spans"]} | {(0, len(words))}
             expected = [brackets_svg(words, brackets, gold=gold)]
         else:
-            trees = [record["heads"][protocol] for protocol in ("fair", "wu2020")]
-            expected = [arcs_svg(words, heads, gold=record["gold"]) for heads in trees]
+            trees = [heads[protocol] for protocol in ("fair", "wu2020")]
+            expected = [arcs_svg(words, tree, gold=record["gold"]) for tree in trees]
             expected.append(brackets_svg(proper(record), brackets))
         for place, picture in enumerate(expected):
             # XML has no place for control characters; the page needs no XML.

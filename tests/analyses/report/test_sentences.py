@@ -7,7 +7,7 @@ import pytest
 
 from analyses.report.page import Report, page
 from analyses.report.sentences import sentence_data, sentence_items, verdict
-from analyses.report.trees import Part, Seen
+from analyses.report.trees import Part, Seen, View
 from data import ConstituencySentence, Sentence
 from parsers import Bracketing
 
@@ -26,19 +26,23 @@ def seen(n: int, *, heads: list[int], upos: tuple[str, ...] | None = None) -> Se
     found = np.asarray(heads)
     return Seen(
         words=words,
-        brackets=Bracketing.from_splits(n, lambda start, end: start + 1),
-        heat=rng.integers(0, 256, n * n, dtype=np.uint8).tobytes(),
-        largest=3.25,
-        scale="impact",
-        kept=tuple(range(n)),
-        heads={"wu2020": found, "fair": found},
+        views=(
+            View(
+                brackets=Bracketing.from_splits(n, lambda start, end: start + 1),
+                heat=rng.integers(0, 256, n * n, dtype=np.uint8).tobytes(),
+                largest=3.25,
+                scale="impact",
+                heads={"wu2020": found, "fair": found},
+            ),
+        ),
         sentence=sentence,
+        kept=tuple(range(n)),
     )
 
 
 def test_verdict_counts_what_the_protocol_scores() -> None:
     found = verdict(seen(4, heads=[0, 1, 1, 1], upos=("NOUN", "NOUN", "NOUN", "PUNCT")))
-    assert found.scores == {"wu2020": 50, "fair": pytest.approx(200 / 3)}
+    assert found.scores == {(0, "wu2020"): 50, (0, "fair"): pytest.approx(200 / 3)}
     assert found.labels == {"nsubj", "obj"}
     assert found.wrong == {"nsubj"}
 
@@ -55,18 +59,10 @@ def test_verdict_of_brackets_names_the_missed_labels() -> None:
     tree = Bracketing(3, frozenset({(0, 3), (1, 3)}))
     spans = frozenset({(0, 2, "NP"), (1, 3, "VP")})
     gold = ConstituencySentence(id="1", words=("a", "b", "c"), labelled_spans=spans, where="x:1")
-    made = Seen(
-        words=gold.words,
-        brackets=tree,
-        heat=bytes(9),
-        largest=0.0,
-        scale="impact",
-        kept=tuple(range(len(gold.words))),
-        heads={},
-        sentence=gold,
-    )
+    view = View(brackets=tree, heat=bytes(9), largest=0.0, scale="impact")
+    made = Seen(words=gold.words, views=(view,), sentence=gold, kept=tuple(range(len(gold.words))))
     found = verdict(made)
-    assert found.scores == {"fair": pytest.approx(200 / 3)}
+    assert found.scores == {(0, "fair"): pytest.approx(200 / 3)}
     assert (found.labels, found.wrong) == ({"NP", "VP"}, {"NP"})
 
 
@@ -75,16 +71,8 @@ def test_data_of_sentences_cannot_end_their_script() -> None:
     gold = ConstituencySentence(
         id="1", words=("</script><!--", "\u2028&"), labelled_spans=frozenset(), where="x:1"
     )
-    made = Seen(
-        words=gold.words,
-        brackets=tree,
-        heat=bytes(4),
-        largest=0.0,
-        scale="impact",
-        kept=tuple(range(len(gold.words))),
-        heads={},
-        sentence=gold,
-    )
+    view = View(brackets=tree, heat=bytes(4), largest=0.0, scale="impact")
+    made = Seen(words=gold.words, views=(view,), sentence=gold, kept=tuple(range(len(gold.words))))
     part = Part(name="x", kind="constituents", tables=(), seen=(made,), skipped=())
     text = sentence_data([part])
     assert not set("<>&\u2028") & set(text)

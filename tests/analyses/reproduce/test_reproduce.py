@@ -326,7 +326,13 @@ def test_a_method_goes_to_the_commands_that_make_trees(tmp_path: Path) -> None:
         found = {source.name: tmp_path for source in (*step.needs, *step.uses)}
         if "--method" in step.arguments(settings, found, tmp_path):
             takes.add(step.name)
-    assert {"constituency", "discourse", "sentiment"} < takes
+    assert takes == {
+        *("figures", "dependency-pud", "dependency-wsj10", "layers", "curves"),
+        *("constituency", "discourse", "sentiment"),
+    }
+    (matrices,) = (step for step in steps() if step.name == "matrices")
+    kept = matrices.arguments(settings, {source.name: tmp_path for source in matrices.needs}, tmp_path)
+    assert {"knockout", "--openness", "dist", "mean"} < set(kept)
     assert not takes & {"bias", "geometry", "knowledge", "minimal-pairs"}
 
 

@@ -1,0 +1,115 @@
+"""What each adjustment of method ``openness`` brings, row by row, with paired intervals.
+
+    probe run --data en_ewt-ud-dev.conllu --perturb knockout --layer 4 --openness --out RUN
+    python -m bench.ablation --data en_ewt-ud-dev.conllu --matrices RUN
+
+Each row adds a step to the one above: UAS, UUAS and the share of roots found under ``fair``, in percent, and the
+differences to that row with 95% bootstrap intervals over sentences. The last row, the method before it knew cues,
+stands beside the whole method. No model runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import probe
+from analyses import decode
+from analyses.intervals import paired_bootstrap
+from analyses.scores.attachment import count_arcs
+from analyses.trees.adjust import adjust
+from analyses.trees.protocols import scored_words
+from bench.method_search import stored_sample
+from data import DataError, Sentence
+from probe.store import Store
+
+ROWS = (
+    "none",
+    "log+offset+symmetric",
+    "log+offset+symmetric+root",
+    "log+offset+symmetric+content+root",
+    "log+offset+symmetric+content+root+summary",
+    "log+offset+symmetric+content+root+summary+early",
+)
+BEFORE = "log+offset+symmetric+openness+root"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Of each sentence, int64 [sentences]: scored arcs, those right, right in either direction, right roots."""
+
+    total: NDArray[np.int64]
+    directed: NDArray[np.int64]
+    undirected: NDArray[np.int64]
+    root: NDArray[np.int64]
+
+    def columns(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Numerators and denominators of UAS, UUAS and root."""
+        ones = np.ones_like(self.root)
+        return [(self.directed, self.total), (self.undirected, self.total), (self.root, ones)]
+
+
+def counts(sentences: Sequence[Sentence], matrices: Sequence[probe.ImpactMatrix], adjustment: str) -> Counts:
+    """Trees under this adjustment, by Eisner's algorithm and protocol ``fair``, against the gold trees."""
+    adjusted = [adjust(matrix, adjustment) for matrix in matrices]
+    trees = decode(adjusted, protocol="fair", decoder="eisner")
+    gold = [one.heads or () for one in sentences]
+    arcs = count_arcs(gold, trees, scored=[scored_words(one, "fair") for one in sentences])
+    root = [int(heads.index(0) == tree.tolist().index(0)) for heads, tree in zip(gold, trees, strict=True)]
+    return Counts(arcs.total, arcs.directed, arcs.undirected, np.array(root, dtype=np.int64))
+
+
+def report(sentences: Sequence[Sentence], matrices: Sequence[probe.ImpactMatrix]) -> Iterator[str]:
+    """The table, a line at a time."""
+    yield "| `--adjust` | UAS / UUAS | root | UAS | UUAS | root |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    before: Counts | None = None
+    for name in (*ROWS, BEFORE):
+        own = counts(sentences, matrices, name)
+        uas, uuas, root = (100 * right.sum() / total.sum() for right, total in own.columns())
+        yield f"| `{name}` | {uas:.1f} / {uuas:.1f} | {root:.1f} | {' | '.join(_differences(own, before))} |"
+        before = own
+
+
+def _differences(own: Counts, other: Counts | None) -> list[str]:
+    """UAS, UUAS and root of ``own`` less those of ``other``, with intervals."""
+    if other is None:
+        return ["", "", ""]
+    shown = []
+    for (right, total), (theirs, _) in zip(own.columns(), other.columns(), strict=True):
+        found = paired_bootstrap(right, theirs, total)
+        low, high = 100 * found.interval.low, 100 * found.interval.high
+        shown.append(f"{100 * found.difference:+.1f} [{low:+.1f}, {high:+.1f}]")
+    return shown
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench.ablation", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the treebank of the matrices, CoNLL-U")
+    parser.add_argument("--matrices", type=Path, required=True, help="run directory, with openness")
+    parser.add_argument("--limit", type=int, help="its first sentences only")
+    parser.add_argument("--layer", type=int, help="where the run directory has several")
+    args = parser.parse_args(argv)
+    try:
+        store = Store.open(args.matrices)
+        layer = store.configuration.layer[0] if args.layer is None else args.layer
+        sample = stored_sample(args.data, store, layer=layer, limit=args.limit)
+    except (OSError, DataError, probe.ProbeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    about = f"{store.name}, layer {layer}, {args.data.stem}, {len(sample.sentences):,} sentences"
+    print(f"{about}; differences to the row above", flush=True)
+    for line in report(sample.sentences, sample.matrices):
+        print(line, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
