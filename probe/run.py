@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probe.command_line import DONE, SOME_FAILED, Parser, exit_code, positive
-from probe.errors import ProbeError, one_line
+from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive
+from probe.errors import ProbeError, one_line, quoted
 from probe.inputs import add_input_options, load_model, read_input, say_guess
 from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions, known
 from probe.options import Layers
@@ -25,6 +25,7 @@ from probe.store import Store
 
 if TYPE_CHECKING:
     from probe.model import OpennessChoice, Probe, Words
+    from probe.workers import Crew
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -38,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_input_options(parser)
     ModelOptions.add(parser)
+    _add_workers(parser)
     ImpactOptions.add(parser, several=("metric", "layer", "pool", "perturb"))
     text = "running: the running text where it is known; spaced: words with a space between, as wu2020 reads them"
     parser.group("input").add_argument(
@@ -58,6 +60,56 @@ def build_parser() -> argparse.ArgumentParser:
         help="sentences in a file: what an interrupted run repeats at most (default: %(default)s)",
     )
     return parser
+
+
+def _add_workers(parser: Parser) -> None:
+    """Options of several devices and machines."""
+    add = parser.group("workers").add_argument
+    text = "a worker with a model of its own on each: cuda:0,cuda:1"
+    add("--devices", type=_names, metavar="NAME,...", help=text)
+    text = (
+        "workers on a Ray cluster: HOST:PORT, auto or local (a new one here); without ADDRESS that of "
+        "RAY_ADDRESS, one that runs here or a new one"
+    )
+    add("--ray", nargs="?", const="", metavar="ADDRESS", help=text)
+    text = "of --ray: how many (default: a GPU each, or as many cores each as OMP_NUM_THREADS says)"
+    add("--workers", type=positive, metavar="N", help=text)
+
+
+def _names(value: str) -> list[str]:
+    """Names with commas between, as the type of an option."""
+    names = value.split(",")
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"names with commas between are expected, found {quoted(value)}")
+    return names
+
+
+@contextmanager
+def _workers(args: argparse.Namespace) -> Iterator[Crew | None]:
+    """Who computes; None for this process."""
+    if args.devices is not None:
+        from probe.processes import Processes
+
+        yield Processes(args.devices)
+    elif args.ray is not None:
+        from probe.cluster import connected
+
+        with connected(args.ray or None, workers=args.workers, device=args.device) as crew:
+            yield crew
+    else:
+        yield None
+
+
+def _check_workers(args: argparse.Namespace) -> None:
+    """Refuse options that do not go together."""
+    if args.devices is not None and args.ray is not None:
+        raise UsageError("--devices and --ray: choose one")
+    if args.workers is not None and args.ray is None:
+        raise UsageError("--workers is of --ray; --devices names one device a worker")
+    if args.devices is not None and args.device != "auto":
+        raise UsageError("--device does not go with --devices")
+    if args.dtype == "fastest" and not (args.devices is None and args.ray is None):
+        raise UsageError("--dtype fastest is measured on one device: name the dtype for several workers")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,14 +133,18 @@ def _terminable() -> Iterator[None]:
 def execute(args: argparse.Namespace) -> int:
     """Make or go on with the run directory that the options ask for; returns the exit code."""
     layer = ImpactOptions.of(args).chosen_layers
+    _check_workers(args)
     sentences, _ = read_input([], args.data, args.limit, tokenize=args.tokenize)
     started = time.monotonic()
-    model = load_model(args)
-    say_guess(model, args)
     made: list[bool] = []
     try:
-        texts = [as_text(running(one.words, one.spaces), args.text) for one in sentences]
-        store = _fill(args, model, _openness(args, model), texts, layer, made)
+        with _workers(args) as workers:
+            if workers is not None:
+                args.device = "cpu"  # here the model only says what the workers compute
+            model = load_model(args)
+            say_guess(model, args)
+            texts = [as_text(running(one.words, one.spaces), args.text) for one in sentences]
+            store = _fill(args, model, _openness(args, model), texts, layer, made, workers)
     except KeyboardInterrupt:
         done = f"{len(made)} of {-(-len(sentences) // args.shard_sentences)} shards are done"
         raise KeyboardInterrupt(f"{done}; the same command goes on from there") from None
@@ -119,6 +175,7 @@ def _fill(
     sentences: Sequence[Words],
     layer: Layers,
     made: list[bool],
+    workers: Crew | None,
 ) -> Store:
     """Fill the directory with a progress bar; notes of each whole shard whether it was made now."""
     from probe.progress import Progress
@@ -145,6 +202,7 @@ def _fill(
             shard_sentences=args.shard_sentences,
             on_passes=progress.passes,
             on_shard=on_shard,
+            workers=workers,
         )
 
 

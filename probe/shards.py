@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from probe.errors import SentenceError, quoted
 from probe.json_text import parse_json
-from probe.manifest import Configuration, StoreError, write_whole
+from probe.manifest import Configuration, StoreError
 from probe.matrix import CUES, ImpactMatrix, ImpactSet
 from probe.spaces import spaces_of
+
+if TYPE_CHECKING:
+    from probe.model import OpennessChoice, Probe, Words
 
 # One key only: safetensors writes the keys of its metadata in an order that differs from run to run.
 _KEY = "probe.Store"
@@ -79,17 +82,39 @@ class StoredSentence:
         return about | more | ({"unknown": self.unknown} if self.unknown else {})
 
 
-def write_shard(
-    path: Path,
+def compute_shard(
+    probe: Probe,
+    places: range,
+    sentences: Sequence[Words],
+    configuration: Configuration,
+    openness: OpennessChoice,
+    on_passes: Callable[[int], None] | None,
+) -> bytes:
+    """The file of the shard with these sentences, at these places of the input.
+
+    Their batches hold no other shard's sentences, so that the bytes depend on them and the configuration alone.
+    """
+    found = probe.impact_many(
+        sentences,
+        metric=configuration.metric,
+        layer=configuration.layer,
+        pool=configuration.pool,
+        perturb=configuration.perturb,
+        attention=configuration.attention,
+        openness=openness,
+        batch_tokens=configuration.batch_tokens,
+        on_passes=on_passes,
+        errors="return",
+    )
+    return _file_of(places, sentences, found)
+
+
+def _file_of(
     places: range,
     sentences: Sequence[Sequence[str]],
-    found: Sequence[ImpactMatrix | ImpactSet | SentenceError],
-) -> str:
-    """Write the results for the sentences at these places of the input; returns the file's SHA-256.
-
-    Raises:
-        StoreError: it cannot be written; then nothing is left of it.
-    """
+    found: Iterable[ImpactMatrix | ImpactSet | SentenceError],
+) -> bytes:
+    """The results for the sentences at these places of the input."""
     from safetensors.numpy import save
 
     tensors: dict[str, NDArray[np.floating[Any]]] = {}
@@ -105,9 +130,7 @@ def write_shard(
                 tensors[f"{place}.openness"] = openness
             if (cues := result.matrices[0].cues) is not None:
                 tensors[f"{place}.cues"] = cues
-    data = save(tensors, metadata={_KEY: json.dumps([sentence.as_dict() for sentence in stored])})
-    write_whole(path, data)
-    return hashlib.sha256(data).hexdigest()
+    return save(tensors, metadata={_KEY: json.dumps([sentence.as_dict() for sentence in stored])})
 
 
 def as_stored(words: Sequence[object]) -> tuple[str, ...]:

@@ -7,8 +7,10 @@ killed at any moment goes on with the shard it was at, and ends with the bytes o
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -16,7 +18,15 @@ from typing import TYPE_CHECKING
 
 from probe.errors import OptionError, SentenceError
 from probe.locks import begun
-from probe.manifest import MANIFEST, Configuration, Manifest, StoreError, configure, openness_from
+from probe.manifest import (
+    MANIFEST,
+    Configuration,
+    Manifest,
+    StoreError,
+    configure,
+    openness_from,
+    write_whole,
+)
 from probe.matrix import ImpactMatrix, ImpactSet
 from probe.options import Best, Layers, PoolChoice, Settings, resolve
 from probe.patterns import FULL
@@ -25,14 +35,15 @@ from probe.shards import (
     Arrays,
     StoredSentence,
     as_stored,
+    compute_shard,
     damaged,
     first_difference,
     is_whole,
     read_arrays,
     read_sentences,
-    write_shard,
 )
 from probe.spaces import TextName, spaces_of
+from probe.workers import Crew, Job, shards_made
 
 if TYPE_CHECKING:
     from probe.model import Errors, OpennessChoice, Probe, Words
@@ -114,6 +125,7 @@ class Store:
         shard_sentences: int = SHARD_SENTENCES,
         on_passes: Callable[[int], None] | None = None,
         on_shard: Callable[[range, bool], None] | None = None,
+        workers: Crew | None = None,
     ) -> Store:
         """Compute what a run directory lacks, shard by shard, and open it; it is made where there is none.
 
@@ -130,12 +142,15 @@ class Store:
             attention: the name of a pattern.
             shard_sentences: how many sentences make a shard.
             on_shard: called for each shard, once it is whole, with the places of its sentences in the input
-                and whether it was computed now.
+                and whether it was computed now; in input order, but with workers as they are done.
+            workers: who computes the shards: ``probe.processes.Processes`` for several devices, or a
+                ``probe.cluster.Cluster``; without, the model itself. Each worker loads the model by its name; this
+                one then only says what is to be computed, and may be on a CPU. The bytes are the same.
 
         Raises:
             StoreError: the directory holds a run of another configuration (the message names what differs) or
-                something else, another process fills it, or it cannot be written to, as when the disk is
-                full; what was written before stays and is whole.
+                something else, another process fills it, it cannot be written to, as when the disk is
+                full, or workers end again and again; what was written before stays and is whole.
             OptionError, ModelError: as ``Probe.impact_many``.
         """
         folder = Path(folder)
@@ -150,22 +165,30 @@ class Store:
             shard_sentences=shard_sentences,
             openness=openness,
         )
+        if workers is not None:
+            configuration = replace(configuration, device=workers.device)
         # What the model cannot give is refused before anything is written.
-        _compute(probe, [], configuration, openness, on_passes)
+        compute_shard(probe, range(0), [], configuration, openness, on_passes)
         with begun(folder):
             manifest = _begin(folder, configuration, sentences)
-            for name, places in configuration.shards():
-                path = folder / name
-                make = not is_whole(path, manifest.shards.get(name, ""))
-                if make:
-                    part = sentences[places.start : places.stop]
-                    checksum = write_shard(
-                        path, places, part, _compute(probe, part, configuration, openness, on_passes)
-                    )
-                    manifest = replace(manifest, shards={**manifest.shards, name: checksum})
-                    manifest.save(folder)
-                if on_shard is not None:
-                    on_shard(places, make)
+            jobs = [
+                Job(name, places, sentences[places.start : places.stop])
+                for name, places in configuration.shards()
+            ]
+            there = manifest.shards
+
+            def kept(job: Job) -> bool:
+                return is_whole(folder / job.name, there.get(job.name, ""))
+
+            with closing(shards_made(probe, jobs, kept, configuration, openness, on_passes, workers)) as made:
+                for job, data in made:
+                    if data is not None:
+                        write_whole(folder / job.name, data)
+                        checksum = hashlib.sha256(data).hexdigest()
+                        manifest = replace(manifest, shards={**manifest.shards, job.name: checksum})
+                        manifest.save(folder)
+                    if on_shard is not None:
+                        on_shard(job.places, data is not None)
         return cls.open(folder)
 
     def resolve(
@@ -348,27 +371,3 @@ def _begin(folder: Path, configuration: Configuration, sentences: Sequence[Words
             f"{folder}: holds a run of another configuration: {difference}: name another directory"
         )
     return manifest
-
-
-def _compute(
-    probe: Probe,
-    sentences: Sequence[Words],
-    configuration: Configuration,
-    openness: OpennessChoice,
-    on_passes: Callable[[int], None] | None,
-) -> list[ImpactMatrix | ImpactSet | SentenceError]:
-    """Results for the sentences of one shard, whose batches hold no other shard's sentences."""
-    return list(
-        probe.impact_many(
-            sentences,
-            metric=configuration.metric,
-            layer=configuration.layer,
-            pool=configuration.pool,
-            perturb=configuration.perturb,
-            attention=configuration.attention,
-            openness=openness,
-            batch_tokens=configuration.batch_tokens,
-            on_passes=on_passes,
-            errors="return",
-        )
-    )
