@@ -160,13 +160,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, help="its first sentences only")
     parser.add_argument("--model", default="bert")
     parser.add_argument("--layer", type=int, required=True)
-    parser.add_argument("--out", type=Path, required=True, help="the run directory")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--out", type=Path, help="the run directory to fill")
+    where.add_argument("--matrices", type=Path, help="or one that is there, with openness: no model runs")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="float32")
     args = parser.parse_args(argv)
     try:
-        model = probe.load(args.model, device=args.device, dtype=args.dtype)
-        searched, held = read(args.data, model, layer=args.layer, out=args.out, limit=args.limit)
+        if args.matrices is not None:
+            store = Store.open(args.matrices)
+            searched, held = split(stored_sample(args.data, store, layer=args.layer, limit=args.limit))
+        else:
+            model = probe.load(args.model, device=args.device, dtype=args.dtype)
+            searched, held = read(args.data, model, layer=args.layer, out=args.out, limit=args.limit)
     except (OSError, DataError, probe.ProbeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -77,7 +77,8 @@ def test_report(model_folder: ModelFolder, tmp_path: Path, capsys: pytest.Captur
     assert [line[:24].strip() for line in table[1:4]] == ["found", "method openness", "before cues"]
     assert all(line.count("[") == 2 for line in table[2:])
     assert len(Store.open(out)) == SENTENCES
-    assert method_search.main([*options, "--device", "cpu"]) == 0
+    stored = ["--data", str(source), "--layer", "2", "--matrices", str(out)]
+    assert method_search.main(stored) == 0
     assert capsys.readouterr().out == printed
 
 
