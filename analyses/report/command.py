@@ -120,7 +120,8 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
         raise UsageError(f"--parts {' '.join(args.parts)}: the data allow none of these")
     computed = corpora or texts or treebanks or planned or args.model
     model = load_sources(args)[0] if computed else None
-    parts, failed = _parts(model, corpora, texts, treebanks, args) if model is not None else ([], [])
+    methods = _methods(model, args) if model is not None else []
+    parts, failed = _parts(model, methods, corpora, texts, treebanks, args) if model is not None else ([], [])
     made = _sections(planned, args)
     failed += [each.note for each in made if each.note]
     results = (*(each.results for each in made if each.results.tables), *inputs.results)
@@ -131,13 +132,13 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
         for corpus in corpora
         if "fair" not in scorable(corpus)
     ]
-    if model is not None and len(methods := _methods(model, args)) > 1:
+    if len(methods) > 1:
         notes += [f"Method {one.name}: {one.decoder}+{one.variant}." for one in methods]
     notes += [
         f"{text.name} has no gold trees: its trees, made under protocol fair, have no scores."
         for text in texts
     ]
-    facts = _facts(model, args) if model is not None else inputs.configuration
+    facts = _facts(model, methods, args) if model is not None else inputs.configuration
     report = Report(
         title=", ".join(dict.fromkeys(names)) + (f" with {model.name}" if model is not None else ""),
         parts=tuple(parts),
@@ -155,13 +156,13 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
 
 def _parts(
     model: ImpactSource,
+    methods: Sequence[Method],
     corpora: Sequence[Treebank],
     texts: Sequence[Treebank],
     treebanks: Sequence[tuple[str, tuple[PtbTree, ...]]],
     args: argparse.Namespace,
 ) -> tuple[list[Part], list[str]]:
     """Trees, scores and sentences of every corpus; and why others have none."""
-    methods = _methods(model, args)
     parts, failed = [], []
     for make_part, found in ((dependency_part, corpora), (text_part, texts)):
         for corpus in found:
@@ -303,12 +304,12 @@ def _conllu(path: Path, args: argparse.Namespace, note: str | None) -> Treebank:
 # --- about the model
 
 
-def _facts(model: ImpactSource, args: argparse.Namespace) -> dict[str, str]:
+def _facts(model: ImpactSource, methods: Sequence[Method], args: argparse.Namespace) -> dict[str, str]:
     from probe.fingerprint import tokenizer_sha256, weights_sha256
     from probe.model import Probe
 
     facts = {"name": model.name, "layers": str(model.n_layers)}
-    for method in _methods(model, args):
+    for method in methods:
         facts[f"method {method.name}" if method.name else "settings"] = f"{method.decoder}+{method.variant}"
     facts["computed in"] = str(model.dtype).removeprefix("torch.")
     if not isinstance(model, Probe):

@@ -1,5 +1,6 @@
 """``probe dependency``: Tables 1 and 2 of the paper."""
 
+import argparse
 import csv
 import json
 import os
@@ -13,8 +14,13 @@ import data
 import probe
 from analyses import decode, evaluate
 from analyses.dependency.command import main
+from analyses.dependency.drawings import draw_by_layer
 from analyses.dependency.tables import Treebank, tables
+from analyses.figures.command import Job
+from analyses.figures.command import build_parser as figures_parser
+from analyses.tables.results import Ran
 from analyses.trees.decoders import BASELINES
+from analyses.trees.methods import METHODS
 from data import Sentence, load_sample
 from data.dp import wsj10
 from probe.options import Best
@@ -327,3 +333,17 @@ def test_published_chains_come_out() -> None:
         assert table.notes[0] == f"{words} scored words."
     assert (found["pud"]["right-chain"], found["pud"]["left-chain"]) == (35.04, 10.74)
     assert (found["wsj10"]["right-chain"], found["wsj10"]["left-chain"]) == (48.96, 32.57)
+
+
+def test_figures_without_results_go_by_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[argparse.Namespace] = []
+
+    def run_as_asked(args: argparse.Namespace) -> Ran:
+        asked.append(args)
+        return Ran()
+
+    monkeypatch.setattr("analyses.dependency.command.run", run_as_asked)
+    given = ["uas-by-layer", "--method", "openness", "--openness-from", "bert", "--out", "figures"]
+    assert list(draw_by_layer(Job(figures_parser().parse_args(given)))) == []
+    assert asked[0].adjust == [METHODS["openness"].adjust]
+    assert (asked[0].perturb, asked[0].openness_from, asked[0].layers) == (["knockout"], "bert", ["all"])

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from analyses.experiment import Settings
 from analyses.report.command import build_parser, main
+from analyses.report.sections import Section, by_method
+from data.sources import PUD, SCIDTB, STS
 from tests.browser import Browser
 from tests.command import ran
 from tests.conftest import ModelFolder
@@ -126,3 +129,19 @@ def test_a_matrix_for_each_kind_of_impacts(both: Path, browser: Browser) -> None
     )
     assert scores == sorted(scores)
     assert browser.console() == []
+
+
+def test_sections_are_made_once_for_each_method_that_they_take() -> None:
+    found = {PUD.name: Path("pud.conllu"), SCIDTB.name: Path("scidtb"), STS.name: Path("sts")}
+    settings = Settings(model="bert")
+
+    def titles(kind: str, *methods: str | None) -> list[tuple[str, str | None]]:
+        made = by_method(Section(kind=kind, title=kind, found=found), settings, methods)
+        return [(section.title, own.method) for section, own in made]
+
+    both = [("paper", "paper"), ("openness", "openness")]
+    for kind in ("layers", "discourse"):
+        assert titles(kind, "paper", "openness") == [(f"{kind}, method {name}", own) for name, own in both]
+        assert titles(kind, "openness") == [(kind, "openness")]
+        assert titles(kind, None) == [(kind, None)]
+    assert [title for title, _ in titles("geometry", "paper", "openness")] == ["geometry"]
