@@ -61,9 +61,10 @@ def load(name: str | os.PathLike[str], *, device: str = "auto", dtype: str = "au
             installed, or its numbers would be wrong (see ``probe.checks``).
         OptionError: an unknown device or dtype.
     """
-    from probe.nezha import register
+    from probe import nezha, pruned
 
-    register()
+    nezha.register()
+    pruned.register()
     chosen_device = resolve_device(device)
     chosen_dtype = resolve_dtype(dtype)
     label = os.fspath(name)

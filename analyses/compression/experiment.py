@@ -1,4 +1,4 @@
-"""What of a model its trees need: early exit (DeeBERT), maps of layers (TinyBERT)."""
+"""What of a model its trees need: width and depth (DynaBERT), maps of layers (TinyBERT), early exit."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ def _draw_maps(job: Job) -> Drawn:
     return draw_maps(job)
 
 
+def _draw_grids(job: Job) -> Drawn:
+    from analyses.compression.grid_figure import draw_grids
+
+    return draw_grids(job)
+
+
 def _exits(run: Settings, out: Path) -> Sequence[object]:
     # Cues of words need a head, which not every model has.
     trees = (
@@ -35,9 +41,9 @@ def _one_seed(run: Settings, out: Path) -> Sequence[object]:
 
 EXPERIMENT = Experiment(
     name="compression",
-    title="What of a model its trees need (DeeBERT, TinyBERT)",
-    module="analyses.compression.exit_command",
-    command="early-exit",
+    title="What of a model its trees need (DynaBERT, TinyBERT, DeeBERT)",
+    module="analyses.compression.command",
+    command="compress",
     steps=(
         Step(
             "early-exit",
@@ -55,6 +61,7 @@ EXPERIMENT = Experiment(
         ),
     ),
     figures=(
+        Drawing(name="compress", draw=_draw_grids),
         Drawing(name="early-exit", draw=_draw_exits),
         Drawing(name="layer-map", draw=_draw_maps),
     ),
