@@ -14,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from probe.bert import BertEncoder
 from probe.errors import ModelError, SentenceError
 from probe.forward import inputs_of
 from probe.head import Head
 from probe.last_layer import LastLayer, lower_layers
 from probe.lexicon import Lexicon
-from probe.memory import Budget, OutOfMemoryError, is_out_of_memory, return_freed_memory
+from probe.memory import Budget, FreedMemory, OutOfMemoryError, is_out_of_memory
 from probe.metrics import METRICS
 from probe.needs import check_needs
 from probe.options import Settings, is_defined
@@ -78,8 +79,10 @@ class Engine:
         self._on_passes = on_passes or (lambda passes: None)
         self.device = next(model.parameters()).device
         self.dtype = torch.promote_types(next(model.parameters()).dtype, torch.float32)
+        self._freed = FreedMemory(self.device)
         self._n_layers = int(model.config.num_hidden_layers)
         self._last_only = settings.layers == (self._n_layers,) or self._cut(settings)
+        self._bert = BertEncoder.of(self._base)
         self._last_layers = [self._last_layer_of(lane) for lane in lanes(settings.perturbs)]
 
     def _cut(self, settings: Settings) -> bool:
@@ -119,8 +122,7 @@ class Engine:
         except OutOfMemoryError:
             pass  # leave the handler before going on: the exception holds on to the memory
         finally:
-            if self.device.type == "cpu":
-                return_freed_memory()
+            self._freed.add(sum(plan.passes for plan in plans) * plans[0].length, budget)
         if len(plans) == 1:
             return [SentenceError(f"a sequence of {plans[0].length} pieces does not fit into memory")]
         return [result for plan in plans for result in self.run([plan], budget)]
@@ -183,6 +185,10 @@ class Engine:
             for reads in work:
                 reads.mark(wanted, row, stop)
             return [last_layer(inputs, wanted)]
+        if self._bert is not None:
+            sees = None if given.sees is None else self._masks(given.sees)
+            found = self._bert.states(inputs, self.settings.layers, sees)
+            return [found[layer] for layer in self.settings.layers]
         if self._last_only:
             return [self._encode(inputs, given.sees).last_hidden_state]
         output = self._encode(inputs, given.sees, output_hidden_states=True)
@@ -203,7 +209,11 @@ class Engine:
         """A forward pass of the encoder."""
         if sees is None:
             return self._base(**inputs_of(self._base, inputs), **options)
-        return self._attention.run(inputs, torch.from_numpy(sees).to(self.device), **options)
+        return self._attention.run(inputs, self._masks(sees), **options)
+
+    def _masks(self, sees: NDArray[np.bool_]) -> Tensor:
+        """Who sees whom, on the device."""
+        return torch.from_numpy(np.ascontiguousarray(sees)).to(self.device)
 
 
 def _is_finite(impacts: Impacts) -> bool:

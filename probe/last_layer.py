@@ -8,7 +8,6 @@ any padding.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -19,14 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import linear, scaled_dot_product_attention
 
-_BERT_LAYERS = frozenset(
-    {"BertLayer", "CamembertLayer", "ElectraLayer", "ErnieLayer", "RobertaLayer", "XLMRobertaLayer"}
-)
-"""Layers known to be post-norm, with the submodules of BERT and full self-attention."""
+from probe.bert import BERT_LAYERS, BertEncoder, above_attention, attend, heads, project, with_modules
 
-_CUT_LAYERS = _BERT_LAYERS | {"MPNetLayer", "NezhaLayer"}
+_CUT_LAYERS = BERT_LAYERS | {"MPNetLayer", "NezhaLayer"}
 """Layers whose stack can end at any of them: what the last one gives is the state of that layer."""
 
+_Run = Callable[[Tensor], Tensor]
+"""Pieces int64 [sequences, length] -> all states below the layer [sequences, length, hidden]."""
 _Read = Callable[[Tensor, Tensor], Tensor]
 """All states below the layer [sequences, length, hidden] and positions int64 [sequences, read] -> the layer's
 states at the positions [sequences, read, hidden]."""
@@ -35,7 +33,7 @@ states at the positions [sequences, read, hidden]."""
 class LastLayer:
     """Runs an encoder with its last layer reduced to chosen positions; see ``LastLayer.of``."""
 
-    def __init__(self, lower: torch.nn.Module, read: _Read) -> None:
+    def __init__(self, lower: _Run, read: _Read) -> None:
         self._lower, self._read = lower, read
 
     @classmethod
@@ -45,12 +43,12 @@ class LastLayer:
 
     @classmethod
     def _of_bert(cls, base: Any) -> LastLayer | None:
-        encoder: Any = getattr(base, "encoder", None)
-        layers = getattr(encoder, "layer", None)
-        if not layers or type(layers[-1]).__name__ not in _BERT_LAYERS or base.config.is_decoder:
+        encoder = BertEncoder.of(base)
+        if encoder is None:
             return None
-        lower_encoder = _with(encoder, layer=torch.nn.ModuleList(layers[:-1]))
-        return cls(_with(base, encoder=lower_encoder, pooler=None), partial(_read_bert, layers[-1]))
+        layers = base.encoder.layer
+        below = len(layers) - 1
+        return cls(lambda ids: encoder.states(ids, [below])[below], partial(_read_bert, layers[-1]))
 
     @classmethod
     def _of_modernbert(cls, base: Any) -> LastLayer | None:
@@ -60,15 +58,15 @@ class LastLayer:
         if layers[-1].attention_type != "full_attention":
             return None
         # The norm at the end is that of the last layer's states.
-        lower = _with(base, layers=torch.nn.ModuleList(layers[:-1]), final_norm=torch.nn.Identity())
-        return cls(lower, partial(_read_modernbert, base))
+        lower = with_modules(base, layers=torch.nn.ModuleList(layers[:-1]), final_norm=torch.nn.Identity())
+        return cls(lambda ids: lower(input_ids=ids).last_hidden_state, partial(_read_modernbert, base))
 
     def __call__(self, inputs: Tensor, wanted: NDArray[np.bool_]) -> Tensor:
         """Last-layer states where wanted, 0 elsewhere.
 
         Shapes: inputs int64 [sequences, length], wanted [sequences, length] -> [sequences, length, hidden]
         """
-        below: Tensor = self._lower(input_ids=inputs).last_hidden_state
+        below = self._lower(inputs)
         most = int(wanted.sum(axis=1).max())
         positions = torch.from_numpy(np.argsort(~wanted, axis=1, kind="stable")[:, :most].copy()).to(
             below.device
@@ -91,15 +89,8 @@ def lower_layers(base: Any, count: int) -> Any:
         or getattr(base.config, "is_decoder", False)
     ):
         return None
-    lower = _with(encoder, layer=torch.nn.ModuleList(layers[:count]))
-    return _with(base, encoder=lower, pooler=None)
-
-
-def _with(module: torch.nn.Module, **submodules: torch.nn.Module | None) -> Any:
-    """A shallow copy with other submodules: the weights are shared and the module is left as it was."""
-    changed = copy.copy(module)
-    changed._modules = {**module._modules, **submodules}
-    return changed
+    lower = with_modules(encoder, layer=torch.nn.ModuleList(layers[:count]))
+    return with_modules(base, encoder=lower, pooler=None)
 
 
 def _sequences(positions: Tensor) -> Tensor:
@@ -107,24 +98,9 @@ def _sequences(positions: Tensor) -> Tensor:
     return torch.arange(len(positions), device=positions.device)[:, None]
 
 
-def _heads(projected: Tensor, size: int) -> Tensor:
-    """Shapes: [sequences, positions, heads * size] -> [sequences, heads, positions, size]."""
-    return projected.reshape(*projected.shape[:2], -1, size).transpose(1, 2)
-
-
 def _read_bert(layer: Any, below: Tensor, positions: Tensor) -> Tensor:
-    """BERT's layer: attention and feed-forward block, each normalised after its residual."""
-    attention = layer.attention
-    own = attention.self
     reading = below[_sequences(positions), positions]
-    query, key, value = (
-        _heads(projected, own.attention_head_size)
-        for projected in (own.query(reading), own.key(below), own.value(below))
-    )
-    mixed = scaled_dot_product_attention(query, key, value, scale=own.scaling)
-    attended = attention.output(mixed.transpose(1, 2).flatten(2), reading)
-    states: Tensor = layer.output(layer.intermediate(attended), attended)
-    return states
+    return above_attention(layer, attend(layer, *project(layer, reading, below)), reading)
 
 
 def _read_modernbert(base: Any, below: Tensor, positions: Tensor) -> Tensor:
@@ -137,7 +113,7 @@ def _read_modernbert(base: Any, below: Tensor, positions: Tensor) -> Tensor:
     of_queries, of_others = (None, None) if bias is None else (bias[:size], bias[size:])
     query = linear(normed[sequences, positions], weight[:size], of_queries)
     key, value = linear(normed, weight[size:], of_others).chunk(2, dim=-1)
-    query, key, value = (_heads(projected, own.head_dim) for projected in (query, key, value))
+    query, key, value = (heads(projected, own.head_dim) for projected in (query, key, value))
     everywhere = torch.arange(below.shape[1], device=below.device)[None]
     cos, sin = base.rotary_emb(below, everywhere, layer.attention_type)
     mixed = scaled_dot_product_attention(

@@ -1,6 +1,7 @@
 """When memory runs out, the budget is halved and the results stay the same; freed memory is given back."""
 
 import platform
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,11 @@ import pytest
 import torch
 
 import probe
-from probe import engine
-from probe.memory import return_freed_memory
+from probe import engine, memory
+from probe.alignment import Request
+from probe.memory import FreedMemory, return_freed_memory
+from probe.patterns import FULL
+from probe.stream import Stream
 from tests.conftest import ModelFolder
 
 SENTENCES = ["Quick foxes were sleeping".split(), "The storm had broken it".split(), ["Fresh", "bread"]]
@@ -120,11 +124,31 @@ def test_holes_in_the_heap_are_given_back() -> None:
     assert all((array == 1).all() for array in arrays)
 
 
-def test_freed_memory_is_given_back_after_every_length(
-    tiny: probe.Probe, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("batch_tokens", "times"), [(1, 2), (1_000_000, 0)])
+def test_freed_memory_is_given_back_after_a_few_full_passes(
+    tiny: probe.Probe, monkeypatch: pytest.MonkeyPatch, batch_tokens: int, times: int
 ) -> None:
     calls: list[int] = []
-    monkeypatch.setattr(engine, "return_freed_memory", lambda: calls.append(1))
+    monkeypatch.setattr(memory, "return_freed_memory", lambda: calls.append(1))
     sentences = [SENTENCES[0], SENTENCES[2], SENTENCES[0][::-1]]
-    assert len(list(tiny.impact_many(sentences))) == 3
-    assert len(calls) == len({len(tiny.align(words).ids) for words in sentences}) == 2
+    lengths = [len(tiny.align(words).ids) for words in sentences]
+    assert lengths[0] == lengths[2] != lengths[1]
+    made = Stream(tiny, tiny.resolve(), batch_tokens=batch_tokens)
+    requests = [Request(words, None, FULL) for words in sentences]
+    assert len(made._run_window([made._plan(request) for request in requests])) == 3
+    assert len(calls) == times
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_large_tensors_are_not_fetched_again() -> None:
+    FreedMemory(torch.device("cpu"))
+
+    def use() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(4):
+            first, second = torch.ones(2_000_000), torch.ones(2_000_000)
+            del first, second
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    use()
+    assert use() < 2_000  # each tensor has 2,000 pages
