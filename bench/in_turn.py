@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -26,24 +26,33 @@ def timed(device: torch.device, run: Callable[[], object]) -> Seconds:
     return Seconds(time.perf_counter() - clock, time.process_time() - processor)
 
 
-def in_turn(
-    device: torch.device, *, ours: Callable[[], object], bare: Callable[[], object], repeats: int
-) -> dict[str, Any]:
-    """Medians of the seconds of both, and their ratios.
+def medians(
+    device: torch.device, runs: Mapping[str, Callable[[], object]], *, repeats: int
+) -> dict[str, Seconds]:
+    """Medians of the seconds of each of the ways.
 
     The processors' seconds say more than the clock where other work shares the machine; where it is quiet the
     clock says more, since it sees threads that wait for each other.
     """
-    runs = {"ours": ours, "bare": bare}
     found: dict[str, list[Seconds]] = {name: [] for name in runs}
     for _ in range(repeats):
         for name, run in runs.items():
             found[name].append(timed(device, run))
+    return {
+        name: Seconds(*(statistics.median(each) for each in zip(*times, strict=True)))
+        for name, times in found.items()
+    }
+
+
+def in_turn(
+    device: torch.device, *, ours: Callable[[], object], bare: Callable[[], object], repeats: int
+) -> dict[str, Any]:
+    """Medians of the seconds of both, and their ratios."""
+    found = medians(device, {"ours": ours, "bare": bare}, repeats=repeats)
     report: dict[str, Any] = {}
     for place, kind in enumerate(("", "processor ")):
-        medians = {name: statistics.median(each[place] for each in times) for name, times in found.items()}
-        report[f"{kind}seconds"] = {name: round(value, 2) for name, value in medians.items()}
+        report[f"{kind}seconds"] = {name: round(times[place], 2) for name, times in found.items()}
         report[f"ours / bare, {kind}seconds" if kind else "ours / bare"] = round(
-            medians["ours"] / medians["bare"], 3
+            found["ours"][place] / found["bare"][place], 3
         )
     return report

@@ -27,8 +27,8 @@ import torch
 import probe
 from analyses.knowledge.candidates import Candidates
 from analyses.knowledge.results import RelationResult, ask_relations, probe_relations
-from bench.engine import BATCH_SIZES, bare, timed
-from bench.in_turn import in_turn
+from bench.engine import BATCH_SIZES, Batch, bare
+from bench.in_turn import in_turn, timed
 from data.lama import Relation, list_relations, read_word_list
 
 _VOCABULARY = "common_vocab_cased.txt"
@@ -52,9 +52,9 @@ def prepare_bare(
     return [torch.from_numpy(np.stack(rows)).to(p.device) for rows in by_length.values()]
 
 
-def batches(groups: Sequence[torch.Tensor], size: int) -> list[torch.Tensor]:
+def batches(groups: Sequence[torch.Tensor], size: int) -> list[Batch]:
     """Batches of at most ``size`` prompts of one length."""
-    return [batch for group in groups for batch in torch.split(group, size)]
+    return [(batch, None) for group in groups for batch in torch.split(group, size)]
 
 
 def best_size(p: probe.Probe, groups: Sequence[torch.Tensor]) -> int:
@@ -62,7 +62,8 @@ def best_size(p: probe.Probe, groups: Sequence[torch.Tensor]) -> int:
     some = [group[::4] for group in groups]
     bare(p, batches(some, BATCH_SIZES[0]))
     seconds = {
-        size: min(timed(p, partial(bare, p, batches(some, size))) for _ in range(2)) for size in BATCH_SIZES
+        size: min(timed(p.device, partial(bare, p, batches(some, size))).clock for _ in range(2))
+        for size in BATCH_SIZES
     }
     return min(seconds, key=lambda size: seconds[size])
 

@@ -22,7 +22,7 @@ def test_both_sides_have_the_same_prompts(model_folder: ModelFolder, tmp_path: P
     groups = knowledge.prepare_bare(p, relations, candidates, None)
     found = knowledge.ours(p, relations, candidates, None)
     assert sum(len(group) for group in groups) == sum(result.asked for result in found)
-    assert max(len(batch) for batch in knowledge.batches(groups, 2)) == 2
+    assert max(len(ids) for ids, _ in knowledge.batches(groups, 2)) == 2
 
 
 def test_report(model_folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
