@@ -1,4 +1,4 @@
-"""Last-layer states at the masked position of each sequence: what the masked-LM head reads."""
+"""Last-layer states at masked positions: what the masked-LM head reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEAD_READS = 256
 
 
 class MaskedStates:
-    """Runs sequences of one length and reads one state of each; the last layer runs only where it is read."""
+    """Runs sequences of one length; the last layer runs only where it is read."""
 
     def __init__(self, model: Probe) -> None:
         from probe.last_layer import LastLayer
@@ -26,12 +26,22 @@ class MaskedStates:
         self._last_layer = LastLayer.of(self._base)
 
     def __call__(self, ids: NDArray[np.int64], positions: NDArray[np.int64]) -> torch.Tensor:
-        """One forward pass.
+        """One forward pass, of which one state a sequence is read.
 
         Shapes:
             ids: [sequences, pieces]
             positions: [sequences], which state of each sequence is read
             result: [sequences, hidden]
+        """
+        return self.read(ids, np.arange(ids.shape[1]) == positions[:, None])
+
+    def read(self, ids: NDArray[np.int64], wanted: NDArray[np.bool_]) -> torch.Tensor:
+        """One forward pass, of which any states are read.
+
+        Shapes:
+            ids: [sequences, pieces]
+            wanted: [sequences, pieces]
+            result: [reads, hidden], in row-major order
         """
         from probe.forward import inputs_of
 
@@ -39,8 +49,9 @@ class MaskedStates:
         if self._last_layer is None:
             states: torch.Tensor = self._base(**inputs_of(self._base, inputs)).last_hidden_state
         else:
-            states = self._last_layer(inputs, np.arange(ids.shape[1]) == positions[:, None])
-        return states[self.to_device(np.arange(len(ids))), self.to_device(positions)]
+            states = self._last_layer(inputs, wanted)
+        rows, columns = np.nonzero(wanted)
+        return states[self.to_device(rows), self.to_device(columns)]
 
     def to_device(self, values: NDArray[np.int64]) -> torch.Tensor:
         """The values as a tensor where the model is."""

@@ -290,7 +290,7 @@ def text_pieces(pieces: WordPieces, texts: Sequence[str]) -> Iterator[TextPieces
 def split_text(text: str) -> SpacedWords:
     """A raw text as words, see :func:`text_words`."""
     spans = list(text_words(text))
-    spaces = [end < start for (_, end), (start, _) in zip(spans, [*spans[1:], (0, 0)], strict=True)]
+    spaces = [end < start for (_, end), (start, _) in zip(spans, [*spans[1:], (0, 0)], strict=False)]
     return SpacedWords(tuple(text[start:end] for start, end in spans), tuple(spaces))
 
 

@@ -10,6 +10,7 @@ from data.sources import PUD
 
 _TEXTS = 50
 """Texts at most: a sentence takes a forward pass for each of its pieces in each order."""
+_BLANKS = 10
 
 
 def _draw(job: Job) -> Drawn:
@@ -23,13 +24,29 @@ def _perplexity(run: Settings, out: Path) -> Sequence[object]:
     return [*run.options(limit=False), "--limit", texts, "--seeds", min(run.seeds, 1)]
 
 
+def _generate(run: Settings, out: Path) -> Sequence[object]:
+    options = [
+        "--length",
+        _BLANKS,
+        "--texts",
+        10,
+        "--top-p",
+        0.9,
+        "--order",
+        "left-to-right",
+        "random",
+        "confidence",
+    ]
+    return [*run.options(limit=False), *options, "--seeds", min(run.seeds, 1), "--steps"]
+
+
 def _figures(run: Settings, out: Path) -> Sequence[object]:
     return ["perplexity", "--results", out / "perplexity", *run.options(limit=False)]
 
 
 EXPERIMENT = Experiment(
     name="order",
-    title="Perplexity by order (u-PMLM, Liao et al. 2020)",
+    title="Perplexity by order, and generation (u-PMLM, Liao et al. 2020)",
     module="analyses.order.perplexity_command",
     command="perplexity",
     steps=(
@@ -47,11 +64,20 @@ EXPERIMENT = Experiment(
             after=("perplexity",),
             options=_figures,
         ),
+        Step(
+            "generate",
+            "Generation in any order (u-PMLM, Liao et al. 2020)",
+            command="generate",
+            options=_generate,
+        ),
     ),
     figures=(Drawing(name="perplexity", draw=_draw),),
     sections=(
         ReportSection(
-            kind="order", title="perplexity by order", steps=("perplexity", "perplexity-figures"), data=PUD
+            kind="order",
+            title="perplexity by order, and texts of the model",
+            steps=("perplexity", "perplexity-figures", "generate"),
+            data=PUD,
         ),
     ),
 )

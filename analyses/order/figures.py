@@ -1,11 +1,14 @@
-"""Pictures of orders: perplexity by how much of the text is seen."""
+"""Pictures of orders: perplexity by how much of the text is seen, and a text as it was written."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from analyses.order.generation import Generated
+from analyses.order.template import Template
 from analyses.pictures.curves import bars
-from analyses.pictures.style import COLUMN_WIDTH, GREY, look, set_height, sign
+from analyses.pictures.fonts import drawable
+from analyses.pictures.style import BLACK, BLUE, COLUMN_WIDTH, GREY, look, set_height, sign
 from analyses.tables.forms import read_table
 from analyses.tables.table import Table, shared_signature
 
@@ -13,6 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from analyses.experiment import Drawn, Job
+    from probe import Probe
+
+_LETTER, _MARGIN, _ROW = 0.062, 0.05, 0.17
+"""Inches: of a letter, beside a piece, of a row."""
 
 
 def draw_perplexities(job: Job) -> Drawn:
@@ -57,4 +64,54 @@ def perplexity_by_share(table: Table) -> Figure:
     set_height(figure, 2.0, legend=len(rows), signature=signature)
     if signature:
         sign(figure, signature)
+    return figure
+
+
+def steps_figure(model: Probe, template: Template, text: Generated, *, title: str = "") -> Figure:
+    """Draw how a text was written: a row a step, the piece that it filled in blue, what stood there pale.
+
+    Args:
+        model: that wrote it.
+        template: what it was given.
+        text: what it wrote.
+        title: above it.
+    """
+    from matplotlib.figure import Figure
+
+    pieces = drawable(
+        [str(piece) for piece in model.tokenizer.convert_ids_to_tokens(text.ids[template.positions])]
+    )
+    step_of = {filled.piece: step for step, filled in enumerate(text.steps, start=1)}
+    widths = [max(3, len(piece)) * _LETTER + 2 * _MARGIN for piece in pieces]
+    lefts = [sum(widths[:at]) for at in range(len(widths))]
+    rows = len(text.steps) + 1
+    figure = Figure(figsize=(sum(widths) + 0.5, rows * _ROW + 0.6), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlim=(0, sum(widths)), ylim=(rows - 0.5, -0.5), ylabel="step")
+    for at, piece in enumerate(pieces):
+        first = step_of.get(at, 0)
+        for step in range(first, rows):
+            new = step == first and at in step_of
+            given = at not in step_of
+            colour = BLUE if new else ("0.9" if given else "0.96")
+            axes.fill_between(
+                (lefts[at], lefts[at] + widths[at]), step - 0.5, step + 0.5, color=colour, linewidth=0
+            )
+            axes.text(
+                lefts[at] + widths[at] / 2,
+                step,
+                piece,
+                ha="center",
+                va="center",
+                color="white" if new else (BLACK if given else GREY),
+                fontsize=7,
+            )
+    middles = [left + width / 2 for left, width in zip(lefts, widths, strict=True)]
+    axes.set_xticks(middles, labels=[str(at) for at in range(1, len(pieces) + 1)])
+    axes.set_yticks(range(rows))
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("position")
+    if title:
+        axes.set_title(title)
     return figure
