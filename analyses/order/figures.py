@@ -79,7 +79,7 @@ def steps_figure(model: Probe, template: Template, text: Generated, *, title: st
     from matplotlib.figure import Figure
 
     pieces = drawable(
-        [str(piece) for piece in model.tokenizer.convert_ids_to_tokens(text.ids[template.positions])]
+        [str(piece) for piece in model.tokenizer.convert_ids_to_tokens(text.ids[template.positions].tolist())]
     )
     step_of = {filled.piece: step for step, filled in enumerate(text.steps, start=1)}
     widths = [max(3, len(piece)) * _LETTER + 2 * _MARGIN for piece in pieces]

@@ -49,7 +49,8 @@ class Vocabulary:
         """The words that begin with a letter, small or capital."""
         wanted = letter.casefold()
         first = np.array([text[:1].casefold() == wanted and text.isalpha() for text in self.texts])
-        return self.words & first
+        found: Bools = self.words & first
+        return found
 
 
 def _text(tokenizer: PreTrainedTokenizerBase, piece: int) -> str:
