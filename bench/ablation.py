@@ -1,11 +1,11 @@
-"""What each adjustment of method ``openness`` brings, row by row, with paired intervals.
+"""What each adjustment of method ``openness`` brings, added in turn and left out alone, with paired intervals.
 
     probe run --data en_ewt-ud-dev.conllu --perturb knockout --layer 4 --openness --out RUN
     python -m bench.ablation --data en_ewt-ud-dev.conllu --matrices RUN
 
-Each row adds a step to the one above: UAS, UUAS and the share of roots found under ``fair``, in percent, and the
-differences to that row with 95% bootstrap intervals over sentences. The last row, the method before it knew cues,
-stands beside the whole method. No model runs.
+UAS, UUAS and the share of roots found under ``fair``, in percent, with paired differences, 95% bootstrap over
+sentences: in the first table to the row above, in the second, where a step or cue is left out of the whole method,
+to the whole. No model runs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,21 +23,43 @@ import probe
 from analyses import decode
 from analyses.intervals import paired_bootstrap
 from analyses.scores.attachment import count_arcs
-from analyses.trees.adjust import adjust
+from analyses.trees.adjust import WEIGHTS, Weights, adjust
+from analyses.trees.methods import METHODS
 from analyses.trees.protocols import scored_words
 from bench.method_search import stored_sample
 from data import DataError, Sentence
 from probe.store import Store
 
-ROWS = (
+ADDED = (
     "none",
     "log+offset+symmetric",
     "log+offset+symmetric+root",
     "log+offset+symmetric+content+root",
     "log+offset+symmetric+content+root+summary",
-    "log+offset+symmetric+content+root+summary+early",
+    METHODS["openness"].adjust,
 )
+"""Steps added in turn."""
+
 BEFORE = "log+offset+symmetric+openness+root"
+"""What the method was before it knew cues."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Adjustments of impacts and what they weigh, by a name."""
+
+    name: str
+    adjust: str
+    weights: Weights = WEIGHTS
+
+
+def left_out(whole: str) -> Iterator[Row]:
+    """The whole without each of its steps, and without each of the cues of adjustment content."""
+    steps = whole.split("+")
+    for step in steps:
+        yield Row(f"without {step}", "+".join(one for one in steps if one != step))
+    for cue in ("frequent", "norm", "seen"):
+        yield Row(f"without cue {cue}", whole, replace(WEIGHTS, **{cue: 0}))
 
 
 @dataclass(frozen=True)
@@ -55,9 +77,9 @@ class Counts:
         return [(self.directed, self.total), (self.undirected, self.total), (self.root, ones)]
 
 
-def counts(sentences: Sequence[Sentence], matrices: Sequence[probe.ImpactMatrix], adjustment: str) -> Counts:
-    """Trees under this adjustment, by Eisner's algorithm and protocol ``fair``, against the gold trees."""
-    adjusted = [adjust(matrix, adjustment) for matrix in matrices]
+def counts(sentences: Sequence[Sentence], matrices: Sequence[probe.ImpactMatrix], row: Row) -> Counts:
+    """Trees of a row, by Eisner's algorithm and protocol ``fair``, against the gold trees."""
+    adjusted = [adjust(matrix, row.adjust, weights=row.weights) for matrix in matrices]
     trees = decode(adjusted, protocol="fair", decoder="eisner")
     gold = [one.heads or () for one in sentences]
     arcs = count_arcs(gold, trees, scored=[scored_words(one, "fair") for one in sentences])
@@ -66,15 +88,27 @@ def counts(sentences: Sequence[Sentence], matrices: Sequence[probe.ImpactMatrix]
 
 
 def report(sentences: Sequence[Sentence], matrices: Sequence[probe.ImpactMatrix]) -> Iterator[str]:
-    """The table, a line at a time."""
-    yield "| `--adjust` | UAS / UUAS | root | UAS | UUAS | root |"
-    yield "|---|---:|---:|---:|---:|---:|"
+    """Both tables, a line at a time."""
     before: Counts | None = None
-    for name in (*ROWS, BEFORE):
-        own = counts(sentences, matrices, name)
-        uas, uuas, root = (100 * right.sum() / total.sum() for right, total in own.columns())
-        yield f"| `{name}` | {uas:.1f} / {uuas:.1f} | {root:.1f} | {' | '.join(_differences(own, before))} |"
+    yield from _head("the row above")
+    for name in ADDED:
+        own = counts(sentences, matrices, Row(name, name))
+        yield _line(f"`{name}`", own, before)
         before = own
+    yield ""
+    yield from _head("the whole")
+    for row in (*left_out(ADDED[-1]), Row(f"`{BEFORE}`", BEFORE)):
+        yield _line(row.name, counts(sentences, matrices, row), before)
+
+
+def _head(beside: str) -> Iterator[str]:
+    yield f"| `--adjust` | UAS / UUAS | root | UAS, less {beside} | UUAS | root |"
+    yield "|---|---:|---:|---:|---:|---:|"
+
+
+def _line(name: str, own: Counts, other: Counts | None) -> str:
+    uas, uuas, root = (100 * right.sum() / total.sum() for right, total in own.columns())
+    return f"| {name} | {uas:.1f} / {uuas:.1f} | {root:.1f} | {' | '.join(_differences(own, other))} |"
 
 
 def _differences(own: Counts, other: Counts | None) -> list[str]:
@@ -105,7 +139,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     about = f"{store.name}, layer {layer}, {args.data.stem}, {len(sample.sentences):,} sentences"
-    print(f"{about}; differences to the row above", flush=True)
+    print(about, flush=True)
     for line in report(sample.sentences, sample.matrices):
         print(line, flush=True)
     return 0

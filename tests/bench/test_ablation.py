@@ -1,6 +1,5 @@
 """Rows of the ablation and of settings are those of plain counting, read from a run directory without a model."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import probe
 from analyses import decode
 from analyses.scores.attachment import count_arcs
 from analyses.trees.adjust import adjust
+from analyses.trees.methods import METHODS
 from analyses.trees.protocols import scored_words
 from bench import ablation, method_settings
 from bench.method_search import stored_sample
@@ -38,17 +38,25 @@ def test_rows_of_the_ablation(run: tuple[Path, Path], capsys: pytest.CaptureFixt
     first, *lines = capsys.readouterr().out.splitlines()
     assert "layer 2, t, 11 sentences" in first
     sample = stored_sample(source, Store.open(folder), layer=2)
-    rows = dict(re.findall(r"\| `([^`]+)` \| ([^|]+ \| [^|]+) \|", "\n".join(lines[2:])))
-    assert list(rows) == [*ablation.ROWS, ablation.BEFORE]
-    for name, shown in rows.items():
-        trees = decode([adjust(one, name) for one in sample.matrices], protocol="fair", decoder="eisner")
+    shown = {
+        line.split(" | ")[0].removeprefix("| ").strip("`"): line.split(" | ")[1:3] for line in lines if line
+    }
+    whole = METHODS["openness"].adjust
+    without = {f"without {step}": whole.replace(f"{step}+", "") for step in ("log", "content", "summary")}
+    for name, adjustment in {
+        one: one for one in (*ablation.ADDED, ablation.BEFORE)
+    }.items() | without.items():
+        trees = decode(
+            [adjust(one, adjustment) for one in sample.matrices], protocol="fair", decoder="eisner"
+        )
         gold = [one.heads or () for one in sample.sentences]
         arcs = count_arcs(gold, trees, scored=[scored_words(one, "fair") for one in sample.sentences])
         total = arcs.total.sum()
         uas, uuas = 100 * arcs.directed.sum() / total, 100 * arcs.undirected.sum() / total
-        roots = [tree[heads.index(0)] == 0 for tree, heads in zip(trees, map(list, gold), strict=True)]
-        assert shown == f"{uas:.1f} / {uuas:.1f} | {100 * np.mean(roots):.1f}"
-    assert [line.count("[") for line in lines[2:]] == [0] + [3] * len(ablation.ROWS)
+        roots = [tree[list(heads).index(0)] == 0 for tree, heads in zip(trees, gold, strict=True)]
+        assert shown[name] == [f"{uas:.1f} / {uuas:.1f}", f"{100 * np.mean(roots):.1f}"]
+    assert sum(name.startswith("without ") for name in shown) == len(whole.split("+")) + 3
+    assert sum(line.count("[") for line in lines) == 3 * (len(shown) - 3)  # two headers, and the first row
 
 
 def test_rows_of_settings(run: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
