@@ -163,10 +163,16 @@ def _level_lines(axes: Axes, rows: Sequence[tuple[Row, Cell]]) -> None:
         axes.axhline(cell.value, color=BLACK, linestyle=(0, (1, 2)), linewidth=0.6, label=label)
 
 
+def _wrapped(name: str) -> str:
+    """A long name on several lines, broken at spaces and after +."""
+    return textwrap.fill(name.replace("+", "+ "), _WIDEST).replace("+ ", "+")
+
+
 def _finish(figure: Figure, axes: Axes, height: float, table: Table, *more: str) -> None:
     """Legend above, what was measured below, and axes of this height."""
-    handles, labels = axes.get_legend_handles_labels()
-    columns = 1 if max(map(len, labels)) > _WIDEST / 2 else 2
+    handles, names = axes.get_legend_handles_labels()
+    labels = [_wrapped(name) for name in names]
+    columns = 1 if max(map(len, names)) > _WIDEST / 2 else 2
     figure.legend(handles, labels, loc="outside upper left", ncols=columns)
     signature = " | ".join(filter(None, [table.title, shared_signature(table), *more]))
     sign(figure, signature)

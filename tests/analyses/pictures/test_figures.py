@@ -25,6 +25,7 @@ from analyses.pictures.style import look, render, save, style, wrapped
 from analyses.tables.forms import read_table
 from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table, of_layers, shared_signature
+from analyses.trees.methods import METHODS
 from data import DataError, InputError, check_tree, load_sample
 from tests.figure_tables import FACTS, LAYERS, RECALL, texts
 
@@ -266,6 +267,17 @@ def test_scores_by_layer() -> None:
         by_layer(Table(title="T", columns=("UAS",), rows=LAYERS.rows[:2]))
     with pytest.raises(ValueError, match="expected a column out of UAS, found 'NED'"):
         by_layer(LAYERS, column="NED")
+
+
+def test_long_names_in_a_legend_are_broken_and_fit() -> None:
+    adjust = METHODS["openness"].adjust
+    rows = [replace(row, settings=replace(row.made, adjust=adjust)) for row in LAYERS.rows if row.made.layer]
+    with style():
+        figure = by_layer(replace(LAYERS, rows=tuple(rows)))
+        figure.canvas.draw()
+    (label,) = figure.legends[0].get_texts()
+    assert label.get_text().replace("\n", "") == rows[0].made.without_layer()
+    assert figure.legends[0].get_window_extent().x1 <= figure.bbox.x1
 
 
 def test_recall_by_distance_and_relation() -> None:
