@@ -76,7 +76,8 @@ def check_bert(probe: Probe) -> None:
     """
     kind = type(probe.model).__name__
     if kind not in _KINDS or not probe.has_head:
-        raise ModelError(f"{probe.name}: a BERT with a masked-LM head is expected, found {kind}")
+        found = kind if kind not in _KINDS else "a BERT whose file has none"
+        raise ModelError(f"{probe.name}: a BERT with a masked-LM head is expected, found {found}")
 
 
 def kept_layers(n_layers: int, depth: float) -> tuple[int, ...]:
