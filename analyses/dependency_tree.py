@@ -38,6 +38,9 @@ class DependencyTree:
         made_by: the model and the method: ``model = bert, method = openness``.
         matrix: the impacts that the tree was decoded from, before they were adjusted; None of a baseline.
 
+    Raises:
+        ValueError: another number of heads than of words, or no root.
+
     Example:
         >>> from analyses import DependencyTree
         >>> from data import parse_sentence
@@ -63,6 +66,8 @@ class DependencyTree:
             raise ValueError(
                 f"expected {len(self.sentence.words)} heads, one a word, found {len(self.heads)}"
             )
+        if 0 not in self.heads:
+            raise ValueError(f"expected a root, a word of head 0, found none in {list(self.heads)}")
 
     @classmethod
     def of(cls, outcome: Induced, made_by: str) -> DependencyTree:

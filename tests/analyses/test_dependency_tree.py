@@ -4,7 +4,7 @@ import matplotlib
 import networkx
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyses import NO_HEAD, DependencyTree, Induced, draw_arcs, tree_frame
@@ -22,6 +22,7 @@ def tree(arcs: list[int], **about: object) -> DependencyTree:
     return DependencyTree(sentence=sentence, heads=tuple(arcs), made_by="model = m, method = paper")
 
 
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(n=st.integers(1, 9), seed=st.integers(0, 1000))
 def test_every_form_has_the_same_heads(n: int, seed: int) -> None:
     heads = random_projective(n, seed=seed).tolist()
@@ -85,6 +86,8 @@ def test_a_corpus_is_one_frame() -> None:
     assert len(tree_frame([])) == 0
 
 
-def test_a_head_for_every_word_is_expected() -> None:
+def test_a_head_for_every_word_and_a_root_are_expected() -> None:
+    with pytest.raises(ValueError, match=r"expected a root, a word of head 0, found none in \[2, 1\]"):
+        tree([2, 1])
     with pytest.raises(ValueError, match="expected 2 heads, one a word, found 1"):
         DependencyTree(sentence=Sentence(id="1", words=("a", "b")), heads=(0,), made_by="")

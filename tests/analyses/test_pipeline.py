@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import probe
@@ -166,6 +166,7 @@ def test_a_layer_that_nobody_chose_is_said_to_be_a_guess(
         model.parse(["a", "b"], decoder="adjacent")
 
 
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(words=st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=4))
 def test_any_words_give_a_tree_or_an_error(words: list[str], model: probe.Probe) -> None:
     (found,) = model.pipe([words], errors="return", method="paper")
