@@ -13,7 +13,7 @@ from data.sources import Source
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from analyses.tables.table import Row, Table
+    from analyses.tables.table import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,23 +175,6 @@ class ReportSection:
     endings: tuple[str, ...] = ()
 
 
-Answer: TypeAlias = "Callable[[Row, str], bool]"
-"""Whether a row of ours is what a paper calls by this name, in lower case."""
-
-
-def same_name(own: Row, published: str) -> bool:
-    """Baselines and the like have the name that the paper gives them."""
-    return own.name.lower() == published
-
-
-def same_trees(own: Row, published: str) -> bool:
-    """``eisner+dist``, ``cle+dist``, or ``random bert``, which is Eisner and dist over random weights."""
-    made = own.made
-    if published == "random bert":
-        return made.random_weights is not None and (made.decoder, made.metric) == ("eisner", "dist")
-    return own.kind == "model" and published == f"{made.decoder}+{made.metric}"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
     """All that one experiment brings: reproduce, figures, report and docs are made of these.
@@ -204,7 +187,6 @@ class Experiment:
         steps: of ``probe reproduce``, in their order.
         figures: of ``probe figures``.
         sections: of the report.
-        answers: which row of ours stands beside a published one; by name if nothing is given.
     """
 
     name: str
@@ -214,13 +196,8 @@ class Experiment:
     steps: tuple[Step, ...] = ()
     figures: tuple[Drawing, ...] = ()
     sections: tuple[ReportSection, ...] = ()
-    answers: tuple[Answer, ...] = ()
 
     @property
     def needs(self) -> tuple[Source, ...]:
         """The data sets of its steps."""
         return tuple(dict.fromkeys(source for step in self.steps for source in (*step.needs, *step.uses)))
-
-    def answer(self, own: Row, published: str) -> bool:
-        """Whether a row of ours is what a paper calls by this name: ``Eisner+Dist``, ``MART``, ``PWCN+Eisner``."""
-        return any(answers(own, published.lower()) for answers in (same_name, *self.answers))

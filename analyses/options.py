@@ -224,17 +224,11 @@ def keep(ran: Ran, args: argparse.Namespace) -> None:
 
 
 def show(tables: Sequence[Table], form: TableFormat) -> None:
-    """Print tables; on a terminal the signatures of a table's rows stand below it. JSON is one list of tables."""
+    """Print tables; JSON is one list of them."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # as JSON must be, whatever the locale
     if form == "json":
         print(json.dumps([json.loads(table.render(form)) for table in tables], indent=1, ensure_ascii=False))
     else:
-        shown = [table.render(form) + (_signatures(table) if form == "table" else "") for table in tables]
-        print("\n".join(shown), end="")
+        print("\n".join(table.render(form) for table in tables), end="")
     sys.stdout.flush()
-
-
-def _signatures(table: Table) -> str:
-    lines = [f"{row.name} | {row.signature}\n" for row in table.rows if row.signature is not None]
-    return "".join(["\n", *lines]) if lines else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
+from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table
 
 CITATION = "Wu et al., Perturbed Masking, ACL 2020"
@@ -103,6 +104,18 @@ def size_note(
         return []
     there, here = (", ".join(f"{n:,} {what}" for what, n in size.items()) for size in (sizes[data], found))
     return [f"Not the published data: the published figures are of {there} ({data}), the others of {here}."]
+
+
+def tree_name(made: Settings) -> str | None:
+    """What the paper calls trees made so: ``Eisner+Dist``, ``Random BERT``; None for those of other impacts.
+
+    Layer and model are not looked at.
+    """
+    if (made.perturb, made.adjust or "none", made.attention) != ("pair", "none", None):
+        return None
+    if made.random_weights is not None:
+        return "Random BERT" if (made.decoder, made.metric) == ("eisner", "dist") else None
+    return f"{made.decoder}+{made.metric}"
 
 
 def dependency_rows(treebank: Treebank) -> tuple[Row, ...]:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from analyses.intervals import Interval
 from analyses.pictures.style import TEXT_WIDTH, look, save, sign, style
-from analyses.tables.forms import aligned
 from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table, interval_notes
+from analyses.tables.text import aligned
 from analyses.trees.decoders import CONSTITUENT_DECODERS
 from probe import __version__
 from probe.command_line import UsageError

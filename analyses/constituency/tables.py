@@ -71,6 +71,7 @@ class Scores:
             cells=self.columns.cells(line.runs, seed=self.seed),
             signature=signature,
             unknown_words=line.unknown_words,
+            published_as=_paper_name(line.settings) if self.protocol == "wu2020" else None,
         )
 
     def lines(self, system: System[Found]) -> list[Line[Hits]]:
@@ -121,6 +122,7 @@ def score_table(
     return Table(
         title=f"Constituency trees on {table.data}, protocol {table.protocol}, percent [95% interval]",
         columns=table.columns.names,
+        other_data=bool(given and _size_note(table)),
         rows=(*given, *map(table.row, [*baselines, *blank, *models])),
         notes=(
             *notes,
@@ -163,6 +165,12 @@ def choice_table(table: Scores, system: System[Found]) -> Table:
             f"Best: {best}, layer {layer}: {rows[best][layer]}. Score it on sections that are not in --dev.",
         ),
     )
+
+
+def _paper_name(made: Settings) -> str | None:
+    """MART where it is what the published code does, on a model's impacts as they are."""
+    found = published.tree_name(made)
+    return "MART" if found == "mart-released+dist" else None
 
 
 def _published(columns: Columns) -> list[Row]:

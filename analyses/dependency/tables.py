@@ -144,16 +144,28 @@ def _score_table(
     rows += [_row(row, "baseline") for row in baselines]
     rows += [_row(row, "model") for own in models for row in own.values()]
     title = f"Dependency trees on {scored.corpus.name}, protocol {scored.protocol}, percent [95% interval]"
-    return Table(title=title, columns=COLUMNS, rows=tuple(rows), notes=tuple(notes))
+    other = bool(_size_note(scored, baselines))
+    return Table(title=title, columns=COLUMNS, rows=tuple(rows), notes=tuple(notes), other_data=other)
+
+
+def _size_note(scored: Scored, baselines: Sequence[Evaluation]) -> list[str]:
+    """What is said where the published figures that stand beside are of other data."""
+    treebank = scored.corpus.treebank
+    if scored.protocol != "wu2020" or treebank is None:
+        return []
+    measured = {"sentences": len(scored.places), "words": int(baselines[0].counts.total.sum())}
+    return published.size_note(treebank, {what: measured[what] for what in published.SIZES[treebank]})
 
 
 def _row(row: Evaluation, kind: RowKind) -> Row:
+    made = row.signature
     return Row(
         name=row.name,
         kind=kind,
         cells=tuple(Cell.measured(score.value, score.interval) for score in row.scores),
-        signature=row.signature,
+        signature=made,
         unknown_words=row.unknown_words,
+        published_as=published.tree_name(made.settings) if made.protocol == "wu2020" else None,
     )
 
 
@@ -174,9 +186,7 @@ def _notes(
         notes.append(corpus.note)
     if scored.protocol == "wu2020" and corpus.treebank is not None:
         notes.append(f"Published: {published.CITATION}, Tables 1 and 2, {corpus.treebank}.")
-        measured = {"sentences": len(scored.places), "words": words}
-        measured = {what: measured[what] for what in published.SIZES[corpus.treebank]}
-        notes += published.size_note(corpus.treebank, measured)
+        notes += _size_note(scored, baselines)
     notes += [
         _spread(system, way, scored)
         for system in systems

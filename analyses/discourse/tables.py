@@ -73,6 +73,7 @@ def score_table(
     return Table(
         title=f"Discourse trees on {corpus.name}, protocol {protocol}, percent [95% interval]",
         columns=COLUMNS,
+        other_data=bool(_size_note(corpus, protocol, shown[0].runs[0])),
         rows=(
             *(published.TABLE4.rows if protocol == "wu2020" else ()),
             *(_row(line, replace(signature, settings=line.settings), seed) for line in shown),
@@ -136,6 +137,7 @@ def _row(line: Line[DiscourseCounts], signature: Signature, seed: int) -> Row:
         cells=tuple(cells),
         signature=signature,
         unknown_words=line.unknown_words,
+        published_as=published.tree_name(line.settings) if signature.protocol == "wu2020" else None,
     )
 
 
@@ -195,9 +197,16 @@ def _notes(corpus: Documents, protocol: ProtocolName, counts: DiscourseCounts) -
         )
     if protocol == "wu2020":
         notes.append(f"Published: {published.CITATION}, Table 4, the test set of SciDTB.")
-        measured = {"documents": len(corpus.items), "EDUs": int(counts.total.sum())}
-        notes += published.size_note("SciDTB, test", measured)
+        notes += _size_note(corpus, protocol, counts)
     return notes
+
+
+def _size_note(corpus: Documents, protocol: ProtocolName, counts: DiscourseCounts) -> list[str]:
+    """What is said where the published figures that stand beside are of other data."""
+    if protocol != "wu2020":
+        return []
+    measured = {"documents": len(corpus.items), "EDUs": int(counts.total.sum())}
+    return published.size_note("SciDTB, test", measured)
 
 
 def _as_sentences(documents: Sequence[Document]) -> Iterator[Sentence]:

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from analyses.experiment import Drawing, Drawn, Experiment, Job, ReportSection, Settings, Step
 from data.sources import LAMA
-
-if TYPE_CHECKING:
-    from analyses.tables.table import Row
 
 
 def _draw(job: Job) -> Drawn:
     from analyses.knowledge.figures import draw_relations
 
     return draw_relations(job)
-
-
-def _single_mask(own: Row, published: str) -> bool:
-    """The paper's rows are models: ours stands beside those of its kind."""
-    return own.kind == "model" and published.startswith(("bert-base", "bert-large"))
 
 
 def _one_seed(run: Settings, out: Path) -> Sequence[object]:
@@ -59,5 +50,4 @@ EXPERIMENT = Experiment(
             kind="knowledge", title="knowledge", steps=("knowledge", "knowledge-figures"), data=LAMA
         ),
     ),
-    answers=(_single_mask,),
 )

@@ -124,14 +124,24 @@ def _overall(
                 kind=system.kind,
                 cells=(*_present(macro), *micro),
                 signature=signature(run, corpus, results, facts=len(pooled)),
+                published_as=_beside(system),
             )
         )
     return Table(
         title=f"{corpus}: mean over {count(len(results), 'relation')}, in percent",
         columns=columns,
+        other_data=bool(_size_note(corpus, results)),
         rows=tuple(rows),
         notes=(*_notes(run, corpus), *_published_note(corpus, results)),
     )
+
+
+def _beside(system: _System) -> str | None:
+    """The paper's rows are models: that of the same name, or the smallest."""
+    own = system.name.lower()
+    if system.kind != "model" or own in (name.lower() for name in published.P_AT_1):
+        return None
+    return next(iter(published.P_AT_1))
 
 
 def _by_type(
@@ -252,12 +262,18 @@ def _published_note(corpus: FactCorpus, results: Sequence[RelationResult]) -> tu
     if corpus == "sample":
         return ()
     relations = count(published.SIZES[corpus]["relations"], "relation")
-    measured = {"relations": len(results), "facts": sum(each.asked for each in results)}
     return (
-        *size_note(corpus, measured, sizes=published.SIZES),
+        *_size_note(corpus, results),
         f"Published: {published.CITATION}: {relations}, other candidates and, in part, other facts.",
         *((published.SECOND_HAND,) if corpus != "T-REx" else ()),
     )
+
+
+def _size_note(corpus: FactCorpus, results: Sequence[RelationResult]) -> list[str]:
+    if corpus not in published.SIZES:
+        return []
+    measured = {"relations": len(results), "facts": sum(each.asked for each in results)}
+    return size_note(corpus, measured, sizes=published.SIZES)
 
 
 def _kind(reason: str) -> str:

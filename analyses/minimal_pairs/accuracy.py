@@ -13,9 +13,9 @@ import numpy as np
 
 from analyses.intervals import percent_interval
 from analyses.minimal_pairs.pseudo_likelihood import ScoreName, pseudo_log_likelihoods
-from analyses.tables.forms import aligned
 from analyses.tables.signature import Score, Settings, Signature, score_line
 from analyses.tables.table import Cell, interval_notes
+from analyses.tables.text import aligned
 
 if TYPE_CHECKING:
     from data import MinimalPair

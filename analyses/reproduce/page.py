@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analyses.experiments import EXPERIMENTS
 from analyses.tables.results import Results, read_results
 from analyses.tables.table import Cell, Table
 from analyses.tables.templates import render_template
 
 if TYPE_CHECKING:
-    from analyses.experiment import Answer, Step
     from analyses.reproduce.outcome import Outcome
 
 
@@ -33,31 +31,18 @@ class Comparison:
         return self.ours.value - self.theirs.value
 
 
-def compare(table: Table, answer: Answer | None = None) -> list[Comparison]:
-    """Every published figure of a table that one of its own rows answers, in the order of the table.
-
-    Args:
-        table: with published rows and own ones.
-        answer: whether an own row is what the paper calls by a name; by default, whether any experiment says so.
-    """
-    answers = [experiment.answer for experiment in EXPERIMENTS.values()] if answer is None else [answer]
+def compare(table: Table) -> list[Comparison]:
+    """Every published figure of a table that one of its own rows answers, in the order of the table."""
     own = [row for row in table.rows if row.kind != "published"]
     found = []
     for row in table.rows:
-        if row.kind != "published":
-            continue
-        ours = next((each for each in own if any(says(each, row.name) for says in answers)), None)
-        if ours is None:
+        ours = next((each for each in own if each.answers(row)), None)
+        if row.kind != "published" or ours is None:
             continue
         for column, theirs, cell in zip(table.columns, row.cells, ours.cells, strict=True):
             if theirs is not None and cell is not None:
                 found.append(Comparison(row.name, ours.name, column, theirs, cell))
     return found
-
-
-def _answer(step: Step) -> Answer | None:
-    """That of the experiment of a step."""
-    return next((each.answer for each in EXPERIMENTS.values() if step in each.steps), None)
 
 
 def page(outcomes: Sequence[Outcome], configuration: Mapping[str, Any], *, out: Path, data: Path) -> str:
@@ -75,7 +60,7 @@ def page(outcomes: Sequence[Outcome], configuration: Mapping[str, Any], *, out: 
         (f"{results.title.partition(':')[0]}: {table.title}", pairs)
         for outcome, results in found
         for table in results.tables
-        if (pairs := compare(table, _answer(outcome.step)))
+        if (pairs := compare(table))
     ]
     return render_template(
         "page.html",

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from analyses.intervals import percent_interval
 from analyses.scores.attachment import ArcCounts, count_arcs
-from analyses.tables.forms import aligned
 from analyses.tables.signature import Score, Settings, Signature, digest, score_line
 from analyses.tables.table import Cell, interval_notes
+from analyses.tables.text import aligned
 from analyses.trees.decoders import BASELINES, Heads
 from analyses.trees.induction import Induced, Method, Outcome
 from analyses.trees.protocols import (

@@ -10,21 +10,13 @@ from analyses.experiment import Drawing, Drawn, Experiment, Job, Settings, Step
 from data.sources import ABSA
 
 if TYPE_CHECKING:
-    from analyses.tables.table import Row
+    pass
 
 
 def _draw(job: Job) -> Drawn:
     from analyses.sentiment.figure import draw_seeds
 
     return draw_seeds(job)
-
-
-_NAMES = {"pwcn+pos": "position", "pwcn+dep": "dist-spacy"}
-"""What the rows of Table 5 are called here, where that is not ``PWCN+`` and the name."""
-
-
-def _source_of_trees(own: Row, published: str) -> bool:
-    return own.name.lower() == _NAMES.get(published, published.removeprefix("pwcn+"))
 
 
 def _options(run: Settings, out: Path) -> Sequence[object]:
@@ -47,5 +39,4 @@ EXPERIMENT = Experiment(
         ),
     ),
     figures=(Drawing(name="sentiment", draw=_draw),),
-    answers=(_source_of_trees,),
 )

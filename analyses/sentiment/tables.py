@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from analyses.sentiment.training import Trained
     from data.absa import AspectItem
 
+_PAPER_NAMES = {"lstm": "LSTM", "position": "PWCN+Pos", "dist-spacy": "PWCN+Dep"}
+"""Where it is not ``PWCN+`` and the name."""
 DatasetName: TypeAlias = Literal["laptop", "restaurant"]
 COLUMNS = ("Accuracy", "Accuracy sd", "Macro-F1", "Macro-F1 sd")
 RIVALS = ("position", "right-chain", "left-chain")
@@ -174,17 +176,19 @@ def table(systems: Sequence[System], setting: Setting, *, dataset: DatasetName |
     scored = [score(labels, system.runs) for system in systems]
     rows = [_row(system, found, setting) for system, found in zip(systems, scored, strict=True)]
     published = published_rows(dataset) if setting.protocol == "wu2020" else ()
+    other = size_note(dataset, {"test items": len(labels)}) if published and dataset else []
     order: tuple[RowKind, ...] = ("baseline", "model")
     own = [row for kind in order for row in rows if row.kind == kind]
     return Table(
         title=f"Aspect sentiment on {setting.data}, protocol {setting.protocol}, percent [95% interval]",
         columns=COLUMNS,
         rows=(*published, *own),
+        other_data=bool(other),
         notes=(
             *setting.notes,
             *_unknown(setting),
             *([f"Published: {CITATION}, Table 5."] if published else []),
-            *(size_note(dataset, {"test items": len(labels)}) if published and dataset else []),
+            *other,
             _SELECTION[setting.protocol],
             "sd: standard deviation over seeds. Intervals: bootstrap over test items, mean of the seeds.",
             *_same(systems),
@@ -213,7 +217,7 @@ def _row(system: System, found: Scored, setting: Setting) -> Row:
         settings=system.settings,
         resamples=_RESAMPLES,
         seed=setting.seed,
-        about=(f"seeds:{seeds[0]}-{seeds[-1]}", *setting.about),
+        about=(f"seeds:{_range(seeds)}", *setting.about),
     )
     cells = (
         Cell.measured(float(found.accuracy.mean()), accuracy),
@@ -227,7 +231,17 @@ def _row(system: System, found: Scored, setting: Setting) -> Row:
         cells=cells,
         signature=signature,
         unknown_words=setting.unknown_words if system.kind == "model" else None,
+        published_as=_paper_name(system) if setting.protocol == "wu2020" else None,
     )
+
+
+def _paper_name(system: System) -> str:
+    """What Table 5 calls a source of trees."""
+    return _PAPER_NAMES.get(system.name, f"PWCN+{system.name}")
+
+
+def _range(seeds: Sequence[int]) -> str:
+    return str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]}-{seeds[-1]}"
 
 
 def _unknown(setting: Setting) -> list[str]:

@@ -3,91 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from analyses.intervals import Interval
+from analyses.tables.latex import latex_of
 from analyses.tables.signature import Settings, Signature
-from analyses.tables.table import Cell, Row, RowKind, Table, TableFormat
+from analyses.tables.table import Cell, CellStyle, Row, RowKind, Table, TableFormat
 from analyses.tables.templates import render_template
+from analyses.tables.text import text_of
 from data import InputError
 from probe.json_text import parse_json
 
-_ABSENT = "-"
-
-
-def aligned(lines: Sequence[Sequence[str]], *, names: int = 0) -> str:
-    """Lines of cells as text with aligned columns, that of the names to the left, the others to the right."""
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column == names else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
-
-
-def _cells(row: Row) -> list[str]:
-    return [_ABSENT if cell is None else str(cell) for cell in row.cells]
-
 
 def _to_text(table: Table) -> str:
-    lines = [["", *table.columns], *([row.label, *_cells(row)] for row in table.rows)]
-    below = [""] if table.remarks else []
-    return "\n".join([table.title, "", aligned(lines), *below, *table.remarks]) + "\n"
-
-
-def _to_markdown(table: Table) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-    lines = [
-        line(["", *table.columns]),
-        line(["---", *["---:"] * len(table.columns)]),
-        *(line([row.label, *_cells(row)]) for row in table.rows),
-    ]
-    notes = [f"\n{note}" for note in table.remarks]
-    return "\n".join([f"**{table.title}**", "", *lines, *notes]) + "\n"
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
-}
-
-
-def _escape(text: str) -> str:
-    return "".join(_LATEX.get(letter, letter) for letter in text)
+    return text_of(table.arranged)
 
 
 def _to_latex(table: Table) -> str:
-    """With the rules of package booktabs, one between the kinds of rows."""
+    return latex_of(table.arranged)
 
-    def line(cells: Sequence[str]) -> str:
-        return " & ".join(map(_escape, cells)) + r" \\"
 
-    groups = [[row for row in table.rows if row.kind == kind] for kind in get_args(RowKind)]
-    body = "\n\\midrule\n".join(
-        "\n".join(line([row.label, *_cells(row)]) for row in group) for group in groups if group
-    )
+def _to_markdown(table: Table) -> str:
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    shown = table.arranged
     lines = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
-        r"\toprule",
-        line(["", *table.columns]),
-        r"\midrule",
-        body,
-        r"\bottomrule",
-        r"\end{tabular}",
-        rf"\caption{{{_escape(' '.join((table.title + '.', *table.remarks)))}}}",
-        r"\end{table}",
+        line(["", *shown.labels, *shown.headers]),
+        line(["---"] * (1 + len(shown.labels)) + ["---:"] * len(shown.headers)),
+        *(line([each.full_name, *each.labels, *map(str, each.figures)]) for each in shown.lines),
     ]
-    return "\n".join(lines) + "\n"
+    notes = [f"\n{note}" for note in shown.notes]
+    return "\n".join([f"**{table.title}**", "", *lines, *notes]) + "\n"
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -100,7 +49,8 @@ def _to_csv(table: Table) -> str:
     """
     frame = table.frame.drop(columns=["n", "decimals"])
     settings = [name for name in Settings.__dataclass_fields__ if frame[name].notna().any()]
-    found = frame[["row", "kind", "column", "value", "low", "high", *settings]].astype({"kind": "string"})
+    names = ["row", "kind", *table.labels, "column", "value", "low", "high", *settings]
+    found = frame[names].astype({"kind": "string"})
     for name in map(str, found.select_dtypes("string").columns):
         dangerous = found[name].str.startswith(_FORMULA, na=False)
         found.loc[dangerous, name] = "'" + found.loc[dangerous, name]
@@ -124,6 +74,8 @@ def table_dict(table: Table) -> dict[str, Any]:
             **({"signature": row.signature.as_dict()} if isinstance(row.signature, Signature) else {}),
             **({} if row.settings is None else {"settings": row.settings.as_dict()}),
             **({} if row.unknown_words is None else {"unknown_words": list(row.unknown_words)}),
+            **({"labels": dict(zip(table.labels, row.labels, strict=True))} if table.labels else {}),
+            **({} if row.published_as is None else {"published_as": row.published_as}),
         }
         for row in table.rows
     ]
@@ -133,6 +85,10 @@ def table_dict(table: Table) -> dict[str, Any]:
         about["signature"] = table.signature.as_dict()
     if table.column_settings:
         about["column_settings"] = [made and made.as_dict() for made in table.column_settings]
+    if table.labels:
+        about["labels"] = list(table.labels)
+    if table.other_data:
+        about["other_data"] = True
     return about
 
 
@@ -143,14 +99,14 @@ def _cell_dict(cell: Cell | None) -> dict[str, Any] | None:
     interval = [cell.interval.low, cell.interval.high] if cell.interval else None
     shown = {} if cell.decimals == 1 else {"decimals": cell.decimals}
     few = {"too_few": True} if cell.too_few else {}
-    return {"value": cell.value, "interval": interval, **shown, **few}
+    style = {} if cell.style == "plain" else {"style": cell.style}
+    return {"value": cell.value, "interval": interval, **shown, **few, **style}
 
 
 def table_html(table: Table) -> str:
-    """The table with a caption, headers for rows and columns, its notes and its signatures; all text is escaped.
+    """The table with a caption, headers for rows and columns, and its notes; all text is escaped.
 
-    Published rows are marked as such, and every row has its kind as its class:
-    ``published``, ``baseline`` or ``model``.
+    Every row has its kind as its class, and published figures are of class ``published``.
     """
     return render_template("table.html", table=table)
 
@@ -185,19 +141,22 @@ def table_of(found: Mapping[str, Any]) -> Table:
         KeyError, TypeError, ValueError, AttributeError: it is that of something else.
     """
     columns = tuple(map(str, found["columns"]))
+    labels = tuple(map(str, found.get("labels", ())))
     return Table(
         title=str(found["title"]),
         columns=columns,
-        rows=tuple(_row(row, columns) for row in found["rows"]),
+        rows=tuple(_row(row, columns, labels) for row in found["rows"]),
         notes=tuple(map(str, found["notes"])),
         signature=Signature.from_dict(found["signature"]) if "signature" in found else None,
         column_settings=tuple(
             None if made is None else Settings.from_dict(made) for made in found.get("column_settings", ())
         ),
+        labels=labels,
+        other_data=found.get("other_data") is True,
     )
 
 
-def _row(found: Mapping[str, Any], columns: Sequence[str]) -> Row:
+def _row(found: Mapping[str, Any], columns: Sequence[str], labels: Sequence[str]) -> Row:
     if found["kind"] not in get_args(RowKind):
         raise ValueError(f"unknown kind of row {found['kind']!r}")
     signature: Signature | str | None = next(iter(map(str, found["signatures"])), None)
@@ -208,6 +167,8 @@ def _row(found: Mapping[str, Any], columns: Sequence[str]) -> Row:
         signature=Signature.from_dict(found["signature"]) if "signature" in found else signature,
         settings=Settings.from_dict(found["settings"]) if "settings" in found else None,
         unknown_words=_counts(found["unknown_words"]) if "unknown_words" in found else None,
+        labels=tuple(str(found["labels"][label]) for label in labels),
+        published_as=str(found["published_as"]) if "published_as" in found else None,
     )
 
 
@@ -222,9 +183,13 @@ def _cell(found: Mapping[str, Any] | None) -> Cell | None:
     interval, decimals = found["interval"], found.get("decimals", 1)
     if not isinstance(decimals, int) or not 0 <= decimals <= 9:
         raise ValueError(f"decimals: a number from 0 to 9 is expected, found {decimals!r}")
+    style = found.get("style", "plain")
+    if style not in get_args(CellStyle):
+        raise ValueError(f"style: one of {', '.join(get_args(CellStyle))} is expected, found {style!r}")
     return Cell(
         float(found["value"]),
         None if interval is None else Interval(*map(float, interval)),
         decimals,
         too_few=found.get("too_few") is True,
+        style=style,
     )

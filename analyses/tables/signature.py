@@ -183,17 +183,25 @@ class Signature:
         return " | ".join(self.parts())
 
     def parts(self) -> list[str]:
-        """Fields in a fixed order, absent ones left out.
+        """The values of :meth:`fields`."""
+        return list(self.fields().values())
+
+    def fields(self) -> dict[str, str]:
+        """The parts as they are printed, by name, in a fixed order; absent ones are left out.
 
         Data with the first digits of the digest, root, punct, n, skipped, version; then protocol, decoder, model,
         metric, layer, pool, perturb, attention, adjust, text, dtype, the bootstrap (bs) with its seed, the rest.
         """
-        parts = [f"{self.data}@{self.digest[:_SHOWN_DIGITS]}…"]
-        parts += _pairs({"root": self.root, "punct": self.punct, "n": self.n, "skipped": self.skipped})
-        parts.append(f"v{self.version}")
-        parts += _pairs({"protocol": self.protocol, **self.settings.signed()})
-        bootstrap = " ".join(_pairs({"bs": self.resamples, "seed": self.seed}))
-        return [*parts, *([bootstrap] if bootstrap else []), *self.about]
+        size = {"root": self.root, "punct": self.punct, "n": self.n, "skipped": self.skipped}
+        bootstrap = " ".join(_pairs({"bs": self.resamples, "seed": self.seed}).values())
+        return {
+            "data": f"{self.data}@{self.digest[:_SHOWN_DIGITS]}…",
+            **_pairs(size),
+            "version": f"v{self.version}",
+            **_pairs({"protocol": self.protocol, **self.settings.signed()}),
+            **({"bs": bootstrap} if bootstrap else {}),
+            **{part.partition(":")[0]: part for part in self.about},
+        }
 
     def row_settings(self) -> Settings:
         """The settings with data and protocol, for a row of a table."""
@@ -255,6 +263,6 @@ def digest(sentences: Iterable[Sentence]) -> str:
     return sha.hexdigest()
 
 
-def _pairs(fields: dict[str, str | int | None]) -> list[str]:
-    """Write the fields that are present as ``key:value``."""
-    return [f"{key}:{value}" for key, value in fields.items() if value is not None]
+def _pairs(fields: dict[str, str | int | None]) -> dict[str, str]:
+    """Write the fields that are present as ``key:value``, by key."""
+    return {key: f"{key}:{value}" for key, value in fields.items() if value is not None}

@@ -22,6 +22,8 @@ from probe.registry import check_name
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from analyses.tables.arranged import Arranged
+
 
 def unknown_text(count: int, total: int) -> str:
     """``unknown words 5 of 120``."""
@@ -41,6 +43,10 @@ SUFFIXES: dict[TableFormat, str] = {"table": "txt", "json": "json", "csv": "csv"
 """File-name suffix of each form."""
 
 
+CellStyle: TypeAlias = Literal["plain", "signed", "p"]
+"""A score, a difference (shown with its sign), a p-value (shown as ``<0.001`` below that)."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """A figure, with its interval where it has one.
@@ -53,6 +59,7 @@ class Cell:
     interval: Interval | None = None
     decimals: int = 1
     too_few: bool = False
+    style: CellStyle = "plain"
 
     @classmethod
     def measured(cls, value: float, interval: Interval | None, *, decimals: int = 1) -> Cell:
@@ -61,11 +68,24 @@ class Cell:
 
     def __str__(self) -> str:
         """``41.7 [40.9, 42.5]``."""
-        shown = f"{self.value:.{self.decimals}f}"
+        return f"{self.shown} {self.ends}".rstrip()
+
+    @property
+    def shown(self) -> str:
+        """The value without the interval."""
+        if self.style == "p" and self.value < 0.001:
+            return "<0.001"
+        return self._number(self.value)
+
+    @property
+    def ends(self) -> str:
+        """The interval: ``[40.9, 42.5]``; empty where there is none."""
         if self.interval is None:
-            return shown
-        low, high = (f"{end:.{self.decimals}f}" for end in (self.interval.low, self.interval.high))
-        return f"{shown} [{low}, {high}]"
+            return ""
+        return f"[{self._number(self.interval.low)}, {self._number(self.interval.high)}]"
+
+    def _number(self, value: float) -> str:
+        return f"{value:{'+' if self.style == 'signed' else ''}.{self.decimals}f}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +99,8 @@ class Row:
         signature: how to repeat the figures, a line of text where no data were scored; None for published rows.
         settings: how they were made, as fields; those of the signature, where they are not given.
         unknown_words: how many words the vocabulary does not know, of how many; None where no model read any.
+        labels: what else tells it from others, one a column of ``Table.labels``.
+        published_as: what the paper calls it, where that is not its name.
     """
 
     name: str
@@ -87,6 +109,8 @@ class Row:
     signature: Signature | str | None = None
     settings: Settings | None = None
     unknown_words: tuple[int, int] | None = None
+    labels: tuple[str, ...] = ()
+    published_as: str | None = None
 
     def __post_init__(self) -> None:
         if self.settings is None and isinstance(self.signature, Signature):
@@ -102,6 +126,10 @@ class Row:
         """The settings; empty ones where nothing is known."""
         return self.settings or Settings()
 
+    def answers(self, published: Row) -> bool:
+        """Whether a published row is of what this row measured."""
+        return (self.published_as or self.name).lower() == published.name.lower()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
@@ -115,9 +143,11 @@ class Table:
         signature: of all rows together, said below the notes; rows may have their own.
         column_settings: how the figures of a column were made, one a column, where columns are systems or layers;
             else empty.
+        labels: headers of the rows' ``labels``, which stand between name and figures.
+        other_data: whether the published figures are of other data than the rest.
 
     Raises:
-        ValueError: a row has another number of cells than there are columns.
+        ValueError: a row has another number of cells or labels than there are columns for.
     """
 
     title: str
@@ -126,12 +156,18 @@ class Table:
     notes: tuple[str, ...] = ()
     signature: Signature | None = None
     column_settings: tuple[Settings | None, ...] = ()
+    labels: tuple[str, ...] = ()
+    other_data: bool = False
 
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row.cells) != len(self.columns):
                 raise ValueError(
                     f"row {row.name}: expected {len(self.columns)} cells, one a column, found {len(row.cells)}"
+                )
+            if len(row.labels) != len(self.labels):
+                raise ValueError(
+                    f"row {row.name}: expected {len(self.labels)} labels, found {len(row.labels)}"
                 )
         if self.column_settings and len(self.column_settings) != len(self.columns):
             raise ValueError(
@@ -146,13 +182,20 @@ class Table:
         return (*self.notes, *interval_notes(cell for row in self.rows for cell in row.cells), *signature)
 
     @property
+    def arranged(self) -> Arranged:
+        """As people read it: text, Markdown, LaTeX and HTML are made of this."""
+        from analyses.tables.arranged import arrange
+
+        return arrange(self)
+
+    @property
     def frame(self) -> DataFrame:
         """The figures as a tidy frame: one line a row and column.
 
-        Columns: ``row``, ``kind``; the fields of ``Settings``, of the row and, where columns are systems or
-        layers, of the column; ``column``, ``value``, ``low``, ``high`` (95% interval), ``n`` (items measured on)
-        and ``decimals`` (shown in the other forms). What does not apply is missing (NA). Cells without a figure
-        have no line.
+        Columns: ``row``, ``kind``; the table's ``labels``, if it has any; the fields of ``Settings``, of the row
+        and, where columns are systems or layers, of the column; ``column``, ``value``, ``low``, ``high`` (95%
+        interval), ``n`` (items measured on) and ``decimals`` (shown in the other forms). What does not apply is
+        missing (NA). Cells without a figure have no line.
         """
         import pandas
 
@@ -161,6 +204,7 @@ class Table:
             {
                 "row": row.name,
                 "kind": row.kind,
+                **dict(zip(self.labels, row.labels, strict=True)),
                 **_made(row, self.column_settings[at] if self.column_settings else None),
                 "column": column,
                 "value": cell.value,
@@ -176,7 +220,8 @@ class Table:
             if cell is not None
         ]
         found = pandas.DataFrame(
-            lines, columns=["row", "kind", *names, "column", "value", "low", "high", "n", "decimals"]
+            lines,
+            columns=["row", "kind", *self.labels, *names, "column", "value", "low", "high", "n", "decimals"],
         )
         types = {name: _FRAME_TYPES.get(name, "string") for name in found.columns}
         return found.astype(types)

@@ -7,8 +7,6 @@ import pytest
 
 from analyses.experiments import EXPERIMENTS, report_sections, steps
 from analyses.figures.command import figures
-from analyses.tables.signature import Settings
-from analyses.tables.table import Cell, Row
 from probe.commands import COMMANDS
 from probe.errors import OptionError
 
@@ -26,13 +24,6 @@ def test_names_are_there_once_and_what_they_name_exists() -> None:
 def test_an_unknown_experiment_is_refused_with_the_nearest() -> None:
     with pytest.raises(OptionError, match="did you mean 'discourse'"):
         EXPERIMENTS["discours"]
-
-
-def test_an_answer_is_that_of_its_own_experiment() -> None:
-    mart = Row(name="m", kind="model", cells=(Cell(1.0),), settings=Settings(decoder="mart-released"))
-    assert EXPERIMENTS["constituency"].answer(mart, "MART") and not EXPERIMENTS["dependency"].answer(
-        mart, "MART"
-    )
 
 
 def test_a_room_imports_nothing() -> None:

@@ -166,6 +166,8 @@ def test_tables_of_both_protocols(run: Run, treebank: Path) -> None:
     mart = rows_of(wu2020, "published")["MART"]
     assert (mart["F1 to 10"], mart["F1"], mart["SBAR"], mart["ADVP"]) == (58.0, 42.1, 51.9, None)
     assert rows_of(fair, "published") == {}
+    answering = [row["name"] for row in wu2020["rows"] if row.get("published_as") == "MART"]
+    assert len(answering) == 1 and "mart-released" in answering[0] and "random" not in answering[0]
     for table in (wu2020, fair):
         assert len(rows_of(table, "model")) == len(CONSTITUENT_DECODERS)
         names = list(rows_of(table, "baseline"))

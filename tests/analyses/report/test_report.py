@@ -133,7 +133,8 @@ def test_figures_are_those_of_the_table_command(
         assert table["title"] in text
         for row in table["rows"]:
             assert row["name"] in text
-            assert all(signature in text for signature in row["signatures"])
+            parts = [part for signature in row["signatures"] for part in signature.split(" | ")]
+            assert all(part in text for part in parts if not part.startswith(("decoder:", "model:")))
             for cell in row["cells"].values():
                 low, high = cell["interval"] or (None, None)
                 interval = "" if low is None else f" [{low:.1f}, {high:.1f}]"

@@ -100,7 +100,12 @@ def test_one_seed_has_no_spread() -> None:
 def test_published_figures_are_marked_in_every_form(form: TableFormat) -> None:
     own = system("position", (10, 12))
     found = made(own, protocol="wu2020").render(form)
-    assert found.count("published") >= len(PUBLISHED) and "PWCN+Eisner" in found
+    assert found.count("published") >= 2 and "PWCN+Eisner" in found
+    assert [row.name for row in made(own, protocol="wu2020").rows if row.kind == "published"] == list(
+        PUBLISHED
+    )
+    (line,) = [line for line in made(own, protocol="wu2020").arranged.lines if line.name == "position"]
+    assert [str(figure) for figure in line.figures if figure.published] == ["75.2", "71.7"]
     assert "PWCN" not in made(own, protocol="fair").render(form)
 
 

@@ -1,0 +1,159 @@
+"""What people read of a table: published beside measured, signatures once, no line wider than a terminal."""
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wcwidth import width
+
+from analyses.intervals import Interval
+from analyses.published import dependency_rows, tree_name
+from analyses.tables.arranged import panels
+from analyses.tables.latex import PACKAGES
+from analyses.tables.signature import Settings, Signature
+from analyses.tables.table import Cell, Row, Table
+from analyses.tables.text import text_of
+
+WIDE = Interval(10.0, 90.0)
+
+
+def made(decoder: str, layer: int, *, random_weights: int | None = None) -> Row:
+    """A row of trees as the command makes it."""
+    settings = Settings(
+        decoder=decoder,
+        model="bert",
+        metric="dist",
+        layer=layer,
+        pool="mean",
+        perturb="pair",
+        adjust="none",
+        random_weights=random_weights,
+    )
+    source = "bert" if random_weights is None else "bert random weights"
+    return Row(
+        name=f"{source} {decoder}+dist, layer {layer}, mean",
+        kind="model" if random_weights is None else "baseline",
+        cells=(Cell(50.0, WIDE), Cell(40.0, WIDE), Cell(30.0, WIDE)),
+        signature=signed(settings),
+        published_as=tree_name(settings),
+    )
+
+
+def signed(settings: Settings) -> Signature:
+    return Signature(
+        data="pud", digest="e01d" * 8, n=12, version="1", protocol="wu2020", settings=settings, seed=0
+    )
+
+
+CHAIN = Row(
+    name="right-chain",
+    kind="baseline",
+    cells=(Cell(32.0, WIDE),) * 3,
+    signature=signed(Settings(decoder="right-chain")),
+)
+TREES = Table(
+    title="Trees on pud",
+    columns=("UAS", "UUAS", "NED"),
+    rows=(
+        *dependency_rows("PUD"),
+        CHAIN,
+        made("eisner", 5, random_weights=3),
+        made("eisner", 5),
+        made("cle", 6),
+    ),
+    notes=("A note.",),
+)
+
+
+def test_published_and_measured_are_on_one_line() -> None:
+    shown = TREES.arranged
+    assert shown.headers == ("UAS", "published", "UUAS", "published", "NED", "published")
+    lines = {(line.heading, line.name): [str(figure) for figure in line.figures] for line in shown.lines}
+    own = ["50.0 [10.0, 90.0]", "40.0 [10.0, 90.0]", "30.0 [10.0, 90.0]"]
+    assert lines["bert", "eisner+dist"] == [own[0], "41.7", own[1], "52.1", own[2], "69.6"]
+    assert lines["bert random weights, seeds 0 to 2", "eisner+dist"][:2] == [own[0], "10.2"]
+    assert lines["", "right-chain"][1::2] == ["35.0", "39.9", "41.2"]
+    assert lines["published only", "Eisner+Prob"] == ["-", "34.1", "-", "-", "-", "-"]
+    assert "Published as Random BERT: bert random weights, seeds 0 to 2 eisner+dist." in shown.notes
+    assert replace(TREES, other_data=True).arranged.headers[1] == "published (other data)"
+
+
+def test_other_impacts_than_the_papers_have_no_published_figure() -> None:
+    plain = Settings(decoder="eisner", metric="dist", perturb="pair", adjust="none")
+    assert tree_name(plain) == "eisner+dist"
+    others: tuple[dict[str, str], ...] = ({"perturb": "knockout"}, {"adjust": "log"}, {"attention": "causal"})
+    for other in others:
+        assert tree_name(replace(plain, **other)) is None  # type: ignore[arg-type]
+    assert tree_name(replace(plain, random_weights=1)) == "Random BERT"
+    assert tree_name(replace(plain, random_weights=1, decoder="cle")) is None
+
+
+def test_what_signatures_share_is_said_once_and_the_rest_in_columns() -> None:
+    shown = TREES.arranged
+    assert shown.labels == ("layer",)
+    assert [line.labels for line in shown.lines[:4]] == [("",), ("5",), ("5",), ("6",)]
+    assert shown.notes[-2:] == (
+        "Signature: pud@e01d… | n:12 | v1 | protocol:wu2020 | seed:0",
+        "Signature of models, besides: pool:mean | perturb:pair | adjust:none",
+    )
+    one_layer = replace(TREES, rows=TREES.rows[:-1]).arranged
+    assert one_layer.labels == () and "layer:5" in one_layer.notes[-1]
+
+
+def test_a_terminal_of_80_columns() -> None:
+    text = TREES.render("table")
+    assert max(map(width, text.splitlines())) <= 80
+    assert text.count("\nbert\n") == 2, "a block with UAS and UUAS, one with NED"
+    assert text.count("Eisner+Prob") == 1, "nothing is published of its NED"
+    assert text_of(TREES.arranged, room=200).count("\nbert\n") == 1
+    wide = Table(
+        title="語" * 60,
+        columns=("one two three four five six seven eight nine",),
+        rows=(Row(name="a long name of many words " * 3, kind="model", cells=(Cell(1.0),)),),
+    )
+    assert max(map(width, wide.render("table").splitlines())) <= 80
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.booleans()), max_size=12), st.integers(1, 60))
+def test_panels_hold_every_column_once(columns: list[tuple[int, bool]], room: int) -> None:
+    widths = [width for width, _ in columns]
+    published = [at > 0 and is_published for at, (_, is_published) in enumerate(columns)]
+    found = list(panels(widths, published, room=room))
+    assert [at for panel in found for at in panel] == list(range(len(widths)))
+    for panel in found[1:]:
+        before = [at for each in found for at in each if at < panel[0]]
+        assert not published[panel[0]] or published[before[-1]], "only a second published column stands apart"
+
+
+COMPILERS = {
+    "tectonic": ["tectonic", "--only-cached"],
+    "pdflatex": ["pdflatex", "-interaction=nonstopmode", "-halt-on-error"],
+}
+
+
+def test_latex_compiles(tmp_path: Path) -> None:
+    compiler = next((name for name in COMPILERS if shutil.which(name)), None)
+    if compiler is None:
+        pytest.skip("no tectonic and no pdflatex (Debian: texlive-latex-recommended, texlive-latex-extra)")
+    odd = Row(
+        name="a|b <c> ~x^2 100% {#} \\n $", kind="model", cells=(Cell(-1.5, WIDE, style="signed"), None, None)
+    )
+    tables = (TREES, replace(TREES, other_data=True), replace(TREES, rows=(odd,)), replace(TREES, rows=()))
+    document = [
+        r"\documentclass{article}",
+        rf"\usepackage{{{','.join(PACKAGES)}}}",
+        r"\begin{document}",
+        *(table.render("latex") for table in tables),
+        r"\end{document}",
+    ]
+    (tmp_path / "tables.tex").write_text("\n".join(document), encoding="utf-8")
+    ran = subprocess.run(
+        [*COMPILERS[compiler], "tables.tex"], cwd=tmp_path, capture_output=True, text=True, errors="replace"
+    )
+    assert ran.returncode == 0, ran.stdout[-2000:]
+    assert (tmp_path / "tables.pdf").stat().st_size > 0
+    assert "Overfull" not in ran.stdout
