@@ -7,6 +7,7 @@ chromium, chromedriver or selenium such tests are skipped, with the reason.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,9 +75,45 @@ class Browser:
 
         ActionChains(self.driver, duration=10).send_keys(*keys).perform()
 
+    def faults(self, within: str = "html") -> list[str]:
+        """What axe-core finds wrong for users of keyboard and screen reader, a line each, the worst kinds first.
+
+        Only what it calls serious or critical. The environment variable ``AXE`` names another axe.min.js than that
+        of the package ``axe-core-python``; without either the test is skipped.
+
+        Args:
+            within: CSS selector of the part that is checked.
+        """
+        self.run(_axe())
+        found = self.driver.execute_async_script(
+            "axe.run(arguments[0], {resultTypes: ['violations']}).then((found) => arguments[1](found.violations))",
+            within,
+        )
+        worst = sorted(
+            (fault for fault in found if fault["impact"] in ("critical", "serious")),
+            key=lambda one: one["impact"],
+        )
+        return [
+            f"{fault['impact']}: {fault['id']}: {node['html'][:200]} ({node['failureSummary']})"
+            for fault in worst
+            for node in fault["nodes"]
+        ]
+
+    def touch(self, enabled: bool = True) -> None:
+        """Whether the screen is touched, as a phone's is, in place of a mouse."""
+        self.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": enabled})
+
     def screenshot(self, path: Path) -> None:
         """What is seen, as PNG."""
         self.driver.save_screenshot(str(path))
+
+
+def _axe() -> str:
+    """The text of axe-core; the calling test is skipped where there is none."""
+    if path := os.environ.get("AXE"):
+        return Path(path).read_text(encoding="utf-8")
+    package = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
+    return Path(package.__path__[0], "axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -102,4 +139,5 @@ def browser(_chromium: Browser) -> Browser:
     """The browser on an empty page, desktop size, light."""
     _chromium.open("about:blank")
     _chromium.look()
+    _chromium.touch(False)
     return _chromium

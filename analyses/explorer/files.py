@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analyses.explorer.view import View
+from probe.metrics import METRICS
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,15 @@ def heatmap_svg(view: View) -> str:
     """The impact matrix as a picture."""
     from probe.svg import heatmap_svg
 
-    return heatmap_svg(view.sentence.words, view.matrix.values)
+    scale = METRICS[view.matrix.metric].label
+    return heatmap_svg(view.sentence.words, view.matrix.values, scale=scale)
 
 
 def brackets_svg(view: View) -> str:
     """The binary tree as a picture."""
     from analyses.pictures.brackets_svg import brackets_svg
 
-    return brackets_svg(view.sentence.words, view.bracketing)
+    return brackets_svg(view.constituents, view.bracketing)
 
 
 def _picture(draw: Callable[[View], str]) -> File:

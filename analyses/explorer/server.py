@@ -24,7 +24,17 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from analyses.explorer.files import FILES, arcs_svg, brackets_svg
-from analyses.explorer.view import Remembering, Request, View, choices, read_sentence, view
+from analyses.explorer.view import (
+    Remembering,
+    Request,
+    View,
+    choices,
+    method_settings,
+    read_sentence,
+    view,
+)
+from analyses.trees.adjust import needs_openness
+from analyses.trees.methods import METHODS
 from probe import __version__
 from probe.errors import OptionError, ProbeError
 from probe.perturbations import n_passes
@@ -38,6 +48,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PAGE = Path(__file__).parent / "page"
+EXAMPLES = (
+    "The cat sat on the mat.",
+    "The keys to the cabinet were rusty.",
+    "I saw the man with the telescope.",
+    "For those who follow social media transitions on Capitol Hill, this will be a little different.",
+)
+"""Sentences that the page offers; it opens with the first."""
+
 # The page asks nobody but this server, whatever a sentence or a model's name may hold.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -151,6 +169,10 @@ class Explorer:
         found = {
             "models": models,
             "choices": choices(),
+            "methods": {
+                name: {"about": entry.about, **method_settings(name)} for name, entry in METHODS.items()
+            },
+            "examples": EXAMPLES,
             "limits": asdict(self._limits),
             "version": __version__,
         }
@@ -193,14 +215,14 @@ class Explorer:
         request = self._checked(Request.from_query(query))
         former = self._checked(Request.from_query(since)) if since else None
         asked = [one for one in (request, former) if one is not None]
-        passes = sum(n_passes(len(read_sentence(one).words), [one.perturb]) for one in asked)
-        return _Asked(request=request, former=former, passes=passes)
+        total = sum(passes(one, len(read_sentence(one).words)) for one in asked)
+        return _Asked(request=request, former=former, passes=total)
 
     def _checked(self, request: Request) -> Request:
         """The request with the name of its model, if the model can serve it."""
         model = request.model or next(iter(self._models))
         source = self._models[check_name("model", model, self._models)]
-        source.resolve(metric=request.metric, layer=request.layer, pool=request.pool, perturb=request.perturb)
+        source.resolve(**{name: request.settings[name] for name in ("metric", "layer", "pool", "perturb")})
         if len(request.text) > self._limits.characters:
             raise OptionError(
                 f"the sentence has {len(request.text)} characters: up to {self._limits.characters} are taken"
@@ -241,6 +263,12 @@ class Explorer:
         except Exception:  # a fault of ours must not leave the page waiting
             traceback.print_exc(file=sys.stderr)
             yield _line({"error": "the explorer failed at this sentence; its terminal says why"})
+
+
+def passes(request: Request, n: int) -> int:
+    """Forward passes of a request for n words; to read what a model predicts takes n + 1 more."""
+    settings = request.settings
+    return n_passes(n, [settings["perturb"]]) + (n + 1 if needs_openness(settings["adjust"]) else 0)
 
 
 _EXPECTED = (ProbeError, ValueError)

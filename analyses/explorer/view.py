@@ -16,6 +16,10 @@ from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 
+from analyses.trees.adjust import ADJUSTMENTS, NONE, adjustment_name, needs_openness
+from analyses.trees.adjust import adjust as adjusted
+from analyses.trees.decoders import BASELINES, CONSTITUENT_DECODERS, DECODERS
+from analyses.trees.methods import METHODS, that_fit
 from probe.errors import OptionError, SentenceError
 from probe.metrics import METRICS
 from probe.options import POOLS, LayerChoice, PoolChoice
@@ -31,32 +35,43 @@ if TYPE_CHECKING:
     from probe.options import Settings
     from probe.source import ImpactSource
 
-WORDS = ("spaces", "tokenize")
-"""How the words of a text are found: by the spaces between them, or as in running text."""
+WORDS = ("tokenize", "spaces")
+"""How the words of a text are found: as in running text, or by the spaces between them."""
+
+
+_SETTINGS = ("layer", "metric", "pool", "perturb", "adjust", "decoder", "brackets", "adjust_brackets")
+"""Options of a request that its method sets unless they are given."""
+
+_OF_PARSE = _SETTINGS[:-2]
+"""Those of ``probe parse``, which makes no constituents."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What to show: a sentence and how its trees are made.
 
-    ``model`` is one of the names that the explorer was started with, "" the first of them; ``brackets`` is a
-    constituency decoder of ``analyses.trees.decoders``; ``words`` says whether words are separated by
-    spaces or found in running text; the other options are those of ``probe.parse``.
+    ``model`` is one of the names that the explorer was started with, "" the first of them. ``method`` is a bundle
+    of settings; those that are not None replace its own. They are options of ``probe parse``, but for ``brackets``
+    and ``adjust_brackets``, the decoder and the adjustment of constituents. ``words`` says whether words are found
+    in running text, as ``--tokenize`` does, or separated by spaces.
     """
 
     text: str
     model: str = ""
-    layer: LayerChoice = "best"
-    metric: str = "dist"
-    pool: PoolChoice = "best"
-    perturb: str = "pair"
-    decoder: str = "eisner"
-    brackets: str = "mart-paper"
-    words: str = "spaces"
+    method: str = "openness"
+    layer: LayerChoice | None = None
+    metric: str | None = None
+    pool: PoolChoice | None = None
+    perturb: str | None = None
+    adjust: str | None = None
+    decoder: str | None = None
+    brackets: str | None = None
+    adjust_brackets: str | None = None
+    words: str = "tokenize"
 
     @classmethod
     def from_query(cls, query: str | Mapping[str, str]) -> Request:
-        """Read a query string such as ``text=Cats+sleep+.&layer=3``, or what was parsed from one.
+        """Read a query string such as ``text=Cats+sleep.&layer=3``, or what was parsed from one.
 
         Raises:
             OptionError: an option or a value that is not known, or no text.
@@ -67,16 +82,42 @@ class Request:
             check_name("option", name, [field.name for field in fields(cls)])
             if name == "layer" and re.fullmatch(r"-?[0-9]{1,4}", value):
                 given[name] = int(value)
+            elif name in ("adjust", "adjust_brackets"):
+                given[name] = adjustment_name(value)
+                if name == "adjust_brackets" and needs_openness(value):
+                    raise OptionError(f"{name}: constituents are made of impacts alone, not with {value}")
             elif name in known:
                 check_name(name, value, known[name])
         if not given.get("text", "").strip():
             raise OptionError("a sentence is expected, found no text")
-        return cls(**given)
+        own = method_settings(given.get("method", cls.method))
+        return cls(**{name: value for name, value in given.items() if own.get(name) != value})
 
     def query(self) -> str:
-        """The query string that :meth:`from_query` reads; options at their default are left out."""
+        """The query string that :meth:`from_query` reads; what is at its default is left out."""
         defaults = {field.name: field.default for field in fields(self)}
         return urlencode({name: value for name, value in asdict(self).items() if value != defaults[name]})
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """The settings that are given, in place of those of the method."""
+        return {name: value for name in _SETTINGS if (value := getattr(self, name)) is not None}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings by name: those of the method, but for the changed ones."""
+        return method_settings(self.method) | self.changed
+
+
+def method_settings(method: str) -> dict[str, Any]:
+    """The settings of a method under the names that requests have for them.
+
+    Raises:
+        OptionError: there is no such method; says the nearest known one.
+    """
+    entry = METHODS[method]
+    own, brackets = entry.settings(), entry.settings(constituents=True)
+    return own | {"brackets": brackets["decoder"], "adjust_brackets": brackets["adjust"]}
 
 
 @dataclass(frozen=True)
@@ -93,17 +134,20 @@ class Change:
 
 
 def choices() -> dict[str, tuple[str, ...]]:
-    """The values of the options of a request that have names, defaults first."""
-    from analyses.trees.decoders import BASELINES, CONSTITUENT_DECODERS, DECODERS
-
+    """The values of the options of a request that have names; of method and words the first are the defaults."""
+    plain = [name for name, entry in ADJUSTMENTS.items() if not entry.needs_openness]
+    own = [method_settings(name) for name in METHODS]
     return {
+        "method": tuple(sorted(METHODS, key=lambda name: name != Request.method)),
         "layer": ("best",),
         "metric": tuple(METRICS),
         "pool": ("best", *POOLS),
         "perturb": tuple(PERTURBATIONS),
+        "adjust": tuple(dict.fromkeys([NONE, *(one["adjust"] for one in own), *plain])),
         "decoder": (*DECODERS, *BASELINES),
+        "brackets": tuple(CONSTITUENT_DECODERS),
+        "adjust_brackets": tuple(dict.fromkeys([NONE, *(one["adjust_brackets"] for one in own), *plain])),
         "words": WORDS,
-        "brackets": tuple(sorted(CONSTITUENT_DECODERS, key=lambda name: name != "mart-paper")),
     }
 
 
@@ -116,7 +160,10 @@ class View:
         sentence: its n words.
         matrix: impacts [n, n]; says which layer and pool "best" was.
         heads: n heads, 1-based, 0 for the root: the tree of ``probe parse``.
-        bracketing: binary tree over the words.
+        proper: places of the words that are no punctuation.
+        bracketing: binary tree over these words.
+        adjust: what was done to the impacts before the tree was decoded: less than was asked for where a model
+            predicts no words.
         dtype: the type the model computes in.
         changes: what became of each of the n words since the former view; empty without one.
     """
@@ -125,16 +172,27 @@ class View:
     sentence: Sentence
     matrix: ImpactMatrix
     heads: tuple[int, ...]
+    proper: tuple[int, ...]
     bracketing: Bracketing
+    adjust: str
     dtype: str
     changes: tuple[Change, ...] = ()
 
     @property
+    def constituents(self) -> tuple[str, ...]:
+        """The words that the binary tree stands over."""
+        return tuple(self.sentence.words[place] for place in self.proper)
+
+    @property
     def command(self) -> str:
         """The command that gives the same tree."""
-        matrix, request = self.matrix, self.request
-        options = {name: getattr(matrix, name) for name in ("model", "layer", "pool", "metric", "perturb")}
-        options |= {"adjust": "none", "decoder": request.decoder, "dtype": self.dtype}
+        request = self.request
+        options = {"model": self.matrix.model, "method": request.method}
+        options |= {name: value for name, value in request.changed.items() if name in _OF_PARSE}
+        if self.adjust != request.settings["adjust"]:
+            options["adjust"] = self.adjust
+        if self.dtype != "float32":
+            options["dtype"] = self.dtype
         # "=" keeps a value such as a model's name that begins with a dash from being taken for an option.
         named = [f"--{name}={value}" for name, value in options.items()]
         if (text := self.sentence.text) is not None:
@@ -155,26 +213,31 @@ class View:
             found.append(
                 f"unknown words {len(unknown)} of {len(self.matrix)} to the model's vocabulary: {named}."
             )
+        if self.adjust != self.request.settings["adjust"]:
+            found.append(
+                f"{self.matrix.model} predicts no masked words: the tree is made with {self.adjust}."
+            )
         return tuple(found)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able form."""
-        matrix = self.matrix
+        matrix, request = self.matrix, self.request
+        settings = {name: getattr(matrix, name) for name in ("model", "layer", "metric", "pool", "perturb")}
+        settings |= {name: request.settings[name] for name in ("decoder", "brackets", "adjust_brackets")}
         return {
             "words": self.sentence.words,
             "heads": self.heads,
-            "brackets": self.bracketing.brackets(["_".join(word.split()) for word in self.sentence.words]),
+            "brackets": self.bracketing.brackets(["_".join(word.split()) for word in self.constituents]),
             "values": matrix.values.tolist(),
+            "scale": METRICS[matrix.metric].label,
             "changes": [asdict(change) for change in self.changes],
             "notes": self.notes,
-            "unknown_words": [len(matrix.unknown), len(matrix)],
+            "unknown": matrix.unknown,
             "command": self.command,
-            "query": self.request.query(),
-            "settings": {
-                **{name: getattr(matrix, name) for name in ("model", "layer", "metric", "pool", "perturb")},
-                "decoder": self.request.decoder,
-                "brackets": self.request.brackets,
-            },
+            "query": request.query(),
+            "method": request.method,
+            "changed": list(request.changed),
+            "settings": settings | {"adjust": self.adjust},
         }
 
 
@@ -201,15 +264,15 @@ def view(
         data.DataError: the text is no sentence.
         ValueError: a decoder refuses the matrix.
     """
-    from analyses.trees.decoders import CONSTITUENT_DECODERS
     from analyses.trees.induction import Method, Skipped, induce
+    from data import words_proper
 
-    sentence = read_sentence(request)
-    method = Method(
-        decoder=request.decoder,
-        batch_tokens=batch_tokens,
-        **{name: getattr(request, name) for name in ("metric", "layer", "pool", "perturb")},
-    )
+    sentence, settings = read_sentence(request), request.settings
+    model = source.model if isinstance(source, Remembering) else source
+    if request.adjust is None:
+        settings["adjust"], _ = that_fit(settings["adjust"], model)
+    brackets, of_brackets = (settings.pop(name) for name in ("brackets", "adjust_brackets"))
+    method = Method(batch_tokens=batch_tokens, **settings)
     # A baseline reads no matrix, but the heatmap beside its tree is of one.
     with_matrix = method if method.needs_model else replace(method, decoder="eisner")
     (outcome,) = induce([sentence], source, with_matrix, on_passes=on_passes)
@@ -218,14 +281,17 @@ def view(
     assert outcome.matrix is not None
     (tree,) = [outcome] if method.needs_model else induce([sentence], None, method)
     assert not isinstance(tree, Skipped)
-    heads = tuple(tree.heads.tolist())
-    (bracketing,) = CONSTITUENT_DECODERS[request.brackets].decode([outcome.matrix.values.astype(np.float64)])
+    heads, proper = tuple(tree.heads.tolist()), words_proper(sentence)
+    values = adjusted(outcome.matrix, of_brackets).values.astype(np.float64)
+    (bracketing,) = CONSTITUENT_DECODERS[brackets].decode([values[np.ix_(proper, proper)]])
     return View(
         request=request,
         sentence=sentence,
         matrix=outcome.matrix,
         heads=heads,
+        proper=proper,
         bracketing=bracketing,
+        adjust=method.adjust,
         dtype=str(source.dtype).removeprefix("torch."),
         changes=() if former is None else changes(former, sentence.words, heads),
     )
@@ -276,27 +342,27 @@ class Remembering:
     """
 
     def __init__(self, model: ImpactSource, *, size: int = 256) -> None:
-        self._model, self._size = model, size
+        self.model, self._size = model, size
         self._kept: OrderedDict[Key, ImpactMatrix | ImpactSet] = OrderedDict()
 
     @property
     def name(self) -> str:
         """What the model was loaded as."""
-        return self._model.name
+        return self.model.name
 
     @property
     def n_layers(self) -> int:
         """Number of layers above the embeddings."""
-        return self._model.n_layers
+        return self.model.n_layers
 
     @property
     def dtype(self) -> object:
         """The type the model computes in."""
-        return self._model.dtype
+        return self.model.dtype
 
     def resolve(self, **options: Any) -> Settings:
         """As ``probe.Probe.resolve``."""
-        return self._model.resolve(**options)
+        return self.model.resolve(**options)
 
     def impact_many(
         self,
@@ -323,7 +389,7 @@ class Remembering:
                 self._kept.move_to_end(key)
                 yield self._kept[key]
                 continue
-            (found,) = self._model.impact_many([words], **passing)
+            (found,) = self.model.impact_many([words], **passing)
             if not isinstance(found, SentenceError):
                 self._kept[key] = found
                 if len(self._kept) > self._size:

@@ -265,9 +265,13 @@ def openness_choice(model: ImpactSource, adjust: Iterable[str], source: str | No
     needing = [one for name in adjust for one in adjustments(name) if one.needs_openness]
     if isinstance(model, Store):
         _check_kept(model, needing)
-    if not isinstance(model, Probe) or not needing:
         return False
-    return True if source is None else _loaded(source, str(model.device), str(model.dtype))
+    if not needing:
+        return False
+    if source is None:
+        return True
+    device = str(model.device) if isinstance(model, Probe) else "auto"
+    return _loaded(source, device, str(model.dtype))
 
 
 def _check_kept(store: Store, needing: Iterable[Adjustment]) -> None:

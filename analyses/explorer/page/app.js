@@ -4,11 +4,15 @@
 // beside it, and "since" the former view that the first one is compared with, each a query string in itself.
 
 const $ = (selector, within = document) => within.querySelector(selector);
-const OPTIONS = ["model", "layer", "metric", "pool", "perturb", "decoder", "brackets", "words"];
+const SETTINGS = ["layer", "metric", "pool", "perturb", "adjust", "decoder", "brackets", "adjust_brackets"]; // a method's
+const OPTIONS = ["model", "method", ...SETTINGS];
 const FILES = ["matrix.safetensors", "matrix.csv", "tree.conllu", "arcs.svg", "heatmap.svg", "brackets.svg"];
-const LABELS = { perturb: "perturbation" };
-const CELL_HINT = "Point at a cell, or go to it with Tab and the arrow keys.";
+const LABELS = { perturb: "perturbation", adjust: "adjustment", brackets: "constituents", adjust_brackets: "their adjustment" };
+const CELL_HINT = matchMedia("(pointer: coarse)").matches
+  ? "Tap a cell."
+  : "Point at a cell, or go to it with Tab and the arrow keys.";
 
+let methods = {}; // the settings of each, by name
 let running = null; // AbortController of the views being fetched
 let shown = { query: null, since: null }; // of the first view, as last shown
 
@@ -16,24 +20,37 @@ let shown = { query: null, since: null }; // of the first view, as last shown
 
 function addSelects(fieldset, { models, choices }) {
   const values = { ...choices, model: models.map((model) => model.name) };
+  const more = document.createElement("details");
+  more.append(document.createElement("summary"), document.createElement("div"));
+  $("summary", more).textContent = "Settings of the method";
   for (const name of OPTIONS) {
     const label = document.createElement("label");
     const select = document.createElement("select");
     select.name = name;
     label.append(LABELS[name] ?? name, select);
-    fieldset.append(label);
+    (SETTINGS.includes(name) ? $("div", more) : fieldset).append(label);
     fill(select, values[name]);
   }
+  fieldset.append(more);
   const model = $("[name=model]", fieldset);
   const layers = () => {
     const { layers: last } = models.find((one) => one.name === model.value);
     const select = $("[name=layer]", fieldset);
     const kept = select.value;
-    fill(select, ["best", ...Array.from({ length: last + 1 }, (_, layer) => String(layer))]);
+    fill(select, ["best", "-1", ...Array.from({ length: last + 1 }, (_, layer) => String(layer))]);
+    select.options[1].text = "last";
     choose(select, kept);
   };
   layers();
   model.addEventListener("change", layers);
+  $("[name=method]", fieldset).addEventListener("change", () => usePreset(fieldset));
+  usePreset(fieldset);
+}
+
+/** Sets the settings to those of the chosen method. */
+function usePreset(fieldset) {
+  const preset = methods[$("[name=method]", fieldset).value];
+  for (const name of SETTINGS) choose($(`[name=${name}]`, fieldset), String(preset[name]));
 }
 
 function fill(select, values) {
@@ -48,11 +65,16 @@ function choose(select, value) {
   return found;
 }
 
-/** The model and the options that are not at their first value, which is their default. */
+/** The model, a method that is not the first, and the settings that are not those of the method. */
 function chosen(fieldset) {
-  const selects = OPTIONS.map((name) => $(`[name=${name}]`, fieldset));
-  return selects.filter((one) => one.selectedIndex || one.name === "model").map((one) => [one.name, one.value]);
+  const select = (name) => $(`[name=${name}]`, fieldset);
+  const preset = methods[select("method").value];
+  const isDefault = (name) => (name === "method" ? !select(name).selectedIndex : select(name).value === String(preset[name]));
+  return OPTIONS.filter((name) => !isDefault(name)).map((name) => [name, select(name).value]);
 }
+
+/** How the words are found, which is common to both panels. */
+const words = () => ($("#spaces").checked ? [["words", "spaces"]] : []);
 
 /**
  * Sets the selects to what a query string says; a layer counted from the end is shown from the start.
@@ -60,13 +82,23 @@ function chosen(fieldset) {
  */
 function restore(fieldset, query) {
   const lacking = [];
-  for (const name of OPTIONS) {
-    const select = $(`[name=${name}]`, fieldset);
-    const last = select.options.length - 2;
+  const select = (name) => $(`[name=${name}]`, fieldset);
+  const set = (name, value) => choose(select(name), value) || lacking.push(`${name} ${value}`);
+  choose(select("model"), null);
+  choose(select("method"), null);
+  for (const name of ["model", "method"]) {
+    if (query.has(name)) set(name, query.get(name));
+    select(name).dispatchEvent(new Event("change")); // the layers are those of the model, the settings of the method
+  }
+  const last = select("layer").options.length - 3;
+  for (const name of SETTINGS) {
+    if (!query.has(name)) continue;
     const value = query.get(name);
-    const found = choose(select, name === "layer" && value < 0 ? String(Number(value) + last + 1) : value);
-    if (!found && value !== null) lacking.push(`${name} ${value}`);
-    if (name === "model") select.dispatchEvent(new Event("change")); // the layers are those of the model
+    // Adjustments combine in more ways than are listed; the server knows which.
+    if (name.startsWith("adjust") && ![...select(name).options].some((one) => one.value === value)) {
+      select(name).append(new Option(value, value));
+    }
+    set(name, name === "layer" && value < -1 ? String(Number(value) + last + 1) : value);
   }
   return lacking;
 }
@@ -75,12 +107,25 @@ function restore(fieldset, query) {
 function readAddress() {
   const address = new URLSearchParams(location.search);
   $("#text").value = address.get("text") ?? "";
+  $("#spaces").checked = address.get("words") === "spaces";
   const lacking = restore($("#first"), address);
   const second = address.get("second");
   $("#beside").checked = second !== null;
   $("#second").hidden = second === null;
   if (second !== null) lacking.push(...restore($("#second"), new URLSearchParams(second)));
   return { since: address.get("since"), lacking };
+}
+
+/** What the page opens with: an example, by each of the first two methods. */
+function openExample(example) {
+  const [first, second] = Object.keys(methods);
+  $("#text").value = example;
+  for (const [fieldset, method] of [[$("#first"), first], [$("#second"), second ?? first]]) {
+    choose($("[name=method]", fieldset), method);
+    usePreset(fieldset);
+  }
+  $("#beside").checked = true;
+  $("#second").hidden = false;
 }
 
 // ---- Asking the server
@@ -94,7 +139,7 @@ async function show(since, { remember }) {
     return $("#text").focus();
   }
   const control = (running = new AbortController());
-  const first = new URLSearchParams([["text", text], ...chosen($("#first"))]);
+  const first = new URLSearchParams([["text", text], ...words(), ...chosen($("#first"))]);
   // The same view again, say beside another one, stays compared with what it was compared with.
   if (since === String(first)) since = since === shown.query ? shown.since : null;
   const asked = [{ query: first, since }];
@@ -103,7 +148,7 @@ async function show(since, { remember }) {
   if ($("#beside").checked) {
     const options = chosen($("#second"));
     address.set("second", new URLSearchParams(options));
-    asked.push({ query: new URLSearchParams([["text", text], ...options]), since: String(first), beside: true });
+    asked.push({ query: new URLSearchParams([["text", text], ...words(), ...options]), since: String(first), beside: true });
   }
   if (remember) history.pushState(null, "", `?${address}`);
   busy(true);
@@ -152,9 +197,9 @@ async function ask({ query, since }, signal) {
   throw new Error("the server stopped in the middle of its answer");
 }
 
-/** Throws the error again; that of the second view says so. */
+/** Throws the error again; that of the second panel says so. */
 function named(error, { beside }) {
-  if (beside && error.constructor === Error) error.message = `the second view: ${error.message}`;
+  if (beside && error.constructor === Error) error.message = `the second panel: ${error.message}`;
   throw error;
 }
 
@@ -185,13 +230,22 @@ function fail(message) {
 
 function draw(view, { query, since, beside }) {
   const section = $("#one").content.cloneNode(true).firstElementChild;
-  const { model, layer, metric, pool, perturb, decoder, brackets } = view.settings;
-  $("h2", section).textContent = `${model}, layer ${layer}, ${metric}, ${pool}, ${perturb}, ${decoder}, ${brackets}`;
+  const { model, layer, metric, pool, perturb, adjust, decoder, brackets, adjust_brackets } = view.settings;
+  const changed = view.changed.map((name) => LABELS[name] ?? name).join(", ");
+  $("h2", section).textContent = `${view.method}${changed && ` with another ${changed}`}`;
+  $(".settings", section).textContent =
+    `${model}, layer ${layer}, ${metric}, ${pool}, ${perturb}; tree: ${adjust}, ${decoder}; ` +
+    `constituents: ${adjust_brackets}, ${brackets}`;
+  $(".adjusted", section).hidden = adjust === "none";
   $(".notes", section).textContent = view.notes.join(" ");
   $(".notes", section).hidden = beside || !view.notes.length;
   $(".arcs", section).innerHTML = view.pictures.arcs;
   $(".brackets", section).innerHTML = view.pictures.brackets;
   $("code", section).textContent = view.command;
+  $(".copy", section).addEventListener("click", (event) => copy(event.target, $("code", section)));
+  for (const index of view.unknown) {
+    labelsOf(section)[index].classList.add("unknown");
+  }
   for (const name of FILES) {
     const link = document.createElement("a");
     link.href = `files/${name}?${query}`;
@@ -201,8 +255,25 @@ function draw(view, { query, since, beside }) {
   }
   drawHeatmap(section, view);
   section.view = view;
-  section.against = since ? (beside ? "the first view" : "the former view") : null;
+  section.against = since ? (beside ? "the first panel" : "the former view") : null;
   return section;
+}
+
+/** The words below the arcs. */
+const labelsOf = (section) => [...section.querySelectorAll(".arcs svg > text[text-anchor]:not([font-size])")];
+
+/** Copies the text of an element; where the browser forbids it, selects it for the user to copy. */
+async function copy(button, element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+    button.textContent = "Copied";
+    $("#status").textContent = "the command is copied";
+  } catch {
+    getSelection().selectAllChildren(element);
+    button.textContent = "Selected";
+    $("#status").textContent = "the command is selected: copy it";
+  }
+  setTimeout(() => (button.textContent = "Copy"), 2000);
 }
 
 /** Says and shows which words have another head than in the view it is compared with. */
@@ -225,7 +296,7 @@ function markChanges(section) {
     item.textContent = `${words[index]} ← ${head} (${kind === "word" ? "new word" : `was ← ${former}`})`;
     list.append(item);
   }
-  const labels = [...section.querySelectorAll(".arcs svg > text[text-anchor]:not([font-size])")];
+  const labels = labelsOf(section);
   const middle = (node) => node.getBBox().x + node.getBBox().width / 2;
   const centres = labels.map(middle);
   for (const index of changed) {
@@ -240,22 +311,18 @@ function markChanges(section) {
   }
 }
 
-function drawHeatmap(section, { words, heads, values }) {
+function drawHeatmap(section, { words, heads, values, unknown, scale }) {
   const table = $(".heatmap", section);
-  const largest = Math.max(...values.flat().map(Math.abs)) || 1;
+  const flat = values.flat();
+  const largest = Math.max(...flat.map(Math.abs)) || 1;
+  const negative = flat.some((value) => value < 0);
   const head = table.createTHead().insertRow();
   head.append(document.createElement("td"));
-  for (const word of words) {
-    const th = header("col", "");
-    const span = document.createElement("span");
-    span.textContent = word;
-    th.append(span);
-    head.append(th);
-  }
+  for (const [place, word] of words.entries()) head.append(header("col", word, unknown.includes(place)));
   const body = table.createTBody();
   words.forEach((word, i) => {
     const row = body.insertRow();
-    row.append(header("row", word));
+    row.append(header("row", word, unknown.includes(i)));
     words.forEach((_, j) => {
       const cell = row.insertCell();
       cell.tabIndex = i === 0 && j === Math.min(1, words.length - 1) ? 0 : -1;
@@ -263,9 +330,15 @@ function drawHeatmap(section, { words, heads, values }) {
       cell.setAttribute("aria-label", about(words, heads, values, i, j));
       cell.classList.toggle("own", i === j);
       cell.classList.toggle("arc", heads[i] === j + 1);
+      cell.classList.toggle("below", values[i][j] < 0);
       cell.style.setProperty("--share", `${(100 * Math.abs(values[i][j])) / largest}%`);
     });
   });
+  $(".cell", section).textContent = CELL_HINT;
+  $(".bar", section).classList.toggle("below", negative);
+  $(".least", section).textContent = rounded(negative ? -largest : 0);
+  $(".most", section).textContent = rounded(largest);
+  $(".unit", section).textContent = scale;
   const say = (cell) => point(section, table, cell);
   const cellOf = (event) => event.target.closest("tbody td");
   table.addEventListener("mouseover", (event) => cellOf(event) && say(cellOf(event)));
@@ -275,12 +348,18 @@ function drawHeatmap(section, { words, heads, values }) {
   table.addEventListener("keydown", (event) => moveFocus(event, table, words.length));
 }
 
-function header(scope, text) {
+function header(scope, word, isUnknown) {
   const th = document.createElement("th");
+  const span = document.createElement("span");
   th.scope = scope;
-  th.textContent = text;
+  span.textContent = word;
+  span.title = isUnknown ? `${word} (unknown to the model)` : word;
+  th.classList.toggle("unknown", isUnknown);
+  th.append(span);
   return th;
 }
+
+const rounded = (value) => String(Number(value.toPrecision(3)));
 
 function about(words, heads, values, i, j) {
   if (i === j) return `“${words[i]}” (${i + 1}) itself`;
@@ -316,9 +395,37 @@ function moveFocus(event, table, n) {
 
 // ---- Start
 
+function addExamples(examples) {
+  $("#examples").append(
+    ...examples.map((example) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = example;
+      button.addEventListener("click", () => {
+        $("#text").value = example;
+        $("#spaces").checked = false;
+        show(shown.query, { remember: true });
+      });
+      return button;
+    }),
+  );
+}
+
+function describeMethods() {
+  for (const [name, { about: text }] of Object.entries(methods)) {
+    const [term, said] = [document.createElement("dt"), document.createElement("dd")];
+    term.textContent = name;
+    said.textContent = text;
+    $("#methods").append(term, said);
+  }
+}
+
 async function start() {
   const options = await (await fetch("options")).json();
+  methods = Object.fromEntries(options.choices.method.map((name) => [name, options.methods[name]]));
   for (const fieldset of [$("#first"), $("#second")]) addSelects(fieldset, options);
+  addExamples(options.examples);
+  describeMethods();
   $("#text").maxLength = options.limits.characters;
   const submit = () => show(shown.query, { remember: true });
   $("#ask").addEventListener("submit", (event) => {
@@ -342,7 +449,10 @@ async function start() {
       running?.abort();
       $("#views").replaceChildren();
       fail(`the link asks for ${lacking.join(", ")}, which this explorer does not have: choose another and press Show`);
-    } else if ($("#text").value) show(since, { remember: false });
+    } else {
+      if (!$("#text").value) openExample(options.examples[0]);
+      show(since, { remember: false });
+    }
   };
   addEventListener("popstate", fromAddress);
   fromAddress();

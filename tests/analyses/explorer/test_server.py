@@ -23,6 +23,7 @@ import pytest
 import probe
 from analyses.explorer import command as app
 from analyses.explorer.view import Request, view
+from analyses.trees.methods import METHODS
 from data import parse_conllu
 from tests.conftest import ModelFolder
 
@@ -31,7 +32,7 @@ pytest.importorskip("uvicorn", reason="the extra app is not installed")
 
 from starlette.testclient import TestClient
 
-from analyses.explorer.server import Busy, Job, Limits, Queue, create_app
+from analyses.explorer.server import Busy, Job, Limits, Queue, create_app, passes
 
 TEXT = "Nobody slept ."
 ROOT = Path(__file__).parents[3]
@@ -61,7 +62,7 @@ def test_a_view_is_streamed(client: TestClient, models: dict[str, probe.Probe]) 
     answer = client.get("/view", params={"text": TEXT, "layer": "2", "decoder": "cle"})
     assert answer.status_code == 200
     *progress, last = lines(answer)
-    assert all(set(line) == {"done", "passes"} and line["passes"] == 7 for line in progress)
+    assert all(set(line) == {"done", "passes"} and line["passes"] == 8 for line in progress)
     expected = view(models["bert"], Request(text=TEXT, layer=2, decoder="cle", model="bert"))
     pictures = last["view"].pop("pictures")
     assert last == json.loads(json.dumps({"view": expected.as_dict()}))
@@ -80,7 +81,20 @@ def test_options(client: TestClient) -> None:
     found = client.get("/options").json()
     assert found["models"] == [{"name": "bert", "layers": 3}, {"name": "bert_without_head", "layers": 3}]
     assert found["choices"]["metric"] == ["dist", "cos", "prob", "kl"]
+    assert list(found["methods"]) == list(METHODS) and set(found["choices"]["method"]) == set(METHODS)
+    assert found["methods"]["paper"]["layer"] == -1
+    assert len(found["examples"]) == 4
     assert found["limits"]["words"] == 20
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_passes_are_counted_before_they_are_run(models: dict[str, probe.Probe], method: str) -> None:
+    run: list[int] = []
+    for text in ("Nobody", "Nobody ever slept ."):
+        run.clear()
+        request = Request(text=text, method=method)
+        view(models["bert"], request, on_passes=run.append)
+        assert sum(run) == passes(request, len(text.split()))
 
 
 def test_files(client: TestClient, models: dict[str, probe.Probe]) -> None:
@@ -100,7 +114,8 @@ def test_the_page_asks_only_this_server(client: TestClient) -> None:
         found = client.get(f"/{name}")
         assert found.status_code == 200
         assert not re.search(r"https?://", found.text)
-    assert not re.search(r"https?://", page.text)
+    # A link is followed when it is clicked, not before.
+    assert re.findall(r"(\S+)https?://", page.text) == ['href="']
     assert client.get("/page/../app.py").status_code == 404
     assert client.get("/page/%2e%2e/app.py").status_code == 404
 
