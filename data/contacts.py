@@ -129,8 +129,8 @@ def _matrix(path: Path, n: int) -> NDArray[np.float64]:
     import numpy as np
 
     try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)  # a size that is not there takes no memory
+    except Exception as error:  # of a damaged head, those of Python's own tokenizer, too
         raise DataError(f"{path}: an array of NumPy is expected, found {quoted(str(error))}") from None
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu" or found.shape != (n, n):
         about = f"{found.dtype} {list(found.shape)}" if isinstance(found, np.ndarray) else "an archive"

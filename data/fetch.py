@@ -18,6 +18,7 @@ from urllib.request import Request, urlopen
 from platformdirs import user_cache_path
 
 from data.errors import InputError
+from data.messages import one_line
 from data.registry import Dataset, RemoteFile, datasets
 from data.sources import SOURCES, source
 
@@ -132,7 +133,7 @@ def _sha256(path: Path) -> str:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+        self.exit(2, f"{self.prog}: error: {one_line(message)} (see --help)\n")
 
 
 class _Version(argparse.Action):

@@ -3,12 +3,14 @@
 import reprlib
 from collections.abc import Iterable
 
-__all__ = ["QUOTED", "listed", "quoted"]
+__all__ = ["QUOTED", "listed", "one_line", "quoted"]
 
 QUOTED = 60
 """Characters of an input that a message shows at most."""
 
 _LISTED = 160
+_LONGEST, _END = 300, 80
+"""Characters of a message, and those of them that are kept of its end, where it is cut."""
 
 
 def quoted(value: object) -> str:
@@ -33,6 +35,17 @@ def listed(names: Iterable[str]) -> str:
         if len(text) > _LISTED:
             return f"{text[:_LISTED]}…"
     return text or "none"
+
+
+def one_line(text: str) -> str:
+    """The text as one line that can be printed, of at most some 300 characters: what is longer loses its middle.
+
+    Example:
+        >>> one_line("no\\nfile")
+        'no\\\\nfile'
+    """
+    shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - _END]} … {shown[-_END:]}"
 
 
 _SHORT = reprlib.Repr()

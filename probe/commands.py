@@ -34,6 +34,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "parse": Command("analyses.parse", "sentences in, dependency trees out"),
     "run": Command("probe.run", "impact matrices into a directory that the experiments read"),
+    "estimate": Command("probe.estimate", "passes, operations and time of a run"),
     "dependency": Command("analyses.dependency.command", "dependency trees, Tables 1 and 2"),
     "constituency": Command("analyses.constituency.command", "constituency trees, Table 3"),
     "bias": Command("analyses.constituency.bias_command", "how far constituency decoders prefer a side"),

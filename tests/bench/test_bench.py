@@ -93,7 +93,17 @@ def test_sentences_are_spread_over_the_lengths() -> None:
     assert len(engine.spread_by_length(words, 50)) == 5
 
 
-def test_peak_memory(model_folder: ModelFolder, tmp_path: Path) -> None:
+def test_peak_memory(model_folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "s.txt"
     path.write_text("a b c\nd e\n", encoding="utf-8")
-    assert memory.peak_megabytes(str(model_folder("bert")), path, 2) > 50
+    arguments = ["--model", str(model_folder("bert")), "--input", str(path), "--perturb", "knockout"]
+    for more in (["--counts", "2"], ["--words", "4", "--layer", "all"]):
+        assert memory.main([*arguments, *more]) == 0
+        assert float(capsys.readouterr().out) > 50
+
+
+def test_a_document_of_some_words(tmp_path: Path) -> None:
+    path = tmp_path / "s.txt"
+    path.write_text("a b c\nd e\n", encoding="utf-8")
+    assert list(memory.sentences_of(path, 9, 4)) == [("a", "b", "c", "d")]
+    assert list(memory.sentences_of(path, 1, None)) == [("a", "b", "c")]

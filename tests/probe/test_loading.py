@@ -82,6 +82,23 @@ def test_loading_changes_no_setting_of_transformers(model_folder: ModelFolder) -
 # --- random weights
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the system does not say what is mapped")
+def test_a_file_is_mapped_and_not_copied(model_folder: ModelFolder) -> None:
+    folder = model_folder("bert")
+    mapped = probe.load(folder, device="cpu", dtype="float32")
+    converted = probe.load(folder, device="cpu", dtype="bfloat16")
+    lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    file = str((folder / "model.safetensors").resolve())
+    places = [[int(end, 16) for end in line.split()[0].split("-")] for line in lines if line.endswith(file)]
+
+    def is_mapped(model: probe.Probe) -> set[bool]:
+        tensors = [*model.model.base_model.parameters()]
+        return {any(begin <= tensor.data_ptr() < end for begin, end in places) for tensor in tensors}
+
+    assert is_mapped(mapped) == {True}
+    assert is_mapped(converted) == {False}
+
+
 def test_random_weights_are_those_of_their_seed(model_folder: ModelFolder) -> None:
     loaded = load(model_folder("bert"))
     state = torch.get_rng_state()
