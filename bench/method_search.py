@@ -33,6 +33,8 @@ ADJUST = "log+offset+symmetric+openness+content+root+summary+early"
 """Every adjustment that has a weight; one of weight 0 changes nothing."""
 
 START = Weights(openness=0, frequent=0, norm=0, seen=0, summary=0, early=0)
+METHOD = replace(WEIGHTS, openness=0)
+"""What the method weighs: it reads cues in the place of openness."""
 BEFORE = replace(START, openness=0.5)
 """What the method was before it knew cues."""
 
@@ -127,7 +129,7 @@ def climb(score: Callable[[Weights], float], weights: Weights) -> Iterator[tuple
 
 def report(searched: Sample, held: Sample, found: Weights) -> Iterator[str]:
     """The figures of what was found, of the method's own weights, and without each of the weights found."""
-    rows = {"found": found, "method openness": Weights(), "before cues": BEFORE}
+    rows = {"found": found, "method openness": METHOD, "before cues": BEFORE}
     rows |= {f"found, {name} 0": replace(found, **{name: 0}) for name in CLIMBED if getattr(found, name)}
     first = held.counts(found)
     yield f"{'UAS / UUAS':24}{'searched':>14}{'held out':>14}   held out, less found [95%]"

@@ -9,7 +9,10 @@ import pytest
 
 import probe
 from analyses import decode
+from analyses.scores.attachment import count_arcs
 from analyses.trees.adjust import Weights, adjust
+from analyses.trees.methods import METHODS
+from analyses.trees.protocols import scored_words
 from bench import method_search
 from bench.method_search import CLIMBED, START, Sample, climb
 from data import load_sample
@@ -56,6 +59,20 @@ def test_weights_of_zero_change_nothing(samples: tuple[Sample, Sample]) -> None:
     words = [replace(one, upos=("X",) * len(one.words)) for one in sample.sentences]  # nothing is punctuation
     right = [int(np.sum(tree == one.heads)) for tree, one in zip(trees, words, strict=True)]
     assert Sample(words, sample.matrices).counts(method_search.BEFORE).directed.tolist() == right
+
+
+def test_the_row_of_the_method_is_the_method(samples: tuple[Sample, Sample]) -> None:
+    searched, _ = samples
+    own = searched.counts()
+    assert np.array_equal(searched.counts(method_search.METHOD).directed, own.directed)
+    trees = decode(
+        [adjust(one, METHODS["openness"].adjust) for one in searched.matrices],
+        protocol="fair",
+        decoder="eisner",
+    )
+    scored = [scored_words(one, "fair") for one in searched.sentences]
+    gold = [one.heads or () for one in searched.sentences]
+    assert np.array_equal(count_arcs(gold, trees, scored=scored).directed, own.directed)
 
 
 def test_every_third_sentence_is_held_out(samples: tuple[Sample, Sample]) -> None:
