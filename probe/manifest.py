@@ -132,7 +132,7 @@ def configure(
     libraries = ("tokenizers", "torch", "transformers")
     return Configuration(
         model=probe.name,
-        best_layer=probe.best.layer,
+        best_layer=probe.best.layer_of(settings.perturbs),
         best_pool=probe.best.pool,
         n_layers=probe.n_layers,
         weights_sha256=_weights_sha256(probe),

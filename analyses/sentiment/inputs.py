@@ -150,9 +150,9 @@ def _make(
             batch_tokens=choice.batch_tokens,
             quiet=quiet,
         )
+        resolved = model.resolve(**choice.impact)
         matrices = store.matrices(**choice.impact, errors="return")
         found = cast("list[ImpactMatrix | SentenceError]", list(matrices))
-        resolved = model.resolve(**choice.impact)
         settings = Settings(
             model=model.name,
             metric=choice.metric,

@@ -10,6 +10,7 @@ import pytest
 import probe
 from probe import ImpactMatrix, ImpactSet, ModelError, OptionError, Probe, SentenceError
 from probe.fingerprint import tokenizer_sha256, weights_sha256, words_sha256
+from probe.options import Best
 from probe.spaces import SpacedWords, count_unknown
 from probe.store import Store, StoreError
 from tests.conftest import ModelFolder
@@ -327,3 +328,13 @@ def test_unknown_words_are_kept(model: Probe, tmp_path: Path) -> None:
 
 def test_unknown_words_are_counted(model: Probe) -> None:
     assert count_unknown(model.pieces, [["a", "猫"], ["猫", "cat", "猫"]]) == (3, 5)
+
+
+def test_best_is_that_of_the_perturbation(model_folder: ModelFolder, tmp_path: Path) -> None:
+    """A directory filled with the best layer of knockout is read by it, too."""
+    loaded = probe.load(str(model_folder("bert")), device="cpu", dtype="float32")
+    loaded.best = Best(1, "mean", layers={"knockout": 2})
+    store = Store.fill(tmp_path / "run", loaded, [["Nobody", "slept"]], perturb="knockout")
+    for directory in (store, Store.open(tmp_path / "run")):
+        (found,) = directory.matrices(perturb="knockout")
+        assert isinstance(found, probe.ImpactMatrix) and found.layer == 2
