@@ -38,6 +38,7 @@ def perplexity_by_share(table: Table) -> Figure:
         ValueError: it has no row with a figure.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     rows = [row for row in table.rows if any(row.cells)]
     if not rows:
@@ -45,8 +46,9 @@ def perplexity_by_share(table: Table) -> Figure:
     figure = Figure(figsize=(COLUMN_WIDTH, COLUMN_WIDTH), layout="constrained")
     axes = figure.subplots()
     models = 0
-    for row in rows:
-        places = [at for at, cell in enumerate(row.cells) if cell is not None]
+    for number, row in enumerate(rows):
+        shift = 0.08 * (number - (len(rows) - 1) / 2)  # else the intervals hide each other
+        places = [at + shift for at, cell in enumerate(row.cells) if cell is not None]
         cells = [cell for cell in row.cells if cell is not None]
         shown = dict(look(models))
         if row.kind == "baseline":
@@ -57,6 +59,9 @@ def perplexity_by_share(table: Table) -> Figure:
             places, [cell.value for cell in cells], yerr=bars(cells), label=row.label, capsize=1.5, **shown
         )
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:,.0f}")  # powers would be mathematics, which the style leaves alone
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xticks(range(len(table.columns)), labels=table.columns)
     axes.set(xlabel="other pieces seen", ylabel="perplexity per piece")
     signature = shared_signature(table)
@@ -67,7 +72,9 @@ def perplexity_by_share(table: Table) -> Figure:
     return figure
 
 
-def steps_figure(model: Probe, template: Template, text: Generated, *, title: str = "") -> Figure:
+def steps_figure(
+    model: Probe, template: Template, text: Generated, *, title: str = "", signature: str = ""
+) -> Figure:
     """Draw how a text was written: a row a step, the piece that it filled in blue, what stood there pale.
 
     Args:
@@ -75,6 +82,7 @@ def steps_figure(model: Probe, template: Template, text: Generated, *, title: st
         template: what it was given.
         text: what it wrote.
         title: above it.
+        signature: small print below.
     """
     from matplotlib.figure import Figure
 
@@ -85,7 +93,9 @@ def steps_figure(model: Probe, template: Template, text: Generated, *, title: st
     widths = [max(3, len(piece)) * _LETTER + 2 * _MARGIN for piece in pieces]
     lefts = [sum(widths[:at]) for at in range(len(widths))]
     rows = len(text.steps) + 1
-    figure = Figure(figsize=(sum(widths) + 0.5, rows * _ROW + 0.6), layout="constrained")
+    figure = Figure(
+        figsize=(sum(widths) + 0.5, rows * _ROW + (0.8 if signature else 0.6)), layout="constrained"
+    )
     axes = figure.subplots()
     axes.set(xlim=(0, sum(widths)), ylim=(rows - 0.5, -0.5), ylabel="step")
     for at, piece in enumerate(pieces):
@@ -114,4 +124,6 @@ def steps_figure(model: Probe, template: Template, text: Generated, *, title: st
     axes.set_xlabel("position")
     if title:
         axes.set_title(title)
+    if signature:
+        sign(figure, signature)
     return figure

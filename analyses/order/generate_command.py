@@ -26,6 +26,7 @@ from analyses.order.vocabulary import Vocabulary
 from analyses.tables.results import Ran
 from analyses.tables.signature import Settings, seeds_text
 from analyses.tables.table import FORMATS
+from probe import __version__
 from probe.command_line import (
     DONE,
     Parser,
@@ -191,20 +192,19 @@ def _batches(model: Probe, template: Template, args: argparse.Namespace) -> Iter
 
         for order in dict.fromkeys(args.orders):
             label = order if isinstance(order, str) else ",".join(map(str, order))
-            stem = order if isinstance(order, str) else "given"
             if blank:
                 found = [text for each in blank for text in texts(each, order)]
                 settings = Settings(model=own.model, dtype=own.dtype, random_weights=len(blank))
                 yield Batch(
                     name=f"{model.name} random weights, {label}",
-                    stem=f"random-weights-{stem}",
+                    stem=f"random-weights-{label}",
                     kind="baseline",
                     settings=settings,
                     **judged(found),  # type: ignore[arg-type]
                 )
             yield Batch(
                 name=f"{model.name}, {label}",
-                stem=stem,
+                stem=label,
                 kind="model",
                 settings=own,
                 **judged(texts(model, order)),  # type: ignore[arg-type]
@@ -221,13 +221,13 @@ def _draw(model: Probe, template: Template, batches: Sequence[Batch], args: argp
     from analyses.order.figures import steps_figure
     from analyses.pictures.style import save, style
 
+    how = f"top-k:{args.top_k or 'all'} | top-p:{args.top_p:g}"
+    signature = f"seed:{args.seed} | temperature:{args.temperature:g} | {how} | v{__version__}"
     for batch in batches:
         if batch.kind == "model":
             with style():
-                save(
-                    steps_figure(model, template, batch.texts[0], title=batch.name),
-                    args.out / f"steps-{batch.stem}",
-                )
+                figure = steps_figure(model, template, batch.texts[0], title=batch.name, signature=signature)
+                save(figure, args.out / f"steps-{batch.stem}")
 
 
 def _main(args: argparse.Namespace) -> int:

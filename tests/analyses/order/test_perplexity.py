@@ -268,3 +268,23 @@ class TestCommand:
         options = ["--model", model_folder("bert_without_head"), *PLAIN, "--length", 9, "--seeds", 0]
         done = ran(capsys, command.main, *options)
         assert done.code == 2 and "has no masked-LM head, which a perplexity needs" in done.err
+
+
+def test_the_figure_has_plain_numbers_on_its_axis() -> None:
+    from analyses.order.figures import perplexity_by_share
+    from analyses.pictures.style import style
+    from analyses.tables.table import Cell, Row, Table
+
+    cells = (Cell(900.0), None, Cell(110.0))
+    rows = tuple(
+        Row(name=kind, kind=kind, cells=cells)  # type: ignore[arg-type]
+        for kind in ("baseline", "model")
+    )
+    table = Table(title="t", columns=("0-20%", "20-40%", "80-100%"), rows=rows)
+    with style():
+        figure = perplexity_by_share(table)
+        figure.draw_without_rendering()
+        shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert {"200", "500"} <= set(shown)
+    with pytest.raises(ValueError, match="a row with perplexities"):
+        perplexity_by_share(Table(title="t", columns=("0-20%",), rows=()))
