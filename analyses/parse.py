@@ -261,13 +261,15 @@ def _induce(
 ) -> Iterator[Outcome]:
     """Trees with a progress bar."""
     from analyses import Induced, induce
-    from probe import Probe
     from probe.progress import Progress
 
     sizes = [0] * len(sentences)
-    if isinstance(model, Probe):
-        open_ = needs_openness(method.adjust)
-        sizes = [model.passes(one, [method.perturb], openness=open_) for one in method.read(sentences, model)]
+    if model is not None:
+        from probe.model import Probe  # imports torch, which baselines do without
+
+        if isinstance(model, Probe):
+            texts, open_ = method.read(sentences, model), needs_openness(method.adjust)
+            sizes = [model.passes(one, [method.perturb], openness=open_) for one in texts]
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         outcomes = induce(sentences, model, method, on_passes=progress.passes)
         for size, outcome in zip(sizes, _refusals_as_usage(outcomes), strict=True):

@@ -43,6 +43,11 @@ def test_reading_the_options_loads_nothing_heavy() -> None:
     )
 
 
+def test_a_baseline_parses_without_torch() -> None:
+    given = ["--decoder", "adjacent", "--quiet", "Dogs bark ."]
+    assert "torch" not in modules_after(f"import analyses.parse; analyses.parse.main({given})")
+
+
 @pytest.mark.parametrize(
     ("package", "others"),
     [("data", {"analyses", "parsers", "probe"}), ("parsers", {"analyses", "data", "probe"})],
