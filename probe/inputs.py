@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from data import Sentence
     from probe.model import Probe
     from probe.options import Layers
+    from probe.structure import Structure
 
 
 def add_input_options(parser: Parser) -> None:
@@ -109,6 +111,49 @@ def read_input(
             print(f"{sentence.where}: {hint}", file=sys.stderr)
             break
     return sentences, name
+
+
+def read_structure(
+    path: Path, sentences: Sequence[Sentence], relation: str, *, limited: bool = False
+) -> Structure:
+    """The trees of these sentences, as who sees whom.
+
+    Args:
+        path: .conllu with a tree for each sentence, in their order.
+        sentences: of the input.
+        relation: see ``probe.structure.RELATIONS``.
+        limited: the input is the beginning of a longer one, and the file may have more trees.
+
+    Raises:
+        data.DataError: the file cannot be read, heads are no tree, or its sentences are others; names the first.
+    """
+    import data
+    from probe.structure import Structure
+
+    trees = list(data.read_conllu(path))
+    for tree, sentence in zip(trees, sentences, strict=False):
+        data.check_tree(tree)
+        _check_same_words(tree, sentence)
+    if len(trees) < len(sentences) or (len(trees) > len(sentences) and not limited):
+        raise data.DataError(
+            f"{path}: a tree for each of {len(sentences)} sentences is expected, found {len(trees)}"
+        )
+    whole = Structure(relation, [tree.heads or () for tree in trees])
+    return whole.part(range(len(sentences)))
+
+
+def _check_same_words(tree: Sentence, sentence: Sentence) -> None:
+    """Refuse the tree of another sentence."""
+    import data
+
+    for number, (mine, its) in enumerate(zip_longest(tree.words, sentence.words), start=1):
+        if mine != its:
+            found = "the end" if mine is None else quoted(mine)
+            expected = "no more words" if its is None else quoted(its)
+            raise data.DataError(
+                f"{tree.where}: sentence {tree.id}: word {number}: {expected} is expected as in sentence "
+                f"{sentence.id} of the input ({sentence.where}), found {found}"
+            )
 
 
 def _looks_like_conllu(lines: Sequence[str]) -> bool:

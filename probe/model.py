@@ -14,7 +14,7 @@ from probe.memory import Budget
 from probe.openness import Floats, Openness, openness_passes
 from probe.options import Best, LayerChoice, Layers, PoolChoice, Settings, resolve
 from probe.parsing import Parses
-from probe.patterns import CAUSAL, FULL, AttentionChoice, AttentionsChoice
+from probe.patterns import FULL, AttentionChoice, AttentionsChoice, asked_of
 from probe.perturbations import PERTURBATIONS, n_passes
 from probe.spaces import WordPieces
 from probe.stream import Stream
@@ -151,14 +151,12 @@ class Probe(Parses):
         attention: AttentionsChoice = FULL,
     ) -> Settings:
         """What these options mean for this model; raises OptionError as ``impact`` does."""
-        if isinstance(attention, str) and attention == CAUSAL and self.attention.causal:
-            attention = FULL  # what such a model does anyway
         return resolve(
             metric=metric,
             layer=layer,
             pool=pool,
             perturb=perturb,
-            attention=attention,
+            attention=asked_of(self, attention),
             n_layers=self.n_layers,
             best=self.best,
         )
@@ -286,8 +284,8 @@ class Probe(Parses):
                 below the last layer the model's own head reads the layer's state.
             pool: one or several of "first", "mean", "max", "state", or "best": as for ``layer``, else "mean".
             perturb: one or several names of ``probe.perturbations.PERTURBATIONS``: "pair", "single".
-            attention: who sees whom in every pass, see ``probe.patterns``: "full", "causal", "prefix:3", or a
-                matrix bool [n, n] for each sentence of n words.
+            attention: who sees whom in every pass, see ``probe.patterns``: "full", "causal", "prefix:3", a
+                ``probe.structure.Structure``, or a matrix bool [n, n] for each sentence of n words.
             batch_tokens: pieces in one forward pass; halved by itself when memory runs out.
             openness: True adds the openness of every unit (see ``openness``), another model adds its own.
             on_passes: called with the number of sequences after each forward pass.

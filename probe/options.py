@@ -84,7 +84,8 @@ class Settings:
     """What one pass computes; ``layers`` are resolved to 0 ... number of layers.
 
     ``several`` tells whether more than one matrix a sentence was asked for, by a list or by "all".
-    ``attention`` is who sees whom in every pass: a pattern, or "given" where each sentence has its own matrix.
+    ``attention`` is who sees whom in every pass: a pattern, the name of a ``Structure``, or "given" where each
+    sentence has its own matrix.
     """
 
     metrics: tuple[str, ...]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from probe.errors import OptionError, SentenceError, quoted
 from probe.registry import check_name
+from probe.structure import Structure, is_structure
+
+if TYPE_CHECKING:
+    from probe.model import Probe
 
 FULL = "full"
 """Every position sees every other, but for what the model itself hides."""
@@ -26,19 +30,19 @@ positions see themselves and those before them (UniLM, Dong et al. 2019, section
 Mask: TypeAlias = NDArray[np.bool_]
 AttentionChoice: TypeAlias = "str | Mask"
 """A pattern, or for one sentence of n words bool [n, n]: whether word i (row) sees word j (column)."""
-AttentionsChoice: TypeAlias = "str | Iterable[Mask]"
-"""A pattern for all sentences, or a matrix for each."""
+AttentionsChoice: TypeAlias = "str | Structure | Iterable[Mask]"
+"""A pattern for all sentences, or a tree or a matrix for each."""
 
 _PREFIX = re.compile(r"prefix:([1-9][0-9]{0,5})")
 
 
 def attention_name(name: str) -> str:
-    """The pattern itself, if there is such a one.
+    """The pattern itself, or what a ``Structure`` is called, if there is such a one.
 
     Raises:
         OptionError: there is not; says which there are.
     """
-    if _PREFIX.fullmatch(name):
+    if _PREFIX.fullmatch(name) or is_structure(name):
         return name
     if name == PATTERNS[-1] or name.partition(":")[0] == "prefix":
         raise OptionError(
@@ -47,13 +51,33 @@ def attention_name(name: str) -> str:
     return check_name("attention", name, PATTERNS)
 
 
+def is_pattern(name: str) -> bool:
+    """Whether settings that say this mean a pattern, not masks that each sentence has of its own."""
+    return name != GIVEN and not is_structure(name)
+
+
 def setting_of(attention: object) -> str:
-    """What settings say of a pattern, or of a matrix for each sentence.
+    """What settings say of a pattern, or of a tree or a matrix for each sentence.
 
     Raises:
         OptionError: there is no such pattern.
     """
+    if isinstance(attention, Structure):
+        return attention.name
     return attention_name(attention) if isinstance(attention, str) else GIVEN
+
+
+def asked_of(model: Probe, attention: AttentionsChoice) -> AttentionsChoice:
+    """What a model is asked for: nothing, where it is causal anyway.
+
+    Raises:
+        OptionError: a name of trees, which only a run directory can be asked for.
+    """
+    if isinstance(attention, str) and is_structure(attention):
+        raise OptionError(f"attention {attention}: the trees themselves are expected, not their name")
+    return (
+        FULL if isinstance(attention, str) and attention == CAUSAL and model.attention.causal else attention
+    )
 
 
 def seen_by(attention: AttentionChoice, ends: NDArray[np.int64], length: int) -> Mask | None:

@@ -14,16 +14,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive
+from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type, positive
 from probe.errors import ProbeError, one_line, quoted
-from probe.inputs import add_input_options, load_model, read_input, say_guess
+from probe.inputs import add_input_options, load_model, read_input, read_structure, say_guess
 from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions, known
 from probe.options import Layers
+from probe.patterns import FULL
 from probe.shards import SHARD_SENTENCES
 from probe.spaces import TEXTS, as_text, running
 from probe.store import Store
+from probe.structure import RELATIONS, Structure, relation_name
 
 if TYPE_CHECKING:
+    from data import Sentence
     from probe.model import OpennessChoice, Probe, Words
     from probe.workers import Crew
 
@@ -41,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     ModelOptions.add(parser)
     _add_workers(parser)
     ImpactOptions.add(parser, several=("metric", "layer", "pool", "perturb"))
+    _add_structure(parser)
     text = "running: the running text where it is known; spaced: words with a space between, as wu2020 reads them"
     parser.group("input").add_argument(
         "--text", default="running", help=f"{text} (default: running)", **known("text", TEXTS)
@@ -60,6 +64,15 @@ def build_parser() -> argparse.ArgumentParser:
         help="sentences in a file: what an interrupted run repeats at most (default: %(default)s)",
     )
     return parser
+
+
+def _add_structure(parser: Parser) -> None:
+    """Options of attention along trees."""
+    add = parser.group("impacts").add_argument
+    text = "words see each other along the trees of this .conllu, whose sentences are those of the input"
+    add("--structure", type=Path, metavar="FILE", help=text)
+    text = f"of --structure: {', '.join(RELATIONS)}, or several joined by + (default: parent+children)"
+    add("--structure-relation", type=option_type(relation_name), metavar="NAME", help=text)
 
 
 def _add_workers(parser: Parser) -> None:
@@ -135,6 +148,7 @@ def execute(args: argparse.Namespace) -> int:
     layer = ImpactOptions.of(args).chosen_layers
     _check_workers(args)
     sentences, _ = read_input([], args.data, args.limit, tokenize=args.tokenize)
+    attention = _attention(args, sentences)
     started = time.monotonic()
     made: list[bool] = []
     try:
@@ -144,7 +158,7 @@ def execute(args: argparse.Namespace) -> int:
             model = load_model(args)
             say_guess(model, args)
             texts = [as_text(running(one.words, one.spaces), args.text) for one in sentences]
-            store = _fill(args, model, _openness(args, model), texts, layer, made, workers)
+            store = _fill(args, model, _openness(args, model), texts, layer, attention, made, workers)
     except KeyboardInterrupt:
         done = f"{len(made)} of {-(-len(sentences) // args.shard_sentences)} shards are done"
         raise KeyboardInterrupt(f"{done}; the same command goes on from there") from None
@@ -157,6 +171,18 @@ def execute(args: argparse.Namespace) -> int:
     if failures and len(failures) == len(sentences):
         raise ProbeError(f"{args.out}: none of the {len(sentences)} sentences could be probed")
     return SOME_FAILED if args.strict and failures else DONE
+
+
+def _attention(args: argparse.Namespace, sentences: Sequence[Sentence]) -> str | Structure:
+    """The pattern, or the trees of these sentences."""
+    if args.structure is None:
+        if args.structure_relation is not None:
+            raise UsageError("--structure-relation is of --structure, which names the trees")
+        return str(args.attention)
+    if args.attention != FULL:
+        raise UsageError(f"--structure does not go with --attention {args.attention}: choose one")
+    relation = args.structure_relation or "parent+children"
+    return read_structure(args.structure, sentences, relation, limited=args.limit is not None)
 
 
 def _openness(args: argparse.Namespace, model: Probe) -> OpennessChoice:
@@ -174,6 +200,7 @@ def _fill(
     openness: OpennessChoice,
     sentences: Sequence[Words],
     layer: Layers,
+    attention: str | Structure,
     made: list[bool],
     workers: Crew | None,
 ) -> Store:
@@ -197,7 +224,7 @@ def _fill(
             pool=args.pools,
             perturb=args.perturb,
             openness=openness,
-            attention=args.attention,
+            attention=attention,
             batch_tokens=args.batch_tokens,
             shard_sentences=args.shard_sentences,
             on_passes=progress.passes,

@@ -26,6 +26,7 @@ from probe.spaces import spaces_of
 
 if TYPE_CHECKING:
     from probe.model import OpennessChoice, Probe, Words
+    from probe.structure import Structure
 
 # One key only: safetensors writes the keys of its metadata in an order that differs from run to run.
 _KEY = "probe.Store"
@@ -89,8 +90,11 @@ def compute_shard(
     configuration: Configuration,
     openness: OpennessChoice,
     on_passes: Callable[[int], None] | None,
+    structure: Structure | None = None,
 ) -> bytes:
     """The file of the shard with these sentences, at these places of the input.
+
+    ``structure`` has the trees of all sentences of the input.
 
     Their batches hold no other shard's sentences, so that the bytes depend on them and the configuration alone.
     """
@@ -100,7 +104,7 @@ def compute_shard(
         layer=configuration.layer,
         pool=configuration.pool,
         perturb=configuration.perturb,
-        attention=configuration.attention,
+        attention=configuration.attention if structure is None else structure.part(places),
         openness=openness,
         batch_tokens=configuration.batch_tokens,
         on_passes=on_passes,

@@ -43,6 +43,7 @@ from probe.shards import (
     read_sentences,
 )
 from probe.spaces import TextName, spaces_of
+from probe.structure import Structure
 from probe.workers import Crew, Job, shards_made
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Store:
         layer: Layers = "best",
         pool: PoolChoice | Sequence[PoolChoice] = "best",
         perturb: str | Sequence[str] = "pair",
-        attention: str = FULL,
+        attention: str | Structure = FULL,
         openness: OpennessChoice = False,
         batch_tokens: int = 4_096,
         shard_sentences: int = SHARD_SENTENCES,
@@ -139,7 +140,7 @@ class Store:
             probe: the model.
             sentences: each a sequence of words.
             metric, layer, pool, perturb, openness, batch_tokens, on_passes: as for ``Probe.impact_many``.
-            attention: the name of a pattern.
+            attention: the name of a pattern, or the trees of all sentences.
             shard_sentences: how many sentences make a shard.
             on_shard: called for each shard, once it is whole, with the places of its sentences in the input
                 and whether it was computed now; in input order, but with workers as they are done.
@@ -157,6 +158,8 @@ class Store:
         settings = probe.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb, attention=attention)
         if shard_sentences < 1:
             raise OptionError(f"shard_sentences: a whole number above 0 is expected, found {shard_sentences}")
+        structure = attention if isinstance(attention, Structure) else None
+        _check_structure(structure, len(sentences), workers)
         configuration = configure(
             probe,
             sentences,
@@ -168,7 +171,7 @@ class Store:
         if workers is not None:
             configuration = replace(configuration, device=workers.device)
         # What the model cannot give is refused before anything is written.
-        compute_shard(probe, range(0), [], configuration, openness, on_passes)
+        compute_shard(probe, range(0), [], configuration, openness, on_passes, structure)
         with begun(folder):
             manifest = _begin(folder, configuration, sentences)
             jobs = [
@@ -180,7 +183,8 @@ class Store:
             def kept(job: Job) -> bool:
                 return is_whole(folder / job.name, there.get(job.name, ""))
 
-            with closing(shards_made(probe, jobs, kept, configuration, openness, on_passes, workers)) as made:
+            found = shards_made(probe, jobs, kept, configuration, openness, on_passes, workers, structure)
+            with closing(found) as made:
                 for job, data in made:
                     if data is not None:
                         write_whole(folder / job.name, data)
@@ -354,6 +358,16 @@ class Store:
             for arrays, (metric, layer, pool, perturb) in zip(found, settings.combinations(), strict=True)
         )
         return ImpactSet(matrices) if settings.several else matrices[0]
+
+
+def _check_structure(structure: Structure | None, sentences: int, workers: Crew | None) -> None:
+    """Refuse trees of other sentences, and those that would have to be sent to workers."""
+    if structure is not None and len(structure) != sentences:
+        raise OptionError(
+            f"attention: a tree for each of {sentences} sentences is expected, found {len(structure)}"
+        )
+    if structure is not None and workers is not None:
+        raise OptionError("attention along trees is for one process: leave out --devices and --ray")
 
 
 def _begin(folder: Path, configuration: Configuration, sentences: Sequence[Words]) -> Manifest:

@@ -15,7 +15,7 @@ from probe.matrix import ImpactMatrix, ImpactSet
 from probe.memory import Budget
 from probe.openness import Openness
 from probe.options import Settings
-from probe.patterns import GIVEN
+from probe.patterns import is_pattern
 from probe.plan import Plan, make_plan
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Stream:
 
     def run(self, requests: Iterator[Request]) -> Iterator[Result]:
         """A result for every request; a SentenceError stands for a sentence that cannot be probed."""
-        if self._settings.attention != GIVEN:
+        if is_pattern(self._settings.attention):
             requests = (request._replace(attention=self._settings.attention) for request in requests)
         plans = (self._plan(request) for request in requests)
         tokens = _WINDOW_BUDGETS * self._budget.tokens

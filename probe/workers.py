@@ -21,6 +21,7 @@ from probe.shards import compute_shard
 
 if TYPE_CHECKING:
     from probe.model import OpennessChoice, Probe, Words
+    from probe.structure import Structure
 
 _MOST_DEATHS = 3
 """Deaths of workers over one shard, or of one worker while it loads its model, that end the run."""
@@ -148,6 +149,7 @@ def shards_made(
     openness: OpennessChoice,
     on_passes: Callable[[int], None] | None,
     workers: Crew | None,
+    structure: Structure | None = None,
 ) -> Generator[tuple[Job, bytes | None]]:
     """Every shard, with its bytes if it was made: here, in their order, or by workers, as they are done."""
     lacking = []
@@ -155,7 +157,12 @@ def shards_made(
         if kept(job):
             yield job, None
         elif workers is None:
-            yield job, compute_shard(probe, job.places, job.sentences, configuration, openness, on_passes)
+            yield (
+                job,
+                compute_shard(
+                    probe, job.places, job.sentences, configuration, openness, on_passes, structure
+                ),
+            )
         else:
             lacking.append(job)
     if workers is None or not lacking:
