@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from probe.command_line import Parser, UsageError
 from probe.errors import quoted, warn
 from probe.option_groups import ImpactOptions, InputOptions, ModelOptions
+from probe.patterns import FULL
 
 if TYPE_CHECKING:
     from data import Sentence
@@ -111,6 +112,23 @@ def read_input(
             print(f"{sentence.where}: {hint}", file=sys.stderr)
             break
     return sentences, name
+
+
+def attention_of(args: argparse.Namespace, sentences: Sequence[Sentence]) -> str | Structure:
+    """The pattern of ``--attention``, or the trees that ``--structure`` has of these sentences.
+
+    Raises:
+        UsageError: options that do not go together.
+        data.DataError: as :func:`read_structure`.
+    """
+    if args.structure is None:
+        if args.structure_relation is not None:
+            raise UsageError("--structure-relation is of --structure, which names the trees")
+        return str(args.attention)
+    if args.attention != FULL:
+        raise UsageError(f"--structure does not go with --attention {args.attention}: choose one")
+    relation = args.structure_relation or "parent+children"
+    return read_structure(args.structure, sentences, relation, limited=args.limit is not None)
 
 
 def read_structure(

@@ -16,17 +16,15 @@ from typing import TYPE_CHECKING
 
 from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type, positive
 from probe.errors import ProbeError, one_line, quoted
-from probe.inputs import add_input_options, load_model, read_input, read_structure, say_guess
+from probe.inputs import add_input_options, attention_of, load_model, read_input, say_guess
 from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions, known
 from probe.options import Layers
-from probe.patterns import FULL
 from probe.shards import SHARD_SENTENCES
 from probe.spaces import TEXTS, as_text, running
 from probe.store import Store
 from probe.structure import RELATIONS, Structure, relation_name
 
 if TYPE_CHECKING:
-    from data import Sentence
     from probe.model import OpennessChoice, Probe, Words
     from probe.workers import Crew
 
@@ -148,7 +146,7 @@ def execute(args: argparse.Namespace) -> int:
     layer = ImpactOptions.of(args).chosen_layers
     _check_workers(args)
     sentences, _ = read_input([], args.data, args.limit, tokenize=args.tokenize)
-    attention = _attention(args, sentences)
+    attention = attention_of(args, sentences)
     started = time.monotonic()
     made: list[bool] = []
     try:
@@ -171,18 +169,6 @@ def execute(args: argparse.Namespace) -> int:
     if failures and len(failures) == len(sentences):
         raise ProbeError(f"{args.out}: none of the {len(sentences)} sentences could be probed")
     return SOME_FAILED if args.strict and failures else DONE
-
-
-def _attention(args: argparse.Namespace, sentences: Sequence[Sentence]) -> str | Structure:
-    """The pattern, or the trees of these sentences."""
-    if args.structure is None:
-        if args.structure_relation is not None:
-            raise UsageError("--structure-relation is of --structure, which names the trees")
-        return str(args.attention)
-    if args.attention != FULL:
-        raise UsageError(f"--structure does not go with --attention {args.attention}: choose one")
-    relation = args.structure_relation or "parent+children"
-    return read_structure(args.structure, sentences, relation, limited=args.limit is not None)
 
 
 def _openness(args: argparse.Namespace, model: Probe) -> OpennessChoice:

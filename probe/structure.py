@@ -129,7 +129,8 @@ def tree_distances(heads: Heads) -> NDArray[np.float64]:
 
 def _arcs(heads: NDArray[np.int64]) -> Mask:
     """Whether word j is the head of word i: bool [n, n]."""
-    return heads[:, None] == np.arange(1, len(heads) + 1)
+    found: Mask = heads[:, None] == np.arange(1, len(heads) + 1)
+    return found
 
 
 def _of_relation(arcs: Mask, relation: str) -> Mask:
@@ -141,7 +142,10 @@ def _of_relation(arcs: Mask, relation: str) -> Mask:
         return np.asarray(arcs.astype(np.float32) @ arcs.T > 0)
     kind, number = relation.split(":")
     distances = _distances(arcs)
-    return distances <= int(number) if kind == "distance" else _nearest(distances, int(number))
+    if kind == "nearest":
+        return _nearest(distances, int(number))
+    near: Mask = distances <= int(number)
+    return near
 
 
 def _distances(arcs: Mask) -> NDArray[np.float64]:
