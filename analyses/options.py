@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from io import TextIOWrapper
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS, Table, TableFormat
+from analyses.tables.text import ROOM, text_of
 from analyses.trees.adjust import ADJUSTMENTS, NONE, adjustment_name
 from analyses.trees.methods import METHODS
 from analyses.trees.protocols import PROTOCOLS
@@ -224,11 +226,14 @@ def keep(ran: Ran, args: argparse.Namespace) -> None:
 
 
 def show(tables: Sequence[Table], form: TableFormat) -> None:
-    """Print tables; JSON is one list of them."""
+    """Print tables: JSON as one list of them, text as wide as the terminal."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # as JSON must be, whatever the locale
     if form == "json":
         print(json.dumps([json.loads(table.render(form)) for table in tables], indent=1, ensure_ascii=False))
+    elif form == "table":
+        room = shutil.get_terminal_size().columns if sys.stdout.isatty() else ROOM
+        print("\n".join(text_of(table.arranged, room=room) for table in tables), end="")
     else:
         print("\n".join(table.render(form) for table in tables), end="")
     sys.stdout.flush()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyses.constituency.scores import WSJ10_WORDS, Gold
-from analyses.constituency.tables import Scores, choice_table, score_table
+from analyses.constituency.tables import Scores, choice_table, score_tables
 from analyses.constituency.trees import Found, induce
 from analyses.options import add_decoders, add_options, finish, load_sources
 from analyses.tables.results import Ran
@@ -210,7 +210,7 @@ def _tables(
         notes.append(f"{len(skipped):,} more sentences could not be probed and are left out of every row.")
     if args.data is None:
         notes.append("Data: the bundled sample trees, since --data is not given.")
-    return [(stem, score_table(table, systems, beside_published=args.data is not None, notes=notes))]
+    return score_tables(stem, table, systems, beside_published=args.data is not None, notes=notes)
 
 
 def _sentences_note(gold: Gold, max_length: int | None) -> str:

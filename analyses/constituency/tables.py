@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,14 +20,15 @@ from analyses.constituency.scores import (
     is_biased,
 )
 from analyses.constituency.trees import Found, runs_of
-from analyses.scores.paired import paired_note
+from analyses.scores.paired import STRONGEST, Counted, difference_rows, paired, with_differences
 from analyses.tables.signature import Settings, Signature
 from analyses.tables.table import Cell, Row, Table
 from analyses.trees.protocols import ProtocolName
-from analyses.trees.systems import Line, System, spread, unknown_notes
+from analyses.trees.systems import Line, System, spread_notes, unknown_notes
 from probe import __version__
 
 _RESAMPLES = 1000
+_DIFFERENCES = f"{STRONGEST}. Paired bootstrap over sentences, two-sided p."
 
 
 @dataclass(frozen=True)
@@ -87,23 +88,27 @@ class Scores:
             found.append(line)
         return found
 
-    def paired(self, line: Line[Hits], others: Sequence[Line[Hits]]) -> str:
-        """The difference of a row to the strongest of others in each column of F1."""
-        found = []
-        for column, header in enumerate(self.columns.f1_names):
-            own = self.columns.counted(line.name, line.runs, column)
-            if np.any(own.total):
-                rivals = [self.columns.counted(other.name, other.runs, column) for other in others]
-                found.append(paired_note(header, own, rivals, seed=self.seed))
-        return f"{line.name}: {'; '.join(found)}."
+    def counted(self, line: Line[Hits]) -> dict[str, Counted]:
+        """The counts of each column of F1 that has a sentence."""
+        found = {
+            header: replace(self.columns.counted(line.name, line.runs, column), settings=line.settings)
+            for column, header in enumerate(self.columns.f1_names)
+        }
+        return {header: counts for header, counts in found.items() if np.any(counts.total)}
 
 
-def score_table(
-    table: Scores, systems: Sequence[System[Found]], *, beside_published: bool, notes: Sequence[str]
-) -> Table:
-    """Published figures, baselines and models under a protocol.
+def score_tables(
+    stem: str,
+    table: Scores,
+    systems: Sequence[System[Found]],
+    *,
+    beside_published: bool,
+    notes: Sequence[str],
+) -> list[tuple[str, Table]]:
+    """Published figures, baselines and models under a protocol; then the models less the strongest baselines.
 
     Args:
+        stem: of the names of their files.
         table: what the rows share.
         systems: models, and random weights among the baselines.
         beside_published: whether the published figures of Table 3 belong here; never under ``fair``.
@@ -118,12 +123,13 @@ def score_table(
     induced = [line for system in systems for line in table.lines(system)]
     blank = [line for line in induced if line.kind == "baseline"]
     models = [line for line in induced if line.kind == "model"]
-    results = [line for line in models if table.protocol == "wu2020" or not line.settings.biased]
-    return Table(
-        title=f"Constituency trees on {table.data}, protocol {table.protocol}, percent [95% interval]",
+    own = list(map(table.row, models))
+    about = f"Constituency trees on {table.data}, protocol {table.protocol}"
+    scores = Table(
+        title=f"{about}, percent [95% interval]",
         columns=table.columns.names,
         other_data=bool(given and _size_note(table)),
-        rows=(*given, *map(table.row, [*baselines, *blank, *models])),
+        rows=(*given, *map(table.row, [*baselines, *blank]), *own),
         notes=(
             *notes,
             *unknown_notes(systems, table.places),
@@ -131,10 +137,24 @@ def score_table(
             _labels_note(gold),
             *([_PUBLISHED_NOTE, *_size_note(table)] if given else []),
             *_bias_notes(induced),
-            *(_spread(table, line) for line in blank),
-            *(table.paired(line, [*baselines, *blank]) for line in results),
+            *_spread(table, blank),
         ),
     )
+    rivals = list(map(table.counted, [*baselines, *blank]))
+    measures = list(rivals[0])
+    rows = [
+        difference
+        for row, line in zip(own, models, strict=True)
+        if table.protocol == "wu2020" or not line.settings.biased
+        for difference in difference_rows(
+            row,
+            {
+                header: paired(counts, [rival[header] for rival in rivals], seed=table.seed)
+                for header, counts in table.counted(line).items()
+            },
+        )
+    ]
+    return with_differences(stem, scores, rows, measures=measures, about=about, note=_DIFFERENCES)
 
 
 def choice_table(table: Scores, system: System[Found]) -> Table:
@@ -222,7 +242,10 @@ def _bias_notes(lines: Sequence[Line[Hits]]) -> list[str]:
     ]
 
 
-def _spread(table: Scores, line: Line[Hits]) -> str:
+def _spread(table: Scores, blank: Sequence[Line[Hits]]) -> list[str]:
     column = table.columns.main
-    values = [100 * table.columns.counted("", [hits], column).value for hits in line.runs]
-    return spread(line.name, table.columns.names[column], values)
+    seeds = {
+        line.name: [100 * table.columns.counted("", [hits], column).value for hits in line.runs]
+        for line in blank
+    }
+    return spread_notes(table.columns.names[column], seeds)

@@ -12,14 +12,14 @@ from analyses import published
 from analyses.dependency.trees import Treebank
 from analyses.scores.attachment import count_arcs
 from analyses.scores.evaluation import Evaluation, baseline_rows, evaluate_runs
-from analyses.scores.paired import Counted, paired_note
+from analyses.scores.paired import STRONGEST, Counted, difference_rows, paired, with_differences
 from analyses.scores.recall import GroupName, recall_table
 from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, RowKind, Table
 from analyses.trees.adjust import NONE
 from analyses.trees.decoders import Heads
 from analyses.trees.protocols import ProtocolName, baseline_trees, gold_roots, root_of, scored_words
-from analyses.trees.systems import System, Way, check_probed, spread, unknown_notes
+from analyses.trees.systems import System, Way, check_probed, spread_notes, unknown_notes
 from probe import __version__
 from probe.errors import ProbeError
 
@@ -73,7 +73,7 @@ def tables(
         protocol: how trees are scored; trees made under another protocol are left out.
         skipped: places of the sentences that could not be probed, which no row counts.
         by: recall is shown by these, a table each.
-        compared: pairs of ways; a note says how much more the first of each scores.
+        compared: pairs of ways; how much more the first of each scores is among the differences.
         seed: of bootstrap and random trees.
 
     Returns:
@@ -98,14 +98,14 @@ def tables(
         else:
             baselines.extend(rows.values())
     stem = f"dependency-{corpus.name}-{protocol}"
-    notes = _notes(scored, systems, baselines, models)
-    notes += [
-        _paired(own[first], [own[second]], seed)
-        for own in models
-        for first, second in compared
-        if first in own and second in own
-    ]
-    found = [(stem, _score_table(scored, baselines, models, notes))]
+    found = with_differences(
+        stem,
+        _score_table(scored, systems, baselines, models),
+        [row for own in models for row in _differences(own, baselines, compared, seed)],
+        measures=COLUMNS,
+        about=_about(scored),
+        note=_DIFFERENCES,
+    )
     for group in dict.fromkeys(by):
         found.append((f"{stem}-by-{group}", _recall_table(scored, systems, chain, group)))
     return found
@@ -134,18 +134,26 @@ def _evaluations(system: System[Heads], scored: Scored) -> dict[Way, Evaluation]
 
 def _score_table(
     scored: Scored,
+    systems: Sequence[System[Heads]],
     baselines: Sequence[Evaluation],
     models: Sequence[Mapping[Way, Evaluation]],
-    notes: Sequence[str],
 ) -> Table:
     rows: list[Row] = []
     if scored.protocol == "wu2020" and scored.corpus.treebank is not None:
         rows += published.dependency_rows(scored.corpus.treebank)
     rows += [_row(row, "baseline") for row in baselines]
     rows += [_row(row, "model") for own in models for row in own.values()]
-    title = f"Dependency trees on {scored.corpus.name}, protocol {scored.protocol}, percent [95% interval]"
-    other = bool(_size_note(scored, baselines))
-    return Table(title=title, columns=COLUMNS, rows=tuple(rows), notes=tuple(notes), other_data=other)
+    return Table(
+        title=f"{_about(scored)}, percent [95% interval]",
+        columns=COLUMNS,
+        rows=tuple(rows),
+        notes=tuple(_notes(scored, systems, baselines)),
+        other_data=bool(_size_note(scored, baselines)),
+    )
+
+
+def _about(scored: Scored) -> str:
+    return f"Dependency trees on {scored.corpus.name}, protocol {scored.protocol}"
 
 
 def _size_note(scored: Scored, baselines: Sequence[Evaluation]) -> list[str]:
@@ -169,12 +177,7 @@ def _row(row: Evaluation, kind: RowKind) -> Row:
     )
 
 
-def _notes(
-    scored: Scored,
-    systems: Sequence[System[Heads]],
-    baselines: Sequence[Evaluation],
-    models: Sequence[Mapping[Way, Evaluation]],
-) -> list[str]:
+def _notes(scored: Scored, systems: Sequence[System[Heads]], baselines: Sequence[Evaluation]) -> list[str]:
     corpus = scored.corpus
     words = int(baselines[0].counts.total.sum())
     notes = [f"{len(scored.places):,} sentences, {words:,} scored words.", _PROTOCOL_NOTES[scored.protocol]]
@@ -187,14 +190,13 @@ def _notes(
     if scored.protocol == "wu2020" and corpus.treebank is not None:
         notes.append(f"Published: {published.CITATION}, Tables 1 and 2, {corpus.treebank}.")
         notes += _size_note(scored, baselines)
-    notes += [
-        _spread(system, way, scored)
+    seeds = {
+        f"{system.name} {way}": _uas(system, way, scored)
         for system in systems
         for way in system.ways(scored.protocol)
         if system.kind == "baseline"
-    ]
-    notes += [_paired(row, baselines, scored.seed) for own in models for row in own.values()]
-    return notes + [line for own in models for line in _gains(own, scored.seed)]
+    }
+    return notes + spread_notes("UAS", seeds)
 
 
 _PROTOCOL_NOTES: dict[ProtocolName, str] = {
@@ -203,34 +205,50 @@ _PROTOCOL_NOTES: dict[ProtocolName, str] = {
 }
 
 
-def _spread(system: System[Heads], way: Way, scored: Scored) -> str:
+_DIFFERENCES = (
+    f"{STRONGEST}, or other trees of the same model, such as those of impacts without an adjustment. Paired "
+    "bootstrap over sentences, two-sided p."
+)
+
+
+def _uas(system: System[Heads], way: Way, scored: Scored) -> list[float]:
+    """That of each run."""
     mask = [scored_words(sentence, scored.protocol) for sentence in scored.sentences]
     gold = [sentence.heads or () for sentence in scored.sentences]
     counts = [count_arcs(gold, trees, scored=mask) for trees in system.trees(way, scored.places)]
-    uas = [100 * float(each.directed.sum() / each.total.sum()) for each in counts]
-    return spread(f"{system.name} {way}", "UAS", uas)
+    return [100 * float(each.directed.sum() / each.total.sum()) for each in counts]
 
 
-def _gains(rows: Mapping[Way, Evaluation], seed: int) -> list[str]:
-    """The differences of the rows of adjusted impacts to those of the same impacts as they are."""
-    plain = {way: replace(way, variant=replace(way.variant, adjust=NONE)) for way in rows}
-    return [
-        _paired(row, [rows[plain[way]]], seed)
-        for way, row in rows.items()
-        if plain[way] != way and plain[way] in rows
-    ]
+def _differences(
+    rows: Mapping[Way, Evaluation],
+    baselines: Sequence[Evaluation],
+    compared: Sequence[tuple[Way, Way]],
+    seed: int,
+) -> list[Row]:
+    """The rows of a model against baselines and its own: those of impacts as they are, and those asked for."""
+    found: list[Row] = []
+    for way, row in rows.items():
+        found += _paired(row, baselines, seed)
+        plain = replace(way, variant=replace(way.variant, adjust=NONE))
+        for other in dict.fromkeys((plain, *(second for first, second in compared if first == way))):
+            if other != way and other in rows:
+                found += _paired(row, [rows[other]], seed)
+    return found
 
 
-def _paired(row: Evaluation, baselines: Sequence[Evaluation], seed: int) -> str:
+def _paired(row: Evaluation, others: Sequence[Evaluation], seed: int) -> list[Row]:
     """The differences of a row to the strongest of others in each column."""
-    columns = zip(COLUMNS, _counted(row), *map(_counted, baselines), strict=True)
-    found = [paired_note(column, own, others, seed=seed) for column, own, *others in columns]
-    return f"{row.name}: {'; '.join(found)}."
+    columns = zip(COLUMNS, _counted(row), *map(_counted, others), strict=True)
+    found = {column: paired(own, theirs, seed=seed) for column, own, *theirs in columns}
+    return difference_rows(_row(row, "model"), found)
 
 
 def _counted(row: Evaluation) -> list[Counted]:
     correct = (row.counts.directed, row.counts.undirected, row.counts.ned)
-    return [Counted(name=row.name, correct=column, total=row.counts.total) for column in correct]
+    made = row.signature.row_settings()
+    return [
+        Counted(name=row.name, correct=column, total=row.counts.total, settings=made) for column in correct
+    ]
 
 
 def _recall_table(scored: Scored, systems: Sequence[System[Heads]], chain: str, by: GroupName) -> Table:

@@ -20,7 +20,7 @@ from analyses.discourse.protocols import (
     given_root,
     human_documents,
 )
-from analyses.discourse.tables import Documents, score_table
+from analyses.discourse.tables import Documents, score_tables
 from analyses.options import add_decoders, add_options, experiment_main, load_models
 from analyses.tables.results import Ran
 from analyses.tables.table import say_unknown
@@ -79,8 +79,9 @@ def run(args: argparse.Namespace) -> Ran:
     if skipped:
         corpus, induced = _without(corpus, induced, skipped)
     tables = [
-        (f"discourse-{corpus.name}-{protocol}", score_table(corpus, induced, protocol, args.seed))
+        found
         for protocol in dict.fromkeys(args.protocol)
+        for found in score_tables(corpus, induced, protocol, args.seed)
     ]
     return Ran(tables=tuple(tables), failed=bool(corpus.failures))
 

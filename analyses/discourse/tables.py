@@ -18,12 +18,12 @@ from analyses.discourse.protocols import (
     human_documents,
 )
 from analyses.intervals import percent_interval
-from analyses.scores.paired import Counted, paired_note
+from analyses.scores.paired import STRONGEST, Counted, difference_rows, paired, with_differences
 from analyses.tables.signature import Settings, Signature, digest
 from analyses.tables.table import Cell, Row, Table
 from analyses.trees.decoders import BASELINES, Heads
 from analyses.trees.protocols import ProtocolName
-from analyses.trees.systems import Corpus, Line, System, spread, unknown_notes
+from analyses.trees.systems import Corpus, Line, System, spread_notes, unknown_notes
 from probe import __version__
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ RANDOM_TREES = 10
 
 
 _RESAMPLES = 1000
+_DIFFERENCES = f"{STRONGEST}. Paired bootstrap over documents, two-sided p."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +49,17 @@ class Documents(Corpus["Document"]):
     failures: tuple[str, ...] = ()
 
 
-def score_table(
+def score_tables(
     corpus: Documents, systems: Sequence[System[Heads]], protocol: ProtocolName, seed: int
-) -> Table:
-    """The scores under a protocol."""
+) -> list[tuple[str, Table]]:
+    """The scores under a protocol, and the models less the strongest baselines, with stems of their file names."""
     baselines = _baselines(corpus, protocol, seed)
     models: list[Line[DiscourseCounts]] = []
     for system in systems:
         for line in _lines(corpus, system, protocol):
             (models if line.kind == "model" else baselines).append(line)
-    rivals = [_counted(line) for line in baselines]
-    shown = [*baselines, *_human(corpus, protocol), *models]
+    others = [*baselines, *_human(corpus, protocol)]
+    counts = others[0].runs[0]
     signature = Signature(
         data=corpus.name,
         digest=digest(_as_sentences(corpus.items)),
@@ -70,21 +71,30 @@ def score_table(
         resamples=_RESAMPLES,
         seed=seed,
     )
-    return Table(
-        title=f"Discourse trees on {corpus.name}, protocol {protocol}, percent [95% interval]",
+    known, own = (
+        [_row(line, replace(signature, settings=line.settings), seed) for line in lines]
+        for lines in (others, models)
+    )
+    about = f"Discourse trees on {corpus.name}, protocol {protocol}"
+    scores = Table(
+        title=f"{about}, percent [95% interval]",
         columns=COLUMNS,
-        other_data=bool(_size_note(corpus, protocol, shown[0].runs[0])),
-        rows=(
-            *(published.TABLE4.rows if protocol == "wu2020" else ()),
-            *(_row(line, replace(signature, settings=line.settings), seed) for line in shown),
-        ),
+        other_data=bool(_size_note(corpus, protocol, counts)),
+        rows=(*(published.TABLE4.rows if protocol == "wu2020" else ()), *known, *own),
         notes=(
-            *_notes(corpus, protocol, shown[0].runs[0]),
+            *_notes(corpus, protocol, counts),
             *unknown_notes(systems, range(len(corpus.items))),
-            *(_spread(line) for line in baselines if line.settings.random_weights is not None),
-            *(f"{line.name}: {paired_note('UAS', _counted(line), rivals, seed=seed)}." for line in models),
+            *_spread(baselines),
         ),
     )
+    rivals = [_counted(line) for line in baselines]
+    rows = [
+        difference
+        for row, line in zip(own, models, strict=True)
+        for difference in difference_rows(row, {"UAS": paired(_counted(line), rivals, seed=seed)})
+    ]
+    stem = f"discourse-{corpus.name}-{protocol}"
+    return with_differences(stem, scores, rows, measures=["UAS"], about=about, note=_DIFFERENCES)
 
 
 def _baselines(corpus: Documents, protocol: ProtocolName, seed: int) -> list[Line[DiscourseCounts]]:
@@ -154,12 +164,17 @@ def _counted(line: Line[DiscourseCounts]) -> Counted:
         name=line.name,
         correct=np.sum([run.correct for run in line.runs], axis=0),
         total=np.sum([run.total for run in line.runs], axis=0),
+        settings=line.settings,
     )
 
 
-def _spread(line: Line[DiscourseCounts]) -> str:
-    values = [100 * float(run.correct.sum() / run.total.sum()) for run in line.runs]
-    return spread(line.name, "UAS", values)
+def _spread(baselines: Sequence[Line[DiscourseCounts]]) -> list[str]:
+    seeds = {
+        line.name: [100 * float(run.correct.sum() / run.total.sum()) for run in line.runs]
+        for line in baselines
+        if line.settings.random_weights is not None
+    }
+    return spread_notes("UAS", seeds)
 
 
 _PROTOCOL_NOTES: dict[ProtocolName, str] = {

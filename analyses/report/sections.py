@@ -12,7 +12,7 @@ from analyses.experiment import Found, ReportSection, Settings
 from analyses.experiments import report_sections, steps
 from analyses.report.inputs import Inputs
 from analyses.reproduce.steps import is_empty, perform
-from analyses.tables.results import Results, read_pictures
+from analyses.tables.results import Results, read_pictures, stem_order
 from analyses.tables.table import Table
 from data.sources import PUD, STS
 from probe.command_line import DONE, INTERRUPTED, SOME_FAILED
@@ -134,6 +134,6 @@ def make(section: Section, settings: Settings, scratch: Path) -> Made:
         if code == SOME_FAILED:
             note = f"{section.title}: some of the input could not be probed."
         # In the order of their files, as a folder of results is shown.
-        tables += [table for _, table in sorted(ran.tables, key=lambda each: each[0])]
+        tables += [table for _, table in sorted(ran.tables, key=lambda each: stem_order(each[0]))]
         pictures |= read_pictures(scratch / name)
     return Made(results=Results(title=section.title, tables=tuple(tables), pictures=pictures), note=note)

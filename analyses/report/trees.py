@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyses.constituency.scores import Gold
-from analyses.constituency.tables import Scores, score_table
+from analyses.constituency.tables import Scores, score_tables
 from analyses.constituency.trees import induce as induce_brackets
 from analyses.dependency.tables import tables
 from analyses.dependency.trees import Treebank, induce, treebank_ways
@@ -303,7 +303,8 @@ def constituency_part(
         scores = Scores.of(name, gold, list(kept), max_length=None, seed=args.seed)
         note = f"{len(kept):,} sentences of 2 words or more without punctuation."
         beside = args.data is not None
-        found.append(score_table(scores, induced, beside_published=beside, notes=[note]))
+        tables_of = score_tables("", scores, induced, beside_published=beside, notes=[note])
+        found += [table for _, table in tables_of]
         reasons |= dict.fromkeys(skip_lines(sentences, skipped))
         if protocol == "fair":
             seen = list(kept.values())

@@ -15,6 +15,7 @@ from analyses.tables.table import Cell, Row, RowKind, Table
 ABSENT = "-"
 _ALONE = "published only"
 _PUBLISHED, _OTHER_DATA = "published", "published (other data)"
+_P = "p"
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Arranged:
     Attributes:
         title: of the table.
         labels: headers of the columns of text.
-        headers: of the figures; those of a published column begin with ``published``.
+        headers: of the figures.
         lines: in their order.
         notes: what is said below, each part of a signature once.
     """
@@ -84,6 +85,11 @@ class Arranged:
     headers: tuple[str, ...]
     lines: tuple[Line, ...]
     notes: tuple[str, ...]
+
+    @property
+    def follows(self) -> tuple[bool, ...]:
+        """Which figures stay beside those before them: what is published of a measure, and p of a difference."""
+        return tuple(header in (_PUBLISHED, _OTHER_DATA, _P) for header in self.headers)
 
 
 def arrange(table: Table) -> Arranged:
@@ -106,7 +112,7 @@ def arrange(table: Table) -> Arranged:
                 heading=named.heading,
                 name=named.name,
                 kind=row.kind,
-                labels=(*row.labels, *labels),
+                labels=(*labels, *row.labels),
                 figures=_figures(row.cells, theirs, beside),
             )
         )
@@ -115,14 +121,14 @@ def arrange(table: Table) -> Arranged:
             heading=_ALONE,
             name=row.name,
             kind=row.kind,
-            labels=(*row.labels, *([""] * len(signed.columns))),
+            labels=(*([""] * len(signed.columns)), *row.labels),
             figures=_figures((None,) * len(row.cells), row.cells, beside),
         )
         for row in alone
     ]
     return Arranged(
         title=table.title,
-        labels=(*table.labels, *signed.columns),
+        labels=(*signed.columns, *table.labels),
         headers=tuple(_headers(table, beside)),
         lines=tuple(lines),
         notes=(*table.remarks, *_paper_names(own, published, signed.names), *signed.notes),
@@ -141,8 +147,9 @@ def _figures(
 
 
 def _headers(table: Table, beside: Sequence[bool]) -> Iterable[str]:
-    for column, shown in zip(table.columns, beside, strict=True):
-        yield column
+    for at, (column, shown) in enumerate(zip(table.columns, beside, strict=True)):
+        styles = {cell.style for row in table.rows if (cell := row.cells[at]) is not None}
+        yield _P if styles == {"p"} else column
         if shown:
             yield _OTHER_DATA if table.other_data else _PUBLISHED
 
@@ -167,18 +174,18 @@ def repeats(line: Line, before: Line | None) -> bool:
     )
 
 
-def panels(widths: Sequence[int], published: Sequence[bool], *, room: int) -> Iterator[list[int]]:
-    """Places of columns that fit beside one another; a published one stays with the one before.
+def panels(widths: Sequence[int], follows: Sequence[bool], *, room: int) -> Iterator[list[int]]:
+    """Places of columns that fit beside one another.
 
     Args:
         widths: of the columns, with the space before each.
-        published: which are.
+        follows: which stay with the one before.
         room: for the columns of a panel; one alone may be wider.
     """
     panel: list[int] = []
     used = at = 0
     while at < len(widths):
-        pair = [at, at + 1] if at + 1 < len(widths) and published[at + 1] else [at]
+        pair = [at, at + 1] if at + 1 < len(widths) and follows[at + 1] else [at]
         needed = sum(widths[place] for place in pair)
         if panel and used + needed > room:
             yield panel

@@ -55,14 +55,14 @@ def escape(text: str) -> str:
 
 
 def _panels(table: Arranged) -> Iterator[list[int]]:
-    """Places of the columns that a line of the page holds; a published one stays with the one before."""
+    """Places of the columns that a line of the page holds."""
     left = max(
         (len(line.name) + 2 + sum(map(len, line.labels)) + 2 * len(line.labels) for line in table.lines),
         default=0,
     )
     return panels(
         [_wide(table, at) for at in range(len(table.headers))],
-        [any(line.figures[at].published for line in table.lines) for at in range(len(table.headers))],
+        table.follows,
         room=_ROOM - left,
     )
 

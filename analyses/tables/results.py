@@ -38,7 +38,7 @@ class Results:
 
     Attributes:
         title: for the page.
-        tables: in the order of their files.
+        tables: in the order of their files, the published protocol first.
         pictures: SVG files by their names.
         command: that made them, where it is known.
     """
@@ -65,7 +65,8 @@ def read_results(folder: Path, *, title: str, command: str | None = None) -> Res
     Raises:
         OSError: the folder or a picture cannot be read.
     """
-    found = tuple(table for path in sorted(folder.iterdir(), key=_order) for table in _tables(path))
+    paths = sorted(folder.iterdir(), key=lambda path: (stem_order(path.stem), path.suffix))
+    found = tuple(table for path in paths for table in _tables(path))
     drawn = read_pictures(folder)
     return Results(title=title, tables=found, pictures=drawn, command=command) if found or drawn else None
 
@@ -79,8 +80,9 @@ def read_pictures(folder: Path) -> dict[str, bytes]:
     return {path.stem: path.read_bytes() for path in sorted(folder.glob("*.svg"))}
 
 
-def _order(path: Path) -> tuple[str, str]:
-    return path.stem, path.suffix
+def stem_order(stem: str) -> tuple[tuple[bool, str], ...]:
+    """Sorts the names of files: word by word, the published protocol before others."""
+    return tuple((word != "wu2020", word) for word in stem.split("-"))
 
 
 def read_json(path: Path) -> dict[str, Any]:

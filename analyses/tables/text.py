@@ -11,9 +11,11 @@ from wcwidth import center, ljust, rjust, width, wrap
 from analyses.tables.arranged import Arranged, Figure, Line, panels, repeats
 
 ROOM = 80
-"""Of a terminal, and of files."""
+"""Of a line in files and pipes; a terminal has its own."""
 _NAMES = 40
 """What a column of names takes at most."""
+_LABELS = 24
+"""What a column of labels takes at most, if no word is longer."""
 _APART = "  "
 _INDENT = "  "
 
@@ -40,7 +42,7 @@ def text_of(table: Arranged, *, room: int = ROOM) -> str:
     names = [_name(line) for line in table.lines]
     left = _Column.of("", names)
     texts = [
-        _Column.of(header, [(line.labels[at],) for line in table.lines])
+        _Column.of(header, [_label(line.labels[at]) for line in table.lines])
         for at, header in enumerate(table.labels)
     ]
     figures = [
@@ -51,7 +53,7 @@ def text_of(table: Arranged, *, room: int = ROOM) -> str:
     parts = [_filled(table.title, room)]
     for panel in panels(
         [len(_APART) + column.width for column in figures],
-        [header.startswith("published") for header in table.headers],
+        table.follows,
         room=room - taken,
     ):
         whole = len(panel) == len(table.headers)
@@ -106,6 +108,11 @@ def _name(line: Line) -> tuple[str, ...]:
         break_on_hyphens=False,
     )
     return tuple(found) or ("",)
+
+
+def _label(text: str) -> tuple[str, ...]:
+    """The lines of a label; a word stays whole."""
+    return tuple(wrap(text, _LABELS, break_on_hyphens=False, break_long_words=False)) or ("",)
 
 
 def _block(table: Arranged, places: Sequence[int], columns: Sequence[_Column]) -> Iterator[str]:

@@ -250,9 +250,20 @@ def skip_lines(items: Sequence[Sentence | ConstituencySentence], skipped: Skippe
     ]
 
 
-def spread(name: str, column: str, values: Sequence[float]) -> str:
-    """The lowest and the highest score of random weights: the interval of their mean is over sentences only."""
-    seeds = seeds_text(len(values))
-    if len(values) == 1:
-        return f"{name}: {seeds}, {column} {values[0]:.1f}."
-    return f"{name}: mean of {seeds}, {column} {min(values):.1f} to {max(values):.1f}."
+def spread_notes(column: str, found: Mapping[str, Sequence[float]]) -> list[str]:
+    """The lowest and the highest score of random weights, in one note; none of a single seed, which its row shows.
+
+    The interval of their mean is over sentences only.
+
+    Args:
+        column: of the scores.
+        found: the score of each seed, by the name of the row; all have the same seeds.
+    """
+    several = {
+        name.replace(" random weights ", " "): values for name, values in found.items() if len(values) > 1
+    }
+    if not several:
+        return []
+    seeds = seeds_text(max(map(len, several.values())))
+    ranges = "; ".join(f"{name} {min(values):.1f} to {max(values):.1f}" for name, values in several.items())
+    return [f"{column} of random weights, lowest to highest of {seeds}: {ranges}."]

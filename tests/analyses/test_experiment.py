@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 
 import probe
-from analyses import Interval, paired_bootstrap, published
+from analyses import Interval, PairedResult, paired_bootstrap, published
 from analyses.intervals import p_text
-from analyses.options import add_options, finish, load_models, load_sources
-from analyses.scores.paired import Counted, paired_note
+from analyses.options import add_options, finish, load_models, load_sources, show
+from analyses.scores.paired import Counted, paired
 from analyses.tables.results import Ran
+from analyses.tables.signature import Settings
 from analyses.tables.table import FORMATS, SUFFIXES, Cell, Row, Table
 from analyses.trees.variants import Variant, matrices, random_weights, variants
 from probe import OptionError, Probe, SentenceError, progress
@@ -158,25 +160,54 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, capsys: pytest
     assert capsys.readouterr().err == f"command: error: {tmp_path / 'file'}: File exists\n"
 
 
-def test_paired_note_takes_the_strongest_baseline() -> None:
+def test_text_is_as_wide_as_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = tuple(f"column {number}" for number in range(30))
+    table = Table(title="Wide", columns=columns, rows=(Row(name="r", kind="model", cells=(Cell(1.0),) * 30),))
+
+    def widest() -> int:
+        show([table], "table")
+        return max(map(len, capsys.readouterr().out.splitlines()))
+
+    monkeypatch.setenv("COLUMNS", "120")
+    assert 70 < widest() <= 80, "a pipe"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert 110 < widest() <= 120
+
+
+def test_a_row_is_compared_with_the_strongest_baseline() -> None:
     total = [4, 4, 4, 4] * 3
     row = Counted(name="bert", correct=[4, 3, 2, 4] * 3, total=total)
     weak = Counted(name="left", correct=[0, 0, 0, 1] * 3, total=total)
     # Ten random trees: 50% of the arcs, which is more than the other baseline has.
     strong = Counted(name="random", correct=[20, 20, 10, 30] * 3, total=[40] * 12)
     result = paired_bootstrap(row.correct, [2, 2, 1, 3] * 3, total, seed=5)
-    expected = (
-        f"UAS +31.2 [{100 * result.interval.low:+.1f}, {100 * result.interval.high:+.1f}] to random "
-        "(p < 0.001)"
-    )
+    interval = Interval(100 * result.interval.low, 100 * result.interval.high)
     assert result.p_value == 1 / 1001
-    assert paired_note("UAS", row, [weak, strong], seed=5) == expected
+    assert paired(row, [weak, strong], seed=5) == ("random", PairedResult(31.25, interval, result.p_value))
+
+
+def test_trees_of_models_are_named_by_what_differs() -> None:
+    def counted(**made: Any) -> Counted:
+        settings = Settings(model="m", decoder="eisner", metric="dist", layer=2, pool="mean")
+        return Counted(name="whole name", correct=[1], total=[1], settings=replace(settings, **made))
+
+    def to(own: Counted, other: Counted) -> str:
+        return paired(own, [other], seed=0)[0]
+
+    own = counted(adjust="openness")
+    assert to(own, counted(adjust="openness", random_weights=3)) == "random weights"
+    assert to(own, counted(decoder="cle", random_weights=3)) == "random weights, cle+dist, unadjusted"
+    assert to(own, counted()) == "unadjusted" and to(counted(), own) == "openness"
+    assert to(own, counted(model="n", layer=3, adjust="openness")) == "n, layer 3"
+    assert to(own, replace(own, settings=Settings(decoder="left-chain"))) == "whole name"
 
 
 def test_few_sentences_are_not_tested() -> None:
     row = Counted(name="bert", correct=[4, 3, 0], total=[4, 4, 0])
-    note = paired_note("UAS", row, [Counted(name="left", correct=[0, 1, 0], total=[4, 4, 0])], seed=5)
-    assert note == "UAS to left: 2 with something to score, too few to test"
+    found = paired(row, [Counted(name="left", correct=[0, 1, 0], total=[4, 4, 0])], seed=5)
+    assert found == ("left", 75.0)
 
 
 def test_no_p_value_is_rounded_to_what_it_is_not() -> None:

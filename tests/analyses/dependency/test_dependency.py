@@ -4,6 +4,7 @@ import argparse
 import csv
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,7 @@ def test_random_weights_are_the_mean_over_seeds(run: Run, gold: Path) -> None:
     (name,) = [name for name in rows_of(table, "baseline") if "random weights" in name]
     (uas, _, _) = rows_of(table, "baseline")[name]
     (note,) = [note for note in table["notes"] if "seeds" in note]
-    low, high = map(float, note.rstrip(".").split("UAS ")[1].split(" to "))
+    low, high = map(float, re.findall(r"(\d+\.\d) to (\d+\.\d)", note)[0])
     assert uas is not None and low - 0.05 <= uas <= high + 0.05 and low < high
     (line,) = [row["signatures"][0] for row in table["rows"] if row["name"] == name]
     assert "(random weights, seeds 0 to 2)" in line
@@ -156,19 +157,25 @@ def test_random_weights_are_the_mean_over_seeds(run: Run, gold: Path) -> None:
     assert rows_of(single, "model") == rows_of(table, "model")
 
 
-def test_a_paired_test_stands_in_the_notes(run: Run, tmp_path: Path) -> None:
+def test_differences_are_a_table_of_their_own(run: Run, tmp_path: Path) -> None:
     many = tmp_path / "many.conllu"
     many.write_text(4 * GOLD, encoding="utf-8")
-    (table,) = json.loads(
+    table, differences = json.loads(
         run("--data", many, "--protocol", "fair", "--metric", "dist", "--format", "json").out
     )
+    assert differences["labels"] == ["to"] and all(row["kind"] == "model" for row in differences["rows"])
     for name, values in rows_of(table, "model").items():
-        (note,) = [note for note in table["notes"] if note.startswith(f"{name}: ")]
-        for place, part in enumerate(note.removeprefix(f"{name}: ").split("; ")):
+        for place, measure in enumerate(("UAS", "UUAS", "NED")):
             best = max(other[place] or 0.0 for other in rows_of(table, "baseline").values())
-            own = values[place]
-            assert own is not None
-            assert part.startswith(f"{('UAS', 'UUAS', 'NED')[place]} {own - best:+.1f} [")
+            found = [
+                (row["cells"][measure], row["cells"][f"p of {measure}"])
+                for row in differences["rows"]
+                if row["name"] == name and row["cells"][measure] is not None
+            ]
+            ((difference, p),) = found
+            assert difference["value"] == pytest.approx((values[place] or 0.0) - best)
+            assert difference["interval"][0] <= difference["value"] <= difference["interval"][1]
+            assert 0 < p["value"] <= 1
 
 
 def test_a_failed_sentence_is_left_out_of_every_row(run: Run, tmp_path: Path) -> None:

@@ -118,6 +118,23 @@ def test_a_terminal_of_80_columns() -> None:
     assert max(map(width, wide.render("table").splitlines())) <= 80
 
 
+def test_a_p_value_stays_beside_its_difference() -> None:
+    row = Row(
+        name="bert",
+        kind="model",
+        labels=("random weights, eisner+dist, openness",),
+        cells=(Cell(5.9, Interval(-2.9, 13.9), style="signed"), Cell(0.0004, decimals=3, style="p")) * 2,
+    )
+    columns = ("UAS", "p of UAS", "UUAS", "p of UUAS")
+    table = Table(title="Differences", columns=columns, labels=("to",), rows=(row,))
+    assert table.arranged.headers == ("UAS", "p", "UUAS", "p")
+    assert table.arranged.follows == (False, True, False, True)
+    lines = text_of(table.arranged, room=60).splitlines()
+    last = "bert  eisner+dist, openness  +5.9 [-2.9, +13.9]  <0.001"
+    assert [line for line in lines if "[" in line] == [last] * 2
+    assert lines.count("      random weights,") == 2
+
+
 @given(st.lists(st.tuples(st.integers(1, 30), st.booleans()), max_size=12), st.integers(1, 60))
 def test_panels_hold_every_column_once(columns: list[tuple[int, bool]], room: int) -> None:
     widths = [width for width, _ in columns]

@@ -10,6 +10,7 @@ import pytest
 
 from analyses.intervals import Interval
 from analyses.tables.forms import read_table, table_html, table_of
+from analyses.tables.results import read_results
 from analyses.tables.signature import Settings, Signature
 from analyses.tables.table import FORMATS, Cell, Row, Table
 from analyses.tables.text import aligned
@@ -209,3 +210,17 @@ def test_a_name_of_any_kind_makes_files_in_the_folder(tmp_path: Path) -> None:
             assert path.is_file()
             assert path.resolve().parent == (tmp_path / "deep" / "out").resolve()
     assert [each.name for each in tmp_path.iterdir()] == ["deep"]
+
+
+def test_results_are_in_the_order_of_their_files_the_published_protocol_first(tmp_path: Path) -> None:
+    stems = [
+        "trees-a-wu2020",
+        "trees-a-wu2020-by-length",
+        "trees-a-fair",
+        "trees-a-fair-by-length",
+        "trees-b-fair",
+    ]
+    for stem in reversed(stems):
+        Table(title=stem, columns=(), rows=()).write(tmp_path, stem)
+    found = read_results(tmp_path, title="Trees")
+    assert found is not None and [table.title for table in found.tables] == stems

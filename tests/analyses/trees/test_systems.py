@@ -8,7 +8,7 @@ import pytest
 
 import probe
 from analyses.tables.signature import Settings
-from analyses.trees.systems import Way, dependency_ways, skip_lines, spread, systems
+from analyses.trees.systems import Way, dependency_ways, skip_lines, spread_notes, systems
 from analyses.trees.variants import Variant
 from data import Sentence
 from probe import SentenceError
@@ -111,11 +111,21 @@ def test_ways_are_those_that_the_protocol_defines_each_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "text"),
-    [([10.0], "m: seed 0, UAS 10.0."), ([12.0, 10.0, 11.0], "m: mean of seeds 0 to 2, UAS 10.0 to 12.0.")],
+    ("values", "notes"),
+    [
+        ([10.0], []),
+        (
+            [12.0, 10.0, 11.0],
+            [
+                "UAS of random weights, lowest to highest of seeds 0 to 2: m eisner 10.0 to 12.0; m cle 10.0 to "
+                "12.0."
+            ],
+        ),
+    ],
 )
-def test_spread_of_seeds(values: list[float], text: str) -> None:
-    assert spread("m", "UAS", values) == text
+def test_spread_of_seeds(values: list[float], notes: list[str]) -> None:
+    found = {f"m random weights {decoder}": values for decoder in ("eisner", "cle")}
+    assert spread_notes("UAS", found) == notes
 
 
 def test_one_seed_is_signed_as_one() -> None:
