@@ -1,15 +1,23 @@
 """The documentation builds as a site without a warning, and the site needs no other server."""
 
+from __future__ import annotations
+
 import re
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from tests.browser import Browser
+
+pytest_plugins = ["tests.browser"]
+
 ROOT = Path(__file__).parents[2]
-NEEDED = ("mkdocs", "material", "mkdocstrings")
+NEEDED = ("mkdocs", "material", "mkdocstrings", "mkdocs_jupyter")
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +65,16 @@ def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
         assert [url for url in loaded if re.match(r"(https?:)?//", url)] == []
     for style in site.rglob("*.css"):
         assert not re.search(r"url\(\s*[\"']?(https?:)?//", style.read_text(encoding="utf-8"))
+
+
+def test_the_notebook_is_there_with_its_outputs(site: Path) -> None:
+    notebook = (site / "example.html").read_text(encoding="utf-8")
+    assert notebook.count("<svg") > 3 and "data:image/png;base64" in notebook and "dataframe" in notebook
+
+
+@pytest.mark.parametrize("scheme", ["default", "slate"])
+@pytest.mark.parametrize("page", ["index", "example"])
+def test_axe_finds_no_serious_fault(browser: Browser, site: Path, page: str, scheme: str) -> None:
+    browser.open(site / f"{page}.html")
+    browser.run("document.body.dataset.mdColorScheme = arguments[0]", scheme)
+    assert browser.faults() == []

@@ -395,3 +395,13 @@ def test_everything_has_a_name_and_fits_a_phone(browser: Browser, folder: Path) 
         assert browser.run("return document.documentElement.scrollWidth") <= 390
     background = "return getComputedStyle(document.documentElement).colorScheme"
     assert browser.run(background) == "light dark"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_no_serious_fault(browser: Browser, folder: Path, width: int, scheme: str) -> None:
+    browser.look(width=width, height=844, scheme=scheme)
+    browser.open(folder / "report.html")
+    for index in (0, 6):  # of dependencies and of constituents
+        open_sentence(browser, index)
+    assert browser.faults() == []
