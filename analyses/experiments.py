@@ -17,6 +17,7 @@ from analyses.knowledge.experiment import EXPERIMENT as KNOWLEDGE
 from analyses.minimal_pairs.experiment import EXPERIMENT as MINIMAL_PAIRS
 from analyses.order.experiment import EXPERIMENT as ORDER
 from analyses.sentiment.experiment import EXPERIMENT as SENTIMENT
+from analyses.structure.experiment import EXPERIMENT as STRUCTURE
 from analyses.vectors.experiment import EXPERIMENT as VECTORS
 from probe.registry import Registry
 
@@ -34,6 +35,7 @@ EXPERIMENTS: Registry[Experiment] = Registry(
         CONTACTS,
         COMPRESSION,
         ORDER,
+        STRUCTURE,
     ],
     group="perturbed_probe.experiments",
 )

@@ -50,6 +50,7 @@ COMMANDS = {
     "layer-map": Command("analyses.compression.map_command", "which layers of two models are alike"),
     "perplexity": Command("analyses.order.perplexity_command", "perplexity of texts in any order"),
     "generate": Command("analyses.order.generate_command", "text from a masked language model in any order"),
+    "structure": Command("analyses.structure.command", "masked words predicted along trees"),
     "figures": Command("analyses.figures.command", "figures as PDF, SVG and PNG"),
     "reproduce": Command("analyses.reproduce.command", "every table and figure that the data allow"),
     "report": Command("analyses.report.command", "one HTML file of trees, tables and figures"),
