@@ -125,7 +125,7 @@ def test_kinds_of_data_are_recognised(data: Path) -> None:
 
 def test_a_small_treebank_has_no_geometry(data: Path) -> None:
     inputs = recognise([data / "ud"])
-    always = ["layers", "compression", "order"]
+    always = ["layers", "compression", "order", "structure"]
     assert [section.kind for section in sections(inputs, limit=None)] == [*always, "geometry"]
     assert [section.kind for section in sections(inputs, limit=3)] == always
 
@@ -159,6 +159,7 @@ def test_every_section(
         "toy: trees by layer, distance and relation",
         "toy: what of the model its trees need",
         "toy: perplexity by order, and texts of the model",
+        "toy: masked words along trees",
         "a-test: discourse trees",
         "lama: knowledge",
         "blimp: minimal pairs",
@@ -173,7 +174,7 @@ def test_every_section(
         "Recall of gold arcs by relation on toy",
     ):
         assert any(each.startswith(caption) for each in captions), caption
-    assert text.count("data:image/svg+xml;base64,") == 4 + 2 + 1 + 3
+    assert text.count("data:image/svg+xml;base64,") == 4 + 2 + 1 + 3 + 1
     assert any(each.startswith("uas-by-layer") for each in captions)
     assert any(each.startswith("lama") for each in captions)
     assert set(kinds()) >= {"layers", "discourse", "knowledge", "minimal-pairs", "geometry", "bias"}

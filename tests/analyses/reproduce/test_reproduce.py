@@ -130,7 +130,7 @@ def test_everything_that_the_data_allow(run: Run, tmp_path: Path, monkeypatch: p
     table = json.loads((out / "dependency-pud" / "dependency-en_pud-wu2020-wu2020.json").read_text("utf-8"))
     (own,) = [row for row in table["rows"] if row["name"] == "right-chain"]
     assert cells is not None and cells[1] == f"{own['cells']['UAS']['value']:.1f}"
-    assert page.count("data:image/svg+xml;base64,") == 3 + 3 + 2 + 1 + 3
+    assert page.count("data:image/svg+xml;base64,") == 3 + 3 + 2 + 1 + 3 + 1
     assert not re.search(r'(src|href)="(?!data:)', page)
     for suffix in ("pdf", "png", "svg"):
         assert (out / "figures" / f"heatmap.{suffix}").is_file()
