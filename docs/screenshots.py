@@ -45,6 +45,7 @@ def main(report: Path, explorer: str, out: Path) -> None:
             )
             time.sleep(1)
         driver.save_screenshot(str(out / "report.png"))
+        driver.set_window_size(1400, 1300)
         driver.get(explorer)  # without a sentence it shows its first example, by both methods
         WebDriverWait(driver, 60).until(lambda page: page.execute_script(SHOWN))
         driver.save_screenshot(str(out / "explorer.png"))
