@@ -58,7 +58,7 @@ def first_order(p: probe.Probe, words: Sequence[str], *, masked: bool) -> Floats
     """
     alignment = p.align(words)
     places = [torch.from_numpy(alignment.positions[alignment.unit_of == i]) for i in range(len(words))]
-    embed = p.model.base_model.get_input_embeddings()
+    embed: Any = p.model.base_model.get_input_embeddings()
     ids = torch.from_numpy(alignment.ids).to(p.device)
     with torch.no_grad():
         given = embed(ids)
@@ -93,7 +93,7 @@ def _pushed(p: probe.Probe, ids: torch.Tensor, at: torch.Tensor, towards: torch.
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         done = [
             torch.func.jvp(states, (at.expand_as(rows).contiguous(),), (rows,))[1]
-            for rows in towards.split(_ROWS)
+            for rows in torch.split(towards, _ROWS)
         ]
     return torch.cat(done)
 
