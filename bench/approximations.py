@@ -58,7 +58,8 @@ def first_order(p: probe.Probe, words: Sequence[str], *, masked: bool) -> Floats
     """
     alignment = p.align(words)
     places = [torch.from_numpy(alignment.positions[alignment.unit_of == i]) for i in range(len(words))]
-    embed: Any = p.model.base_model.get_input_embeddings()
+    base: Any = p.model.base_model
+    embed = base.get_input_embeddings()
     ids = torch.from_numpy(alignment.ids).to(p.device)
     with torch.no_grad():
         given = embed(ids)
