@@ -289,7 +289,7 @@ def test_bias_becomes_tables(tmp_path: Path) -> None:
     given = ["--decoder", "mart-paper", "--lengths", "5", "--random-matrices", "20", "--reach", "0"]
     assert bias(["--out", str(tmp_path), *given]) == 0
     found, _ = read_path(tmp_path)
-    fair, wu2020 = found[0].tables
+    wu2020, fair = found[0].tables
     assert fair.title.endswith("protocol fair") and wu2020.title.endswith("protocol wu2020")
     (row,) = fair.rows
     assert row.name == "mart-paper, 5 words" and row.made.decoder == "mart-paper"

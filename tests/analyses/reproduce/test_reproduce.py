@@ -311,7 +311,7 @@ def test_a_method_goes_to_the_commands_that_make_trees(tmp_path: Path) -> None:
             takes.add(step.name)
     assert takes == {
         *("figures", "dependency-pud", "dependency-wsj10", "layers", "curves"),
-        *("constituency", "discourse", "sentiment", "early-exit"),
+        *("constituency", "discourse", "sentiment", "early-exit", "structure"),
     }
     (matrices,) = (step for step in steps() if step.name == "matrices")
     kept = matrices.arguments(settings, {source.name: tmp_path for source in matrices.needs}, tmp_path)

@@ -119,14 +119,14 @@ def test_commands_decode_adjusted_impacts(
 ) -> None:
     model = str(model_folder("bert"))
     data = tmp_path / "gold.conllu"
-    # Fewer sentences than ten are too few for the notes with tests.
+    # Fewer sentences than ten are too few for a table of differences.
     copies = [re.sub(r"(?m)^(# sent_id = .*)$", rf"\1-{copy}", GOLD) for copy in range(4)]
     data.write_text("".join(copies), encoding="utf-8")
     options = ["--device", "cpu", "--dtype", "float32", "--metric", "dist", "--seeds", "0", "--quiet"]
     command = ["--model", model, "--data", str(data), "--adjust", *ADJUSTMENTS, "--format", "json", *options]
     capsys.readouterr()
     assert main(command) == 0
-    wu2020, fair = json.loads(capsys.readouterr().out)
+    wu2020, _, fair, differences = json.loads(capsys.readouterr().out)
     sentences = list(read_conllu(data))
     loaded = probe.load(model, device="cpu", dtype="float32")
     matrices = list(loaded.impact_many((s.words for s in sentences), openness=True))
@@ -163,13 +163,15 @@ def test_commands_decode_adjusted_impacts(
     # Each adjusted row stands against the row without.
     name = f"{model} cle+dist, layer 3, mean"
     for adjustment in list(ADJUSTMENTS)[1:]:
-        (note,) = [
-            n for n in fair["notes"] if n.startswith(f"{name}, {adjustment}: ") and f"to {name} (p" in n
+        (difference,) = [
+            row["cells"]["UAS"]["value"]
+            for row in differences["rows"]
+            if row["name"] == f"{name}, {adjustment}" and row["labels"]["to"] == "unadjusted"
         ]
         own, plain = (
             {r["name"]: r for r in fair["rows"]}[n]["cells"] for n in (f"{name}, {adjustment}", name)
         )
-        assert f": UAS {own['UAS']['value'] - plain['UAS']['value']:+.1f} [" in note
+        assert difference == pytest.approx(own["UAS"]["value"] - plain["UAS"]["value"])
     # The published CLE multiplies impacts, which offset and openness can make negative.
     ways = [row["name"] for row in wu2020["rows"] if "cle+" in row["name"] and row["kind"] == "model"]
     assert [way.rpartition(", ")[2] for way in ways] == [
