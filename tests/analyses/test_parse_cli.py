@@ -383,21 +383,3 @@ def test_the_progress_bar_is_for_terminals(model_folder: ModelFolder) -> None:
     os.close(ours)
     assert re.search(r"parsing .* 28/28 passes, .*pass/s.*left", shown)
     assert "3/3 sentences" in shown and "3 sentences parsed" in shown
-
-
-# --- the embedded model
-
-
-def test_the_embedded_model_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
-    done = parse(capsys, "The cat sat on the mat .", "--format", "conllu")
-    assert done.code == 0
-    check_tree(next(parse_conllu(done.out.splitlines(), name="output")))
-    assert parse(capsys, "--model", "bert", "The cat sat on the mat .", "--format", "conllu").out == done.out
-
-
-def test_the_embedded_model_parses_the_sample(capsys: pytest.CaptureFixture[str]) -> None:
-    done = parse(capsys, "--strict", "--format", "json")
-    assert done.code == 0
-    found = json.loads(done.out)
-    assert [sentence["id"] for sentence in found["sentences"]] == [sentence.id for sentence in load_sample()]
-    assert found["settings"]["model"] == "bert"

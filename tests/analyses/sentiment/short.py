@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from data.absa import AspectItem
+from tests.command import Done
 
 SMALL = (
     "--hidden",
@@ -46,3 +47,11 @@ def options(folder: Path, *args: object, files: bool = True, vectors: bool = Tru
     if vectors:
         found += ["--embeddings", folder / "vectors.txt"]
     return [str(value) for value in (*found, *args)]
+
+
+def refused(done: Done, code: int, message: str) -> None:
+    """Assert that a run ended with one line of an error."""
+    assert (done.code, done.out) == (code, "")
+    assert (
+        done.err.startswith("probe sentiment: error: ") and message in done.err and done.err.count("\n") == 1
+    )

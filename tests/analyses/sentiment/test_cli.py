@@ -25,7 +25,7 @@ from analyses.sentiment.tables import PUBLISHED
 from analyses.sentiment.training import train
 from data.absa import read_aspects
 from data.vectors import WordVectors, write_vectors
-from tests.analyses.sentiment.short import options, short_items, to_seg
+from tests.analyses.sentiment.short import options, refused, short_items, to_seg
 from tests.command import Done, names, ran
 from tests.conftest import ModelFolder
 from tests.data.test_absa import XML
@@ -49,13 +49,6 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
         return ran(capsys, main, *options(tmp_path, *args, files=files, vectors=vectors))
 
     return command
-
-
-def refused(done: Done, code: int, message: str) -> None:
-    assert (done.code, done.out) == (code, "")
-    assert (
-        done.err.startswith("probe sentiment: error: ") and message in done.err and done.err.count("\n") == 1
-    )
 
 
 def rows_of(table: dict[str, Any]) -> dict[str, Any]:
