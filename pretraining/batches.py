@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from pretraining.config import DataConfig
 from pretraining.prepare import Pieces
+from pretraining.tokenizer import special_tokens
 
 _POOL_BATCHES = 64
 """Batches are cut from pools of this many, sorted by length, so that little is padded."""
@@ -30,16 +31,21 @@ class Specials:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> Specials:
-        """The special ids of a BERT tokenizer."""
+        """The special ids of a WordPiece tokenizer, BERT's or MPNet's.
+
+        Raises:
+            ValueError: it has no such special tokens.
+        """
         vocabulary = tokenizer.get_vocab()
         continues = np.zeros(len(vocabulary), dtype=bool)
         for piece, index in vocabulary.items():
             continues[index] = piece.startswith("##")
+        pad, _, first, last, mask = special_tokens(tokenizer)
         return cls(
-            pad=vocabulary["[PAD]"],
-            cls=vocabulary["[CLS]"],
-            sep=vocabulary["[SEP]"],
-            mask=vocabulary["[MASK]"],
+            pad=vocabulary[pad],
+            cls=vocabulary[first],
+            sep=vocabulary[last],
+            mask=vocabulary[mask],
             continues=continues,
         )
 

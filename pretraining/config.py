@@ -26,7 +26,7 @@ _NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """The model: a shape, whose names are those of ``transformers.ModernBertConfig``, or a pretrained BERT.
+    """The model: a shape, named as in ``transformers.ModernBertConfig``, or a pretrained BERT or MPNet.
 
     ``init`` is a directory, the name of an installed package that holds a model, or a hub id; the shape and the
     tokenizer are then those found there. Of the rest only these two count with it: pieces in ``renew`` get the
@@ -87,6 +87,7 @@ class OptimConfig:
     With ``model.init`` AdamW takes all, at a learning rate for the encoder's layers, one for the embeddings and
     one for the head, and the loss has ``distillation`` times the distance between the states of words that are
     not masked and those of the untouched encoder. The lowest ``frozen_layers`` layers stay as they are.
+    With ``head_only`` the whole encoder does: the head alone learns, without its output matrix, the embeddings.
     """
 
     steps: int
@@ -97,6 +98,7 @@ class OptimConfig:
     head_learning_rate: float = 1e-3
     distillation: float = 0.0
     frozen_layers: int = 0
+    head_only: bool = False
     muon_iterations: int = 5
     warmup_steps: int = 100
     neighbour_steps: int = 0
@@ -246,6 +248,10 @@ def _check_init(config: TrainConfig) -> None:
         raise ValueError("optim.neighbour_steps has no effect with model.init: leave it out")
     if config.optim.frozen_layers and not config.model.init:
         raise ValueError("optim.frozen_layers needs model.init")
+    if config.optim.head_only and not config.model.init:
+        raise ValueError("optim.head_only needs model.init")
+    if config.optim.head_only and (config.optim.frozen_layers or config.optim.distillation):
+        raise ValueError("optim.frozen_layers and optim.distillation have no effect with optim.head_only")
     if config.optim.distillation < 0:
         raise ValueError("optim.distillation must be at least 0")
     if config.optim.distillation and (not config.model.init or config.data.one_sided_steps):

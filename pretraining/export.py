@@ -13,15 +13,15 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from transformers import BertTokenizer
+from transformers import BertTokenizer, MPNetTokenizer
 
 from pretraining import checkpoint
 from pretraining.config import TrainConfig, as_table, read_config
 from pretraining.corpus import sha256
-from pretraining.model import MaskedLM, build_model
+from pretraining.model import MaskedLM, build_model, window
 from pretraining.prepare import shard_path
 from pretraining.pretrained import load_pretrained
-from pretraining.tokenizer import SPECIAL_TOKENS, load_tokenizer
+from pretraining.tokenizer import SPECIAL_TOKENS, load_tokenizer, special_tokens
 from pretraining.train import check_same_run
 
 
@@ -48,17 +48,19 @@ def export(config: TrainConfig, run: Path, corpora: Path, target: Path) -> None:
     model.config.architectures = [type(model).__name__]
     model.config.dtype = torch.float16
     model.config.to_json_file(target / "config.json")
-    _save_tokenizer(run / "tokenizer.json", target, model.config.max_position_embeddings)
+    _save_tokenizer(run / "tokenizer.json", target, window(model))
     about = _about(config, run, corpora, progress, sum(p.numel() for p in model.parameters()))
     (target / "training.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
-def _save_tokenizer(path: Path, target: Path, window: int) -> None:
-    pad, unk, cls, sep, mask = SPECIAL_TOKENS
-    tokenizer = BertTokenizer(
-        tokenizer_object=load_tokenizer(path),
+def _save_tokenizer(path: Path, target: Path, length: int) -> None:
+    backend = load_tokenizer(path)
+    pad, unk, cls, sep, mask = special = special_tokens(backend)
+    kind = BertTokenizer if special == SPECIAL_TOKENS else MPNetTokenizer
+    tokenizer = kind(
+        tokenizer_object=backend,
         do_lower_case=True,
-        model_max_length=window,
+        model_max_length=length,
         pad_token=pad,
         unk_token=unk,
         cls_token=cls,

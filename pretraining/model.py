@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import BertForMaskedLM, ModernBertConfig, ModernBertForMaskedLM
+from transformers import BertForMaskedLM, ModernBertConfig, ModernBertForMaskedLM, MPNetForMaskedLM
 
 from pretraining.batches import Batch
 from pretraining.config import ModelConfig
 from pretraining.tokenizer import SPECIAL_TOKENS
 
-MaskedLM = ModernBertForMaskedLM | BertForMaskedLM
+MaskedLM = ModernBertForMaskedLM | BertForMaskedLM | MPNetForMaskedLM
 """A model from scratch, or a pretrained one."""
 
 _SLOWEST = 0.1
@@ -96,6 +96,13 @@ def set_unigram_bias(model: ModernBertForMaskedLM, ids: NDArray[np.uint16]) -> N
         model.decoder.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
 
 
+def window(model: MaskedLM) -> int:
+    """The longest sequence, in pieces: MPNet counts positions from the one after the padding's number."""
+    config: Any = model.config
+    before = config.pad_token_id + 1 if isinstance(model, MPNetForMaskedLM) else 0
+    return int(config.max_position_embeddings) - before
+
+
 def predicted_logits(model: MaskedLM, batch: Batch, device: torch.device) -> torch.Tensor:
     """Logits of the positions that predict, float32 [predicted positions, vocabulary]."""
     return forward(model, batch, device)[0]
@@ -117,7 +124,18 @@ def forward(
         inputs["attention_mask"] = torch.from_numpy(batch.attention).to(device)
     encoded = model.base_model(**inputs, output_hidden_states=every_layer)
     predicting = encoded.last_hidden_state[torch.from_numpy(batch.predicted).to(device)]
-    logits: torch.Tensor = (
-        model.cls(predicting) if isinstance(model, BertForMaskedLM) else model.decoder(model.head(predicting))
-    )
+    logits = _head(model, predicting)
     return logits.float(), tuple(encoded.hidden_states[1:]) if every_layer else ()
+
+
+def _head(model: MaskedLM, states: torch.Tensor) -> torch.Tensor:
+    """Logits [..., vocabulary] of the last layer's states [..., hidden]."""
+    logits: torch.Tensor
+    match model:
+        case BertForMaskedLM():
+            logits = model.cls(states)
+        case MPNetForMaskedLM():
+            logits = model.lm_head(states)
+        case _:
+            logits = model.decoder(model.head(states))
+    return logits

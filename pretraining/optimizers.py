@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import BertForMaskedLM
 
 from pretraining.config import OptimConfig
+from pretraining.pretrained import Pretrained
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the quintic iteration, as in ``torch.optim.Muon``: steep at 0, between .7 and 1.2 above."""
@@ -103,7 +103,7 @@ def build_optimizers(model: torch.nn.Module, config: OptimConfig) -> list[torch.
     return optimizers
 
 
-def build_groups(model: BertForMaskedLM, config: OptimConfig) -> list[torch.optim.Optimizer]:
+def build_groups(model: Pretrained, config: OptimConfig) -> list[torch.optim.Optimizer]:
     """AdamW with a learning rate for the encoder's layers, the embeddings and the head; its matrices decay.
 
     The output matrix is the embeddings'. Frozen parameters (without ``requires_grad``) are left out. Every group
@@ -116,7 +116,7 @@ def build_groups(model: BertForMaskedLM, config: OptimConfig) -> list[torch.opti
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        if name.startswith("cls."):
+        if not name.startswith(f"{model.base_model_prefix}."):
             head.append(parameter)
         elif ".embeddings." in name:
             embeddings.append(parameter)

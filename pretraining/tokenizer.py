@@ -12,7 +12,10 @@ from transformers import AutoTokenizer
 from pretraining.config import ModelConfig
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-"""In the order of their ids, 0 to 4."""
+"""Padding, unknown, first, last, mask: in the order of their ids, 0 to 4, in a tokenizer trained here."""
+
+_MPNET = ("<pad>", "[UNK]", "<s>", "</s>", "<mask>")
+"""The same of MPNet, whose vocabulary has BERT's among its unused pieces."""
 
 
 def train_tokenizer(sentences: Iterable[str], *, vocab_size: int) -> Tokenizer:
@@ -28,6 +31,19 @@ def train_tokenizer(sentences: Iterable[str], *, vocab_size: int) -> Tokenizer:
     ids = {token: index for index, token in enumerate(SPECIAL_TOKENS)}
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", ids["[SEP]"]), ("[CLS]", ids["[CLS]"]))
     return tokenizer
+
+
+def special_tokens(tokenizer: Tokenizer) -> tuple[str, str, str, str, str]:
+    """Padding, unknown, first, last, mask of a WordPiece tokenizer of BERT's or MPNet's.
+
+    Raises:
+        ValueError: it has neither; names what it lacks of BERT's.
+    """
+    if all(tokenizer.token_to_id(token) is not None for token in _MPNET):
+        return _MPNET
+    if lacking := [token for token in SPECIAL_TOKENS if tokenizer.token_to_id(token) is None]:
+        raise ValueError(f"the tokenizer has no {', '.join(lacking)}")
+    return SPECIAL_TOKENS
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
@@ -60,14 +76,16 @@ def pretrained_tokenizer(config: ModelConfig) -> Tokenizer:
     """The tokenizer of ``config.init``, without truncation and padding.
 
     Raises:
-        ValueError: it lacks a special token of BERT's, or has more pieces than 16 bits can hold.
+        ValueError: it lacks a special token, or has more pieces than 16 bits can hold.
     """
     loaded = AutoTokenizer.from_pretrained(find_init(config.init))
     tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    if lacking := [token for token in SPECIAL_TOKENS if tokenizer.token_to_id(token) is None]:
-        raise ValueError(f"model.init: the tokenizer of {config.init} has no {', '.join(lacking)}")
+    try:
+        special_tokens(tokenizer)
+    except ValueError as error:
+        raise ValueError(f"model.init: {config.init}: {error}") from error
     if (size := tokenizer.get_vocab_size()) > 65_536:
         raise ValueError(
             f"model.init: {size:,} pieces, expected 65,536 at most: pieces are stored in 16 bits"

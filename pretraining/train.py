@@ -30,6 +30,7 @@ from pretraining.model import (
     predicted_logits,
     release_neighbours,
     set_unigram_bias,
+    window,
 )
 from pretraining.optimizers import build_groups, build_optimizers, schedule, set_rate
 from pretraining.precision import autocast, choose_dtype
@@ -38,6 +39,7 @@ from pretraining.pretrained import (
     Original,
     begin_head,
     distance,
+    freeze_encoder,
     freeze_layers,
     load_pretrained,
     renew_rows,
@@ -160,9 +162,9 @@ def build_learner(
         torch.nn.Module.to(scratch, device)
         return Learner(scratch, build_optimizers(scratch, config.optim), device, dtype)
     model, new_head = load_pretrained(config.model, seed=config.seed)
-    if config.data.long_length > (window := model.config.max_position_embeddings):
+    if config.data.long_length > (longest := window(model)):
         raise ValueError(
-            f"data.long_length is {config.data.long_length}, but model.init has a window of {window}"
+            f"data.long_length is {config.data.long_length}, but model.init has a window of {longest}"
         )
     torch.nn.Module.to(model, device)
     original = Original(model) if config.optim.distillation else None
@@ -170,6 +172,8 @@ def build_learner(
         begin_head(model, pieces.ids, norm=config.model.head_norm)
     renew_rows(model, tokenizer, config.model.renew, pieces.ids)
     freeze_layers(model, config.optim.frozen_layers)
+    if config.optim.head_only:
+        freeze_encoder(model)
     optimizers = build_groups(model, config.optim)
     return Learner(model, optimizers, device, dtype, original, config.optim.distillation)
 
