@@ -20,6 +20,7 @@ from analyses.trees.decoders import DECODERS
 from analyses.trees.protocols import ProtocolName
 from analyses.trees.variants import Variant
 from data import DataError
+from probe.perturbations import n_passes
 from tests.analyses.discourse.documents import document, write
 from tests.command import Done, ran
 from tests.conftest import ModelFolder
@@ -99,6 +100,17 @@ def test_impacts_between_edus_are_those_of_impact_spans(model_folder: ModelFolde
         )
         assert found[variant].shape == (4, 4)
         np.testing.assert_allclose(found[variant][1:, 1:], expected.values, atol=1e-5)
+
+
+@pytest.mark.parametrize("perturbs", [("pair",), ("knockout",), ("pair", "single"), ("substitute:2",)])
+def test_a_document_takes_the_passes_that_the_registry_counts(
+    model_folder: ModelFolder, perturbs: tuple[str, ...]
+) -> None:
+    model = probe.load(str(model_folder("bert")), device="cpu", dtype="float32")
+    done: list[int] = []
+    chosen = [Variant("dist", 3, "state", name) for name in perturbs]
+    list(document_impacts(model, [document((0, 1, 2), EDUS)], chosen, on_passes=done.append))
+    assert sum(done) == n_passes(1 + len(EDUS), perturbs)
 
 
 def test_cls_is_masked_like_any_other_unit(model_folder: ModelFolder) -> None:
