@@ -170,7 +170,7 @@ def main(argv: list[str] | None = None) -> int:
             raise ValueError(f"no sentence of {low} to {high} words")
         for name in args.model:
             p = probe.load(name, device=args.device, dtype="float32")
-            about = {"model": name, "sentences": len(sentences), "words": sum(map(len, sentences))}
+            about = {"model": Path(name).name, "sentences": len(sentences), "words": sum(map(len, sentences))}
             about |= {"threads": torch.get_num_threads()}
             print(json.dumps({**about, **compare(p, sentences, repeats=args.repeats)}), flush=True)
     except (OSError, ValueError, probe.ProbeError) as error:

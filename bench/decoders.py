@@ -184,7 +184,7 @@ def main(argv: list[str] | None = None) -> int:
                 for decoder in WAYS
             }
             report = {"words": words, "sentences": args.sentences, "processor ms per sentence": found}
-            print(json.dumps(report, indent=1), flush=True)
+            print(json.dumps(report), flush=True)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -204,10 +204,10 @@ def _ratios(seconds: dict[str, float], *, first: str) -> dict[str, float]:
 
 
 def spread_by_length(sentences: Sentences, count: int) -> list[Sequence[str]]:
-    """Sentences evenly spaced in the order of their lengths, so that short and long ones are both there."""
+    """The middle ones of so many equal parts of the sentences in the order of their lengths: their mix, in few."""
     ordered = sorted(sentences, key=len)
-    picks = np.linspace(0, len(ordered) - 1, min(count, len(ordered))).round().astype(int)
-    return [ordered[index] for index in picks]
+    count = min(count, len(ordered))
+    return [ordered[int((part + 0.5) * len(ordered) / count)] for part in range(count)]
 
 
 def choose(sentences: Sentences, words: str, count: int) -> list[Sequence[str]]:
@@ -257,7 +257,11 @@ def main(argv: list[str] | None = None) -> int:
         for name in args.model:
             models = {dtype: shapes.load(name, device=args.device, dtype=dtype) for dtype in args.dtype}
             for words in args.words:
-                about = {"model": name, "length": words, "device": str(models[args.dtype[0]].device)}
+                about = {
+                    "model": Path(name).name,
+                    "length": words,
+                    "device": str(models[args.dtype[0]].device),
+                }
                 if not (sentences := choose(found, words, args.sentences)):
                     raise ValueError(f"no sentence of {words} words")
                 result = compare(

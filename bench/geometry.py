@@ -132,7 +132,7 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, DataError, probe.ProbeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(json.dumps(result, indent=1))
+    print(json.dumps(result))
     return 0
 
 

@@ -133,7 +133,7 @@ def main(argv: list[str] | None = None) -> int:
             print(peak / (1e6 if sys.platform == "darwin" else 1e3))
         else:
             found = compare(p, relations, candidates, limit=args.limit, repeats=args.repeats)
-            print(json.dumps(found, indent=1))
+            print(json.dumps(found))
     except (OSError, ValueError, probe.ProbeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 import probe
 from analyses.dependency.command import main as dependency
+from bench.machine import processor
 from data import Sentence, read_conllu
 from probe.forward import inputs_of
 
@@ -136,7 +137,7 @@ def main() -> None:
             n=len(sentences),
             openness=args.openness_from,
             threads="1 thread" if threads == 1 else f"{threads} threads",
-            machine=_processor(),
+            machine=processor(),
         )
     )
     for name in args.models:
@@ -144,16 +145,6 @@ def main() -> None:
             print_model(name, args, sentences)
         except probe.ProbeError as error:
             print(f"{name}: {error}", file=sys.stderr)
-
-
-def _processor() -> str:
-    """What the processor is called, without its maker's decorations."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return "this processor"
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0].replace("(R)", "").replace("(TM)", "") if named else "this processor"
 
 
 if __name__ == "__main__":

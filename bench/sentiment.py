@@ -181,7 +181,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     found = compare(corpus.training.items, corpus.test.items, hidden=args.hidden, repeats=args.repeats)
-    print(json.dumps(found, indent=1))
+    print(json.dumps(found))
     return 0
 
 
