@@ -56,7 +56,7 @@ def _engine(settings: Settings) -> list[Command]:
 def _cost(settings: Settings) -> list[Command]:
     base = ("cost", *settings.source, "--model", settings.models[0])
     if settings.quick:
-        return [(*base, "--words", "4", "6", "--corpus", "2", "4", "--threads", "1", "2", "--repeats", "1")]
+        return [(*base, "--words", "4", "6", "--corpus", "2", "4", "--threads", "1", "--repeats", "1")]
     return [
         (*base, "--words", "5", "10", "20", "30", "40"),
         (*base, "--words", "21", "--threads", "1", "2"),
