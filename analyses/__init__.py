@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         ScoredPair,
         SkippedPair,
         evaluate_pairs,
-        pair_table,
         score_pairs,
     )
     from analyses.minimal_pairs.pseudo_likelihood import pseudo_log_likelihoods
@@ -101,7 +100,6 @@ __all__ = [
     "gold_roots",
     "induce",
     "label_recall",
-    "pair_table",
     "paired_bootstrap",
     "paired_t",
     "pseudo_log_likelihoods",
@@ -163,7 +161,6 @@ _HOME = {
     "gold_roots": "analyses.trees.protocols",
     "induce": "analyses.trees.induction",
     "label_recall": "analyses.scores.brackets",
-    "pair_table": "analyses.minimal_pairs.accuracy",
     "paired_bootstrap": "analyses.intervals",
     "paired_t": "analyses.intervals",
     "pseudo_log_likelihoods": "analyses.minimal_pairs.pseudo_likelihood",

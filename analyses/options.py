@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS, Table, TableFormat
@@ -225,15 +225,17 @@ def keep(ran: Ran, args: argparse.Namespace) -> None:
         table.write(args.out, stem)
 
 
-def show(tables: Sequence[Table], form: TableFormat) -> None:
-    """Print tables: JSON as one list of them, text as wide as the terminal."""
-    if isinstance(sys.stdout, TextIOWrapper):
+def show(tables: Sequence[Table], form: TableFormat, *, out: TextIO | None = None) -> None:
+    """Print tables, to standard output unless told: JSON as one list of them, text as wide as the terminal."""
+    if out is None and isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # as JSON must be, whatever the locale
+    to = sys.stdout if out is None else out
     if form == "json":
-        print(json.dumps([json.loads(table.render(form)) for table in tables], indent=1, ensure_ascii=False))
+        found = [json.loads(table.render(form)) for table in tables]
+        print(json.dumps(found, indent=1, ensure_ascii=False), file=to)
     elif form == "table":
-        room = shutil.get_terminal_size().columns if sys.stdout.isatty() else ROOM
-        print("\n".join(text_of(table.arranged, room=room) for table in tables), end="")
+        room = shutil.get_terminal_size().columns if to.isatty() else ROOM
+        print("\n".join(text_of(table.arranged, room=room) for table in tables), end="", file=to)
     else:
-        print("\n".join(table.render(form) for table in tables), end="")
-    sys.stdout.flush()
+        print("\n".join(table.render(form) for table in tables), end="", file=to)
+    to.flush()

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -14,8 +14,6 @@ import numpy as np
 from analyses.intervals import percent_interval
 from analyses.minimal_pairs.pseudo_likelihood import ScoreName, pseudo_log_likelihoods
 from analyses.tables.signature import Score, Settings, Signature, score_line
-from analyses.tables.table import Cell, interval_notes
-from analyses.tables.text import aligned
 
 if TYPE_CHECKING:
     from data import MinimalPair
@@ -92,6 +90,7 @@ class PairEvaluation:
         skipped: pairs that the model could not score.
         signature: of the figures.
         random_weights: the model is a baseline.
+        scored: the pairs that the figures are of.
     """
 
     model: str
@@ -101,6 +100,7 @@ class PairEvaluation:
     skipped: int
     signature: Signature
     random_weights: bool = False
+    scored: tuple[ScoredPair, ...] = field(default=(), repr=False)
 
     @property
     def rows(self) -> tuple[Accuracy, ...]:
@@ -204,7 +204,7 @@ def evaluate_pairs(
         raise ValueError("expected at least one pair that could be scored, found none")
     paradigms: dict[tuple[str, str], list[ScoredPair]] = {}
     for outcome in scored:
-        paradigms.setdefault((_phenomenon(outcome.pair), outcome.pair.paradigm), []).append(outcome)
+        paradigms.setdefault((phenomenon_of(outcome.pair), outcome.pair.paradigm), []).append(outcome)
     phenomena: dict[str, list[list[ScoredPair]]] = {}
     for (phenomenon, _), group in paradigms.items():
         phenomena.setdefault(phenomenon, []).append(group)
@@ -234,37 +234,19 @@ def evaluate_pairs(
             seed=seed,
         ),
         random_weights=random_weights,
+        scored=tuple(scored),
     )
-
-
-def pair_table(evaluations: Sequence[PairEvaluation]) -> str:
-    """Plain-text table: a line a paradigm under its phenomenon, the overall mean last, a column a model.
-
-    Raises:
-        ValueError: the evaluations are not of the same paradigms, or there are none.
-    """
-    rows = [evaluation.rows for evaluation in evaluations]
-    if len({tuple((row.level, row.name) for row in column) for column in rows}) != 1:
-        raise ValueError("expected evaluations of the same paradigms")
-    header = ["", *(f"{e.model} [95% interval]" for e in evaluations), "pairs", "ties", "chance"]
-    lines = [header]
-    for same in zip(*rows, strict=True):
-        name = f"  {same[0].name}" if same[0].level == "paradigm" else same[0].name
-        cells = [row.score.cell() for row in same]
-        lines.append([name, *cells, f"{same[-1].score.n:,}", f"{same[-1].ties:,}", "50.0"])
-    scores = (row.score for column in rows for row in column)
-    notes = interval_notes(Cell.measured(score.value, score.interval) for score in scores)
-    return "\n".join((aligned(lines), *notes))
 
 
 def _by_paradigm(pairs: Iterable[MinimalPair]) -> dict[tuple[str, str], list[MinimalPair]]:
     groups: dict[tuple[str, str], list[MinimalPair]] = {}
     for pair in pairs:
-        groups.setdefault((_phenomenon(pair), pair.paradigm), []).append(pair)
+        groups.setdefault((phenomenon_of(pair), pair.paradigm), []).append(pair)
     return groups
 
 
-def _phenomenon(pair: MinimalPair) -> str:
+def phenomenon_of(pair: MinimalPair) -> str:
+    """What a pair is counted under, as the paper names it."""
     return _PHENOMENA.get(pair.phenomenon, pair.phenomenon)
 
 

@@ -18,14 +18,14 @@ from analyses.minimal_pairs.accuracy import (
     SkippedPair,
     evaluate_pairs,
     first_pairs,
-    pair_table,
     score_pairs,
 )
 from analyses.minimal_pairs.pseudo_likelihood import SCORES
-from analyses.minimal_pairs.tables import pair_tables
+from analyses.minimal_pairs.tables import listed, pair_tables
+from analyses.options import show
 from analyses.tables.forms import table_dict
 from analyses.tables.results import Ran
-from analyses.tables.table import say_unknown, unknown_text
+from analyses.tables.table import FORMATS, SUFFIXES, TableFormat, say_unknown
 from probe.command_line import (
     DONE,
     SOME_FAILED,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from data import MinimalPair
     from probe import Probe
 
-FORMATS = ("table", "json", "csv")
 _CSV_COLUMNS = ("model", "level", "name", "phenomenon", "accuracy", "low", "high", "pairs", "ties")
 
 
@@ -98,7 +97,7 @@ def run(args: argparse.Namespace) -> Ran:
         unknown = count_unknown(model.pieces, map(split_text, texts))
         say_unknown(model.name, unknown, quiet=args.quiet)
         tables = pair_tables(evaluations, skipped=len(skipped), unknown_words=unknown)
-        _write(_format(args), evaluations, skipped, tables, unknown, out)
+        _write(_format(args), evaluations, skipped, tables, out)
     return Ran(tables=tuple(tables), failed=bool(args.strict and skipped), kept=True)
 
 
@@ -150,19 +149,19 @@ def _output(path: Path | None) -> Iterator[TextIO]:
             yield file
 
 
-def _format(args: argparse.Namespace) -> str:
-    if args.format:
-        return str(args.format)
+def _format(args: argparse.Namespace) -> TableFormat:
+    if args.format is not None:
+        form: TableFormat = args.format
+        return form
     suffix = args.file.suffix.removeprefix(".") if args.file else ""
-    return suffix if suffix in FORMATS else "table"
+    return next((form for form in FORMATS if SUFFIXES[form] == suffix), "table")
 
 
 def _write(
-    form: str,
+    form: TableFormat,
     evaluations: Sequence[PairEvaluation],
     skipped: Sequence[SkippedPair],
     tables: Sequence[tuple[str, Table]],
-    unknown: tuple[int, int],
     out: TextIO,
 ) -> None:
     if form == "json":
@@ -177,13 +176,7 @@ def _write(
     elif form == "csv":
         _write_csv(evaluations, out)
     else:
-        print(f"{pair_table(evaluations)}\n\n{evaluations[-1]}", file=out)
-        print(
-            f"{evaluations[-1].overall.ties:,} ties, counted as wrong; {len(skipped):,} pairs skipped",
-            file=out,
-        )
-        if unknown[0]:
-            print(unknown_text(*unknown), file=out)
+        show(listed(evaluations, tables), form, out=out)
 
 
 def _write_csv(evaluations: Sequence[PairEvaluation], out: TextIO) -> None:

@@ -115,11 +115,13 @@ def with_differences(
         return [(stem, scores)]
     if not any(cell is not None and cell.style == "p" for row in rows for cell in row.cells):
         return [(stem, replace(scores, notes=(*scores.notes, f"Differences: {TOO_FEW}.")))]
+    columns = [name for measure in measures for name in (measure, f"p of {measure}")]
+    kept = [at for at in range(len(columns)) if any(row.cells[at] is not None for row in rows)]
     differences = Table(
         title=f"{about}: differences in points of percent [95% interval]",
-        columns=tuple(name for measure in measures for name in (measure, f"p of {measure}")),
+        columns=tuple(columns[at] for at in kept),
         labels=("to",),
-        rows=tuple(rows),
+        rows=tuple(replace(row, cells=tuple(row.cells[at] for at in kept)) for row in rows),
         notes=(note,),
     )
     return [(stem, scores), (f"{stem}-differences", differences)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyses.options import add_method, finish
+from analyses.sentiment import differences
 from analyses.sentiment.corpus import FILES, Corpus, read_corpus
 from analyses.sentiment.figure import SeedScore, plot, write_scores
 from analyses.sentiment.tables import DatasetName, Setting, System, score, table
@@ -138,7 +139,7 @@ def _run_all(
             return _predict(sentence, prepared, trees[0], protocols[0], args)
         sources = [*trees, *corpus.training.distances]
         for protocol in dict.fromkeys(protocols):
-            tables.append(_measure(prepared, sources, protocol, left_out, args))
+            tables += _measure(prepared, sources, protocol, left_out, args)
     return Ran(tables=tuple(tables), failed=failed > 0)
 
 
@@ -309,8 +310,8 @@ def _measure(
     protocol: ProtocolName,
     left_out: int,
     args: argparse.Namespace,
-) -> tuple[str, Table]:
-    """Train all sources by a protocol; the table, and with ``--out`` figure and scores of the seeds."""
+) -> list[tuple[str, Table]]:
+    """Train all sources by a protocol; the tables, and with ``--out`` figure and scores of the seeds."""
     corpus = prepared.corpus
     trained = _train(prepared, sources, args.networks, _recipe(protocol, args), args)
     skipped = f"Left out of every row, since the model could not probe them: {left_out} items."
@@ -338,7 +339,7 @@ def _measure(
     stem = f"sentiment-{corpus.name}-{protocol}"
     if args.out is not None:
         _write_seeds(args.out / stem, trained, setting, found)
-    return stem, found
+    return differences.tables(stem, found, trained, setting)
 
 
 def _write_seeds(stem: Path, trained: Sequence[System], setting: Setting, found: Table) -> None:

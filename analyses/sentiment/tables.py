@@ -12,16 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.intervals import (
-    MIN_UNITS,
-    TOO_FEW,
-    Interval,
-    PairedResult,
-    p_text,
-    paired_bootstrap,
-    paired_t,
-    percent_interval,
-)
+from analyses.intervals import MIN_UNITS, Interval, percent_interval
 from analyses.published import CITATION, size_note
 from analyses.tables.signature import Settings, Signature
 from analyses.tables.table import Cell, Row, RowKind, Table, unknown_text
@@ -114,6 +105,11 @@ class Setting:
     unknown_words: tuple[int, int] | None = None
 
     @property
+    def title(self) -> str:
+        """What the tables show."""
+        return f"Aspect sentiment on {self.data}, protocol {self.protocol}"
+
+    @property
     def labels(self) -> NDArray[np.int64]:
         """Class of each test item, polarity + 1."""
         return np.array([item.polarity + 1 for item in self.test], dtype=np.int64)
@@ -180,7 +176,7 @@ def table(systems: Sequence[System], setting: Setting, *, dataset: DatasetName |
     order: tuple[RowKind, ...] = ("baseline", "model")
     own = [row for kind in order for row in rows if row.kind == kind]
     return Table(
-        title=f"Aspect sentiment on {setting.data}, protocol {setting.protocol}, percent [95% interval]",
+        title=f"{setting.title}, percent [95% interval]",
         columns=COLUMNS,
         rows=(*published, *own),
         other_data=bool(other),
@@ -193,7 +189,7 @@ def table(systems: Sequence[System], setting: Setting, *, dataset: DatasetName |
             "sd: standard deviation over seeds. Intervals: bootstrap over test items, mean of the seeds.",
             *_same(systems),
             *_like_positions(systems),
-            *_comparisons(systems, scored, setting),
+            *_verdict(systems, scored),
         ),
     )
 
@@ -277,56 +273,33 @@ def _like_positions(systems: Sequence[System]) -> list[str]:
     return [f"Words outside the aspect with the distance of position, percent: {', '.join(shares)}."]
 
 
-def _comparisons(systems: Sequence[System], scored: Sequence[Scored], setting: Setting) -> list[str]:
-    """Each system against those without a tree, and whether the differences exceed the spread over seeds."""
-    by_distances = {system.distances: found for system, found in zip(systems, scored, strict=True)}
-    rivals: dict[str, str] = {}
+def rivals(systems: Sequence[System]) -> dict[str, str]:
+    """Names of the systems that know no tree, by their distances: the first of those that are one experiment."""
+    found: dict[str, str] = {}
     for system in systems:
         if system.name in RIVALS:
-            rivals.setdefault(system.distances, system.name)
-    notes, gaps = [], []
-    for system, found in zip(systems, scored, strict=True):
-        for distances, name in rivals.items():
-            if system.distances != distances and system.name not in RIVALS:
-                notes.append(
-                    f"{system.name} to {name}: {_compared(found, by_distances[distances], setting)}."
-                )
-                if system.name != "lstm":
-                    gaps.append(abs(float(found.f1.mean() - by_distances[distances].f1.mean())))
-    if gaps and len(systems[0].runs) > 1:
-        lstm = {system.distances for system in systems if system.name == "lstm"}
-        spread = mean(stdev(found.f1.tolist()) for key, found in by_distances.items() if key not in lstm)
-        verdict = "more" if max(gaps) > spread else "no more"
-        notes.append(
-            f"The largest difference in macro-F1 between a tree and no tree, {max(gaps):.1f}, is {verdict} than "
-            f"the mean standard deviation over seeds, {spread:.1f}."
-        )
-    return notes
+            found.setdefault(system.distances, system.name)
+    return found
 
 
-def _compared(a: Scored, b: Scored, setting: Setting) -> str:
-    """Paired bootstrap over test items (accuracy, mean of the seeds), paired t-test over seeds (both scores)."""
-    n_items, n_seeds = len(a.correct), len(a.f1)
-    accuracy, f1 = float(np.mean(a.accuracy - b.accuracy)), float(np.mean(a.f1 - b.f1))
-    over_items = f"accuracy {accuracy:+.1f} over {n_items} items, {TOO_FEW}"
-    if n_items >= MIN_UNITS:
-        correct = 100 * a.correct, 100 * b.correct
-        tested = paired_bootstrap(*correct, np.ones(n_items), resamples=_RESAMPLES, seed=setting.seed)
-        over_items = f"accuracy {_tested(tested, 'items')}"
-    over_seeds = f"accuracy {accuracy:+.1f}, macro-F1 {f1:+.1f} over {n_seeds} {_seeds(n_seeds)}, {TOO_FEW}"
-    if n_seeds >= MIN_UNITS:
-        of_accuracy = _tested(paired_t(a.accuracy, b.accuracy), "seeds")
-        over_seeds = f"accuracy {of_accuracy}; macro-F1 {_tested(paired_t(a.f1, b.f1), 'seeds')}"
-    return f"{over_items}; {over_seeds}"
-
-
-def _tested(result: PairedResult, over: str) -> str:
-    interval = f"[{result.interval.low:+.1f}, {result.interval.high:+.1f}]"
-    return f"{result.difference:+.1f} {interval} over {over} ({p_text(result.p_value)})"
-
-
-def _seeds(n: int) -> str:
-    return "seed" if n == 1 else "seeds"
+def _verdict(systems: Sequence[System], scored: Sequence[Scored]) -> list[str]:
+    """Whether the differences between a tree and no tree exceed the spread over seeds."""
+    by_distances = {system.distances: found for system, found in zip(systems, scored, strict=True)}
+    gaps = [
+        abs(float(found.f1.mean() - by_distances[distances].f1.mean()))
+        for system, found in zip(systems, scored, strict=True)
+        for distances in rivals(systems)
+        if system.distances != distances and system.name not in (*RIVALS, "lstm")
+    ]
+    if not gaps or len(systems[0].runs) < 2:
+        return []
+    lstm = {system.distances for system in systems if system.name == "lstm"}
+    spread = mean(stdev(found.f1.tolist()) for key, found in by_distances.items() if key not in lstm)
+    verdict = "more" if max(gaps) > spread else "no more"
+    return [
+        f"The largest difference in macro-F1 between a tree and no tree, {max(gaps):.1f}, is {verdict} than "
+        f"the mean standard deviation over seeds, {spread:.1f}."
+    ]
 
 
 def items_sha256(items: Sequence[AspectItem]) -> str:

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import data
 import probe
 from analyses.minimal_pairs import command as minimal_pairs
 from analyses.minimal_pairs.accuracy import first_pairs
+from analyses.minimal_pairs.tables import listed, pair_tables
 from tests.analyses.minimal_pairs.blimp import pair, record
 from tests.command import ran
 from tests.conftest import ModelFolder
@@ -164,14 +166,52 @@ class TestAccuracy:
         found = self.evaluate(scored)
         assert str(found).startswith("accuracy = 75.0 (too few to test) |")
         assert "| n:4 | v1 | protocol:pll-original | model:m | bs:1000 seed:3" in str(found)
-        header, *lines, note = analyses.pair_table([self.evaluate(scored, "blank"), found]).splitlines()
-        assert header.split() == "blank [95% interval] m [95% interval] pairs ties chance".split()
-        assert note == "A figure without an interval is of fewer than 10, too few to test."
-        assert [line.split()[0] for line in lines] == ["binding", "p", "overall"]
-        assert all(line.split()[-3:] == ["4", "0", "50.0"] for line in lines)
-        other = self.evaluate(outcomes(1, 0, 0, paradigm="q", phenomenon="binding"))
-        with pytest.raises(ValueError, match="of the same paradigms"):
-            analyses.pair_table([found, other])
+        both = [replace(self.evaluate(scored, "blank"), random_weights=True), found]
+        (stem, table), (_, by_paradigm) = tables = pair_tables(both)
+        assert (stem, table.columns) == ("minimal-pairs-by-phenomenon", ("overall", "binding"))
+        assert [(row.name, row.kind) for row in table.rows] == [
+            ("chance", "baseline"),
+            ("blank", "baseline"),
+            ("m", "model"),
+        ]
+        assert [row.name for row in by_paradigm.rows] == ["p"]
+        assert "Differences: too few to test." in table.notes
+        shown, _ = listed(both, tables)
+        assert shown.columns == ("blank", "m", "pairs", "ties")
+        assert [(row.name, [str(cell) for cell in row.cells]) for row in shown.rows] == [
+            ("binding", ["75.0", "75.0", "4", "0"]),
+            ("overall", ["75.0", "75.0", "4", "0"]),
+        ]
+
+    def test_differences_to_random_weights(self) -> None:
+        pairs = [
+            *outcomes(12, 4, 0, paradigm="p", phenomenon="binding"),
+            *outcomes(2, 2, 0, paradigm="q", phenomenon="binding"),
+            *outcomes(1, 0, 0, paradigm="r", phenomenon="anaphor"),
+        ]
+        distinct = [
+            replace(each, pair=replace(each.pair, where=f"d:{at}"))
+            for at, each in enumerate(pairs)
+            if isinstance(each, analyses.ScoredPair)
+        ]
+        blank = [replace(each, good=each.bad, bad=each.good) for each in distinct]
+        evaluations = [
+            replace(self.evaluate(list(blank), "blank"), random_weights=True),
+            self.evaluate(list(distinct)),
+        ]
+        (_, _), (stem, table), _ = pair_tables(evaluations)
+        assert stem == "minimal-pairs-by-phenomenon-differences"
+        assert (table.columns, table.labels) == (("accuracy", "p of accuracy"), ("to",))
+        found = {row.name: row.cells for row in table.rows}
+        assert list(found) == ["anaphor", "binding", "overall"]
+        few, *rest = found["anaphor"]
+        assert few is not None and (few.value, few.too_few, few.interval, rest) == (100.0, True, None, [None])
+        # Means over paradigms: 75% and 50% against 25% and 50%.
+        binding, p = found["binding"]
+        assert binding is not None and binding.value == pytest.approx(25.0) and p is not None
+        assert binding.interval is not None and binding.interval.low < 25 < binding.interval.high
+        overall, _ = found["overall"]
+        assert overall is not None and overall.value == pytest.approx((50 + 0 + 100) / 3)
 
     def test_the_digest_is_of_the_pairs(self) -> None:
         scored = outcomes(1, 0, 0, paradigm="p", phenomenon="binding")
@@ -233,11 +273,18 @@ class TestCommand:
         code, out, err = run()
         assert (code, err) == (0, "")
         lines = out.splitlines()
-        assert "random weights" in lines[0]
-        assert [line.split()[0] for line in lines[1:6]] == ["anaphor", "q", "binding", "p", "overall"]
-        assert lines[6] == "A figure without an interval is of fewer than 10, too few to test."
-        assert "| pairs@" in lines[8] and "n:4" in lines[8] and "dtype:float32" in lines[8]
-        assert lines[9] == "1 ties, counted as wrong; 0 pairs skipped"
+        assert max(map(len, lines)) <= 80
+        assert "random weights" in out and "pairs@" in out and "n:4" in out and "dtype:float32" in out
+        first = out.partition("4 pairs;")[0].splitlines()
+        assert [line.split()[0] for line in first[-4:-1]] == ["anaphor", "binding", "overall"]
+        assert [line.split()[-2:] for line in first[-4:-1]] == [["2", "1"], ["2", "0"], ["4", "1"]]
+
+    def test_markdown_and_latex(self, run: Callable[..., tuple[object, str, str]], tmp_path: Path) -> None:
+        _, markdown, _ = run("--format", "md")
+        assert "| overall |" in markdown and "| p |" in markdown
+        assert run("--out", tmp_path / "pairs.tex")[:2] == (0, "")
+        latex = (tmp_path / "pairs.tex").read_text(encoding="utf-8")
+        assert latex.count(r"\begin{table}") == 2 and "overall &" in latex
 
     def test_unknown_words_are_said_unless_quiet(
         self, run: Callable[..., tuple[object, str, str]], folder: Path
@@ -245,9 +292,9 @@ class TestCommand:
         (folder / "q.jsonl").write_text(record("Rivers carry 猫.", "Rivers carry."), encoding="utf-8")
         _, out, err = run()
         assert err.count("unknown words 1 of 23 to the vocabulary\n") == 1
-        assert out.endswith("unknown words 1 of 23\n")
+        assert out.count("Unknown words 1 of 23.") == 1
         _, out, err = run("--quiet")
-        assert err == "" and out.endswith("unknown words 1 of 23\n")
+        assert err == "" and out.count("Unknown words 1 of 23.") == 1
         _, out, _ = run("--format", "json")
         row = json.loads(out)["tables"][0]["rows"][-1]
         assert row["unknown_words"] == [1, 23]
@@ -287,7 +334,7 @@ class TestCommand:
         assert (
             err == f"{folder / 'p.jsonl'}:3: pair skipped: 42 pieces are more than the model's window of 32\n"
         )
-        assert out.endswith("1 pairs skipped\n")
+        assert "1 pairs could not be scored." in out
         assert run("--strict", "--no-random-model")[0] == 1
 
     def test_errors(self, run: Callable[..., tuple[object, str, str]], folder: Path, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from analyses.intervals import paired_bootstrap, paired_t
+from analyses.sentiment import differences
 from analyses.sentiment.corpus import Corpus, Part
 from analyses.sentiment.embeddings import Embeddings
 from analyses.sentiment.figure import SeedScore, plot
@@ -61,13 +63,49 @@ def test_differences_beside_the_spread_over_seeds(eisner: tuple[int, ...], verdi
     )
     notes = [note for note in found.notes if "largest difference" in note]
     assert len(notes) == 1 and verdict in notes[0]
-    compared = [note for note in found.notes if " to position: " in note]
-    assert [note.split()[0] for note in compared] == ["lstm", "eisner"]
-    difference = 100 * (12 - np.mean(eisner)) / len(TEST)
-    assert f"accuracy {difference:+.1f} [" in compared[1]
     assert any(
         note.startswith("position, left-chain: the same distances, so one experiment") for note in found.notes
     )
+
+
+def test_differences_are_a_table_of_their_own() -> None:
+    systems = (
+        system("lstm", tuple(range(2, 14))),
+        system("position", tuple(range(1, 13)), key="words"),
+        system("left-chain", tuple(range(1, 13)), key="words"),
+        system("eisner", tuple(range(0, 24, 2)), kind="model"),
+    )
+    setting = Setting(data="toy", test=TEST, protocol="fair")
+    scores = table(systems, setting)
+    (stem, first), (of_differences, found) = differences.tables("toy", scores, systems, setting)
+    assert (stem, first, of_differences) == ("toy", scores, "toy-differences")
+    assert [(row.name, row.labels) for row in found.rows] == [
+        ("lstm", ("position",)),
+        ("eisner", ("position",)),
+    ]
+    measures = ("Accuracy over items", "Accuracy over seeds", "Macro-F1 over seeds")
+    assert found.columns == tuple(name for each in measures for name in (each, f"p of {each}"))
+    correct = [
+        np.array([(run.by_accuracy == LABELS) for run in each.runs]) for each in (systems[3], systems[1])
+    ]
+    over_seeds = paired_t(*(100 * each.mean(axis=1) for each in correct))
+    over_items = paired_bootstrap(*(100 * each.mean(axis=0) for each in correct), np.ones(len(TEST)))
+    for at, expected in ((0, over_items), (2, over_seeds)):
+        difference, p = found.rows[1].cells[at : at + 2]
+        assert difference is not None and p is not None
+        assert (difference.value, difference.interval) == (
+            pytest.approx(expected.difference),
+            expected.interval,
+        )
+        assert p.value == expected.p_value
+
+
+def test_differences_of_few_seeds_are_over_items() -> None:
+    systems = (system("position", (1, 2)), system("eisner", (2, 3), kind="model"))
+    setting = Setting(data="toy", test=TEST, protocol="fair")
+    _, (_, found) = differences.tables("toy", table(systems, setting), systems, setting)
+    assert found.columns == ("Accuracy over items", "p of Accuracy over items", "Macro-F1 over seeds")
+    assert [cell is not None and cell.too_few for cell in found.rows[0].cells] == [False, False, True]
 
 
 def test_how_far_trees_are_from_positions() -> None:

@@ -159,7 +159,15 @@ def test_latex_compiles(tmp_path: Path) -> None:
     odd = Row(
         name="a|b <c> ~x^2 100% {#} \\n $", kind="model", cells=(Cell(-1.5, WIDE, style="signed"), None, None)
     )
-    tables = (TREES, replace(TREES, other_data=True), replace(TREES, rows=(odd,)), replace(TREES, rows=()))
+    tables = (
+        TREES,
+        replace(TREES, other_data=True),
+        replace(TREES, rows=(odd,)),
+        replace(TREES, rows=()),
+        replace(
+            TREES, rows=TREES.rows * 40, notes=("A note that is as long as a line of the page. " * 2,) * 12
+        ),
+    )
     document = [
         r"\documentclass{article}",
         rf"\usepackage{{{','.join(PACKAGES)}}}",
@@ -174,3 +182,15 @@ def test_latex_compiles(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stdout[-2000:]
     assert (tmp_path / "tables.pdf").stat().st_size > 0
     assert "Overfull" not in ran.stdout
+    assert "Float too large" not in ran.stdout
+
+
+def test_latex_of_a_high_table_goes_on_under_the_same_number() -> None:
+    text = replace(TREES, rows=TREES.rows * 40).render("latex")
+    floats = text.split(r"\end{table}")[:-1]
+    assert len(floats) > 1
+    assert [r"\addtocounter{table}{-1}" in each for each in floats] == [False, *[True] * (len(floats) - 1)]
+    assert [", continued." in each for each in floats] == [False, *[True] * (len(floats) - 1)]
+    assert [r"\begin{tablenotes}" in each for each in floats] == [*[False] * (len(floats) - 1), True]
+    figures = [line for line in text.splitlines() if line.endswith(r"\\") and "toprule" not in line]
+    assert len(figures) > 40 * len(TREES.rows)
