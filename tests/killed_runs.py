@@ -1,15 +1,8 @@
-"""Run directories whose making is killed at random times; a process of its own, for ``tests.probe.test_store``.
+"""Run directories whose making is killed at random times, for ``tests.probe.test_store_interrupted``."""
 
-``python -m tests.killed_runs MODEL FOLDER KILLS`` makes FOLDER/whole undisturbed, then FOLDER/0, FOLDER/1 and
-so on, each killed once and started again, and prints for each of them how many shards were begun in the two
-runs and how many the killed run had finished. Every run is a fork of this process, which has imported torch.
-"""
-
-import json
 import os
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +56,13 @@ def wait(child: int) -> None:
 
 
 def main(model_folder: Path, folder: Path, kills: int) -> list[dict[str, int]]:
-    """Make all directories."""
+    """Make ``whole`` undisturbed, then ``0``, ``1`` and so on, each killed once and started again.
+
+    Every run is a fork of this process, which is to be one of its own.
+
+    Returns:
+        Of each, how many shards were begun in the two runs and how many the killed run had finished.
+    """
     torch.set_num_threads(1)  # a fork has no other threads
     model = probe.load(model_folder, device="cpu", dtype="float32")
 
@@ -88,7 +87,3 @@ def main(model_folder: Path, folder: Path, kills: int) -> list[dict[str, int]]:
         wait(run(out, log))
         report.append({"begun": log.stat().st_size, "finished": finished})
     return report
-
-
-if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))))

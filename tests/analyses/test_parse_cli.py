@@ -5,8 +5,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,14 +18,13 @@ from analyses.parse import build_parser, main, method_of
 from analyses.trees.decoders import BASELINES, DECODERS
 from analyses.trees.methods import METHODS
 from data import check_tree, load_sample, parse_conllu
+from probe.commands import start
 from probe.metrics import METRICS
 from probe.options import POOLS
 from probe.perturbations import PERTURBATIONS
 from tests.command import GOLD, RICH, TOO_LONG, Parse, conllu, heads_of, parse
 from tests.conftest import ModelFolder
-
-ROOT = Path(__file__).parents[2]
-
+from tests.forks import forked, posix
 
 # --- input
 
@@ -370,14 +367,16 @@ def test_quiet(run: Parse, gold: Path) -> None:
     assert "skipped" in run(TOO_LONG, "--quiet").err, "a sentence is never left out in silence"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are those of POSIX")
-def test_the_progress_bar_is_for_terminals(model_folder: ModelFolder) -> None:
+@posix
+def test_the_progress_bar_is_for_terminals(model_folder: ModelFolder, tmp_path: Path) -> None:
     import termios
 
     ours, theirs = os.openpty()
     termios.tcsetwinsize(theirs, (24, 120))
-    command = [sys.executable, "-m", "probe.parse", "--model", str(model_folder("bert")), "--limit", "3"]
-    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=theirs, check=True, timeout=120)
+    asked = ["--model", str(model_folder("bert")), "--limit", "3"]
+    with forked(lambda: start("parse", asked), tmp_path, err=theirs) as process:
+        pass
+    assert process.exitcode == 0
     os.close(theirs)
     shown = os.read(ours, 100_000).decode()
     os.close(ours)

@@ -15,8 +15,10 @@ import pytest
 
 import probe
 from data import parse_conllu
+from probe.commands import start as start_command
 from tests.command import TOO_LONG, Done, Parse, conllu, names, parse, refused
 from tests.conftest import ModelFolder
+from tests.forks import forked, posix, printed
 
 ROOT = Path(__file__).parents[2]
 GOOD = conllu(("Nobody slept .", [2, 0, 2]))
@@ -320,14 +322,18 @@ def start(*args: object, **options: Any) -> subprocess.Popen[str]:
     )
 
 
+@posix
 @pytest.mark.parametrize(
     ("args", "code"),
     [(["A cat sat ."], 0), (["--strict", "A cat sat .", TOO_LONG], 1), (["--decoder", "none", "A cat ."], 2)],
 )
-def test_exit_codes(args: list[str], code: int, model_folder: ModelFolder) -> None:
-    process = start("--model", model_folder("bert"), *args)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == code
+def test_exit_codes(args: list[str], code: int, model_folder: ModelFolder, tmp_path: Path) -> None:
+    with forked(
+        lambda: start_command("parse", ["--model", str(model_folder("bert")), *args]), tmp_path
+    ) as process:
+        pass
+    out, err = printed(tmp_path)
+    assert process.exitcode == code
     assert ("ROOT" in out) == (code < 2) and err
     assert "Traceback" not in err and "\r" not in err, "no progress bar where stderr is no terminal"
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,15 @@ PROTEIN = ("M", "K", "L", "V")
 FILLER = {"llama": "Ġ", "gpt2": "Ġ", "opt": "Ġ", "esm": "A", "phobert": "the"}
 
 
+Kind = Callable[[str], probe.Probe]
 FLOAT32 = ("canine", "xlnet")
 """Their code in transformers knows no other type."""
+
+
+@pytest.fixture(scope="module")
+def kind(model_folder: ModelFolder) -> Kind:
+    """The tiny model of a kind, loaded once: CANINE's tokenizer takes a second."""
+    return cache(lambda name: load(model_folder(name)))
 
 
 def load(folder: Path) -> probe.Probe:
@@ -61,8 +70,8 @@ def states_of(model: Any, ids: Any) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("name", [*CAUSAL, *ENCODERS, "xlnet"])
-def test_knockout_is_a_plain_loop(name: str, model_folder: ModelFolder) -> None:
-    loaded, plain = load(model_folder(name)), whole_model(model_folder(name), name)
+def test_knockout_is_a_plain_loop(name: str, kind: Kind, model_folder: ModelFolder) -> None:
+    loaded, plain = kind(name), whole_model(model_folder(name), name)
     assert loaded.attention.causal == (name in CAUSAL)
     found: Any = loaded.impact(WORDS, perturb="knockout")
     ids, units = units_of(loaded, WORDS)
@@ -117,9 +126,11 @@ def test_luke_reads_words_by_its_word_head(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("a", "b"), ("ab", "c"), ("a", "b", "c"), ("The", "cat", "sat")])
-def test_canine_on_sentences_of_few_characters(words: tuple[str, ...], model_folder: ModelFolder) -> None:
+def test_canine_on_sentences_of_few_characters(
+    words: tuple[str, ...], kind: Kind, model_folder: ModelFolder
+) -> None:
     """Four positions become one in its middle: lengths that four does not divide, alone and beside others."""
-    loaded, plain = load(model_folder("canine")), whole_model(model_folder("canine"), "canine")
+    loaded, plain = kind("canine"), whole_model(model_folder("canine"), "canine")
     ids, units = units_of(loaded, words)
     alone: Any = loaded.impact(words, pool="mean")
     _, beside = loaded.impact_many([("The", "painters"), words], pool="mean")
@@ -137,8 +148,8 @@ def test_canine_on_sentences_of_few_characters(words: tuple[str, ...], model_fol
             assert beside.values[i, j] == pytest.approx(expected, abs=1e-5)
 
 
-def test_canine_on_fewer_positions_than_it_makes_one_of(model_folder: ModelFolder) -> None:
-    loaded = load(model_folder("canine"))
+def test_canine_on_fewer_positions_than_it_makes_one_of(kind: Kind) -> None:
+    loaded = kind("canine")
     with pytest.raises(
         probe.SentenceError, match=r"^3 pieces are fewer than the 4 that the model takes at least$"
     ):
@@ -156,8 +167,8 @@ def _xlnet_without(model: Any, ids: Any, own: list[int]) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("name", [*CAUSAL, *ENCODERS, *SLOW, "xlnet"])
-def test_another_piece_is_a_plain_loop(name: str, model_folder: ModelFolder) -> None:
-    loaded, plain = load(model_folder(name)), whole_model(model_folder(name), name)
+def test_another_piece_is_a_plain_loop(name: str, kind: Kind, model_folder: ModelFolder) -> None:
+    loaded, plain = kind(name), whole_model(model_folder(name), name)
     words = words_of(name)
     piece = FILLER.get(name, "z" if name == "canine" else loaded.tokenizer.unk_token)
     filler = loaded.tokenizer.convert_tokens_to_ids(piece)
@@ -177,9 +188,9 @@ def test_another_piece_is_a_plain_loop(name: str, model_folder: ModelFolder) -> 
 
 
 @pytest.mark.parametrize("name", CAUSAL)
-def test_a_causal_head_is_that_of_the_whole_model(name: str, model_folder: ModelFolder) -> None:
+def test_a_causal_head_is_that_of_the_whole_model(name: str, kind: Kind, model_folder: ModelFolder) -> None:
     """`prob` and `kl` read what the whole model predicts at the position before; nothing stands for [CLS]."""
-    loaded = load(model_folder(name))
+    loaded = kind(name)
     plain: Any = transformers.AutoModelForCausalLM.from_pretrained(model_folder(name), dtype=torch.float64)
     found: Any = loaded.impact(WORDS, perturb="piece:Ġ", metric=["prob", "kl"], pool="first")
     ids, units = units_of(loaded, WORDS)
@@ -209,15 +220,15 @@ def test_a_causal_head_is_that_of_the_whole_model(name: str, model_folder: Model
     ("name", "has_head"),
     [*((name, True) for name in CAUSAL), *((name, False) for name in (*ENCODERS, "xlnet", "canine"))],
 )
-def test_what_each_kind_has(name: str, has_head: bool, model_folder: ModelFolder) -> None:
-    loaded = load(model_folder(name))
+def test_what_each_kind_has(name: str, has_head: bool, kind: Kind) -> None:
+    loaded = kind(name)
     assert (loaded.has_head, loaded.n_layers, loaded.window) == (has_head, LAYERS, WINDOW)
     assert not any("decoder" in key for key in loaded.model.state_dict() if name in ENCODERS)
 
 
 @pytest.mark.parametrize("name", ["llama", "t5", "bart", "xlnet", "canine", "esm"])
-def test_random_weights_of_each_kind(name: str, model_folder: ModelFolder) -> None:
-    loaded = load(model_folder(name))
+def test_random_weights_of_each_kind(name: str, kind: Kind) -> None:
+    loaded = kind(name)
     blank, again = (loaded.with_random_weights(seed=1) for _ in range(2))
     words, perturb = words_of(name), "piece:z" if name == "canine" else "piece"
     values = [one.impact(words, perturb=perturb).values for one in (loaded, blank, again)]
@@ -225,8 +236,8 @@ def test_random_weights_of_each_kind(name: str, model_folder: ModelFolder) -> No
     assert np.array_equal(values[1], values[2])
 
 
-def test_the_sentence_of_xlnet_stands_at_its_end(model_folder: ModelFolder) -> None:
-    loaded = load(model_folder("xlnet"))
+def test_the_sentence_of_xlnet_stands_at_its_end(kind: Kind, model_folder: ModelFolder) -> None:
+    loaded = kind("xlnet")
     alignment = loaded.align(WORDS)
     assert alignment.ids[alignment.cls or 0] == loaded.tokenizer.cls_token_id
     plain, ids = whole_model(model_folder("xlnet"), "xlnet"), alignment.ids.copy()
@@ -239,8 +250,8 @@ def test_the_sentence_of_xlnet_stands_at_its_end(model_folder: ModelFolder) -> N
 # --- what each kind is asked for and lacks
 
 
-def test_what_a_model_lacks_is_said_with_what_it_can_do(model_folder: ModelFolder) -> None:
-    gpt2, t5, canine = (load(model_folder(name)) for name in ("gpt2", "t5", "canine"))
+def test_what_a_model_lacks_is_said_with_what_it_can_do(kind: Kind) -> None:
+    gpt2, t5, canine = (kind(name) for name in ("gpt2", "t5", "canine"))
     for loaded in (gpt2, t5):
         with pytest.raises(
             probe.ModelError, match=r"no mask token, which perturbation pair needs: use knock"
@@ -266,7 +277,7 @@ def test_a_causal_model_fills_no_masks(model_folder: ModelFolder, tmp_path: Path
         loaded.openness(WORDS)
 
 
-def test_an_encoder_that_lacks_a_layer(model_folder: ModelFolder, tmp_path: Path) -> None:
+def test_an_encoder_that_lacks_a_layer(kind: Kind, model_folder: ModelFolder, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(model_folder("bart"), tmp_path / "bart"))
     weights = load_file(folder / "model.safetensors")
     kept = {name: tensor for name, tensor in weights.items() if "encoder.layers.1." not in name}
@@ -275,7 +286,7 @@ def test_an_encoder_that_lacks_a_layer(model_folder: ModelFolder, tmp_path: Path
         load(folder)
     without_decoder = {name: tensor for name, tensor in weights.items() if "decoder." not in name}
     save_file(without_decoder, folder / "model.safetensors", metadata={"format": "pt"})
-    expected = load(model_folder("bart")).impact(WORDS).values
+    expected = kind("bart").impact(WORDS).values
     assert np.array_equal(load(folder).impact(WORDS).values, expected)
 
 
@@ -307,8 +318,8 @@ def test_an_encoder_that_is_no_model_by_itself(model_folder: ModelFolder, tmp_pa
 
 
 @pytest.mark.parametrize("name", SLOW)
-def test_words_of_a_slow_tokenizer(name: str, model_folder: ModelFolder) -> None:
-    loaded = load(model_folder(name))
+def test_words_of_a_slow_tokenizer(name: str, kind: Kind) -> None:
+    loaded = kind(name)
     assert not loaded.tokenizer.is_fast
     words = words_of(name)
     alignment = loaded.align(words)
@@ -347,6 +358,6 @@ def test_a_package_that_a_tokenizer_needs(
         load(folder)
 
 
-def test_special_tokens_are_found_by_a_slow_tokenizer(model_folder: ModelFolder) -> None:
-    pieces = WordPieces(load(model_folder("esm")).tokenizer)
+def test_special_tokens_are_found_by_a_slow_tokenizer(kind: Kind) -> None:
+    pieces = WordPieces(kind("esm").tokenizer)
     assert (pieces.before, pieces.after, pieces.cls(6)) == ([0], [2], 0)

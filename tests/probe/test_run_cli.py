@@ -15,9 +15,11 @@ import pytest
 
 from data import load_sample
 from probe import run as command
+from probe.commands import start
 from probe.store import Store
 from tests.command import GOLD, Done, names, parse, ran
 from tests.conftest import ModelFolder
+from tests.forks import forked, posix, printed
 from tests.store_runs import forget_cues
 
 ROOT = Path(__file__).parents[2]
@@ -211,7 +213,7 @@ def test_a_full_disk(fill: Command, text: Path, tmp_path: Path, monkeypatch: pyt
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+@posix
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=lambda kind: str(kind.name))
 def test_an_interrupted_run_says_how_to_go_on(
     kind: signal.Signals, fill: Command, model_folder: ModelFolder, tmp_path: Path
@@ -220,21 +222,14 @@ def test_an_interrupted_run_says_how_to_go_on(
     source.write_text("The gardener watered seventeen tulips .\n" * 2_000, encoding="utf-8")
     asked = ["--data", str(source), "--out", str(out), "--shard-sentences", "4"]
     common = ["--model", str(model_folder("bert")), "--device", "cpu", "--dtype", "float32"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "probe.run", *common, *asked],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    deadline = time.monotonic() + 120
-    while not list(out.glob("shard-000002*")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(kind)
-    written, err = process.communicate(timeout=120)
-    assert (process.returncode, written) == (130, "")
+    with forked(lambda: start("run", [*common, *asked]), tmp_path) as process:
+        deadline = time.monotonic() + 120
+        while not list(out.glob("shard-000002*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert process.pid is not None
+        os.kill(process.pid, kind)
+    written, err = printed(tmp_path)
+    assert (process.exitcode, written) == (130, "")
     message = re.fullmatch(
         r"probe run: error: interrupted: (\d+) of 500 shards are done; the same command goes on from there\n",
         err,

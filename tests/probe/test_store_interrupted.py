@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +12,8 @@ from probe import Probe
 from probe.manifest import MANIFEST, Manifest
 from probe.store import Store, StoreError
 from tests.conftest import ModelFolder
+from tests.forks import forked, posix, printed
 from tests.store_runs import EVERYTHING, SHARD, SHARDS, WORDS, Fill, contents
-
-ROOT = Path(__file__).parents[2]
 
 # --- damage
 
@@ -131,23 +129,20 @@ def test_a_run_that_dies_at_any_file_goes_on(
     assert made == [False] * shards_before + [True] * (SHARDS - shards_before)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@posix
 def test_a_run_killed_at_random_times_ends_with_the_same_bytes(
     model_folder: ModelFolder, tmp_path: Path
 ) -> None:
-    from tests.killed_runs import SHARDS
+    from tests.killed_runs import SHARDS, main
 
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.killed_runs", str(model_folder("bert")), str(tmp_path), "20"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    def kills() -> None:
+        print(json.dumps(main(model_folder("bert"), tmp_path, 20)))
+
+    with forked(kills, tmp_path) as process:
+        pass
+    out, err = printed(tmp_path)
+    assert process.exitcode == 0, err
+    report = json.loads(out)
     expected = contents(tmp_path / "whole")
     assert len(report) == 20 and len(expected) == SHARDS + 2
     for number, counts in enumerate(report):

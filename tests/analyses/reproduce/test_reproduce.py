@@ -6,8 +6,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,9 +28,9 @@ from probe.commands import COMMANDS
 from tests.analyses.constituency.test_constituency import TREES
 from tests.analyses.discourse.test_discourse import EDUS, write
 from tests.command import GOLD, Done, ran
+from tests.forks import forked, posix, printed
 from tests.locks import held
 
-ROOT = Path(__file__).parents[3]
 STEPS = ("dependency-wsj10", "matrices", "discourse")
 RESAMPLED = intervals.resampled_sums
 Run = Callable[..., Done]
@@ -137,26 +135,26 @@ def test_everything_that_the_data_allow(run: Run, tmp_path: Path, monkeypatch: p
         assert (out / "curves" / f"uas-by-layer-en_pud-wu2020.{suffix}").is_file()
 
 
+@posix
 def test_killed_and_started_again(
     run: Run, data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     given = ["--steps", *STEPS]
     assert run(*given, out=whole).code == 0
+
     # The process dies in the middle of the last step, which has written a file by then.
-    code = (
-        "import os, signal, sys\nimport analyses.discourse.command\n"
-        "from analyses import intervals\nfrom analyses.reproduce import command as reproduce\n"
-        "from tests.analyses.reproduce.test_reproduce import take_few_resamples\n"
-        "intervals.resampled_sums = take_few_resamples\n"
-        "def die(args):\n"
-        "    (args.out / 'x.part').write_text('')\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "analyses.discourse.command.run = die\nsys.exit(reproduce.main(sys.argv[1:]))\n"
-    )
-    command = [sys.executable, "-c", code, *options(model, data, killed), *given]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    def die(args: argparse.Namespace) -> None:
+        (args.out / "x.part").write_text("", encoding="utf-8")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def dying() -> int:
+        monkeypatch.setattr("analyses.discourse.command.run", die)
+        return reproduce.main([*options(model, data, killed), *given])
+
+    with forked(dying, tmp_path) as process:
+        pass
+    assert process.exitcode == -signal.SIGKILL, printed(tmp_path)
     assert sorted(os.listdir(killed / "done")) == ["dependency-wsj10.json", "matrices.json"]
     assert not (killed / "index.html").exists()
     monkeypatch.setattr("analyses.dependency.command.run", None)  # is not called again

@@ -5,8 +5,6 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
@@ -15,9 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from analyses.sentiment import checkpoints as sentiment_runs
+from analyses.sentiment import checkpoints
 from analyses.sentiment.command import main
 from analyses.sentiment.corpus import FILES
 from analyses.sentiment.figure import read_scores
@@ -29,10 +26,10 @@ from tests.analyses.sentiment.short import options, refused, short_items, to_seg
 from tests.command import Done, names, ran
 from tests.conftest import ModelFolder
 from tests.data.test_absa import XML
+from tests.forks import forked, posix, printed
 from tests.locks import held
 
 Run = Callable[..., Done]
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -82,7 +79,7 @@ def test_a_table_of_the_model_and_its_cache(
     assert len(names(tmp_path / "run" / "networks")) == 8
     # The second run loads no model and trains no network.
     with monkeypatch.context() as patched:
-        patched.setattr(sentiment_runs, "train", None)
+        patched.setattr(checkpoints, "train", None)
         patched.setattr("analyses.sentiment.inputs.load", None)
         assert run(*args, vectors=False).out == done.out
     # Other weights in the same place are another model.
@@ -242,7 +239,7 @@ def test_an_interrupted_run_goes_on(run: Run, tmp_path: Path, monkeypatch: pytes
             raise KeyboardInterrupt
         return train(*given, **options)
 
-    monkeypatch.setattr(sentiment_runs, "train", stopped)
+    monkeypatch.setattr(checkpoints, "train", stopped)
     done = run(*args)
     assert (done.code, done.out) == (130, "")
     told = "2 of 4 networks are trained; the same command goes on from there"
@@ -252,39 +249,31 @@ def test_an_interrupted_run_goes_on(run: Run, tmp_path: Path, monkeypatch: pytes
     assert [row[0] for row in csv.reader(resumed.out.splitlines())][1::4] == ["lstm", "position"]
 
 
-KILLED = """
-import os, signal, sys
-from analyses.sentiment import checkpoints as sentiment_runs
-from analyses.sentiment import command as sentiment
+def killed(asked: list[str]) -> int:
+    """The command, killed after the second of three epochs of the third network."""
+    train, networks = checkpoints.train, []
 
-train, networks = sentiment_runs.train, []
+    def dying(*given: Any, on_epoch: Any, **options: Any) -> Any:
+        networks.append(1)
 
-def dying(*given, on_epoch, **options):
-    networks.append(1)
-    def epoch(number):
-        if (len(networks), number) == (3, 2):
-            os.kill(os.getpid(), signal.SIGKILL)
-    return train(*given, on_epoch=epoch, **options)
+        def epoch(number: int) -> None:
+            if (len(networks), number) == (3, 2):
+                os.kill(os.getpid(), signal.SIGKILL)
 
-sentiment_runs.train = dying
-sentiment.main(sys.argv[1:])
-"""
-"""The command, killed after the second of three epochs of the third network."""
+        return train(*given, on_epoch=epoch, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(checkpoints, "train", dying)
+        return main(asked)
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+@posix
 def test_a_run_that_was_killed_ends_as_an_undisturbed_one(run: Run, tmp_path: Path) -> None:
     args = ("--trees", "position", "random", "--epochs", "3", "--format", "json")
     whole = run(*args, "--run", tmp_path / "whole")
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, *options(tmp_path, *args)],
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-        timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
-    )
-    assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, b""), killed.stderr
+    with forked(lambda: killed(options(tmp_path, *args)), tmp_path) as process:
+        pass
+    assert (process.exitcode, printed(tmp_path)[0]) == (-signal.SIGKILL, ""), printed(tmp_path)[1]
     folder = tmp_path / "run" / "networks"
     before = {path.name: path.stat() for path in folder.iterdir()}
     assert len(before) == 2
