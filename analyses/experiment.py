@@ -166,6 +166,7 @@ class ReportSection:
         steps: of the experiment, by name.
         data: the data set that it is made of, PUD for any treebank in CoNLL-U; None for data of the report's own.
         endings: of the names of files that are such data, where the report does not know them yet.
+        allowed: whether data at this path allow it, where not all of their kind do.
     """
 
     kind: str
@@ -173,6 +174,7 @@ class ReportSection:
     steps: tuple[str, ...]
     data: Source | None = None
     endings: tuple[str, ...] = ()
+    allowed: Callable[[Path], bool] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,10 @@
-"""Who sees whom: how a model is told which positions attend to which, found out by trying.
+"""Who sees whom, and where: how a model is told which positions attend to which, found out by trying.
 
 Hugging Face models take a mask of their own for every query in different ways, and some let information pass
 around their attention (convolutions, Fourier transforms). So no class is asked for its name: the ways are tried
 on the model itself, and one is taken only if a mask that hides nothing changes nothing, local layers included,
-and a piece that is hidden from all others cannot move their states.
+and a piece that is hidden from all others cannot move their states. Likewise position ids are taken only if pieces
+in another order, each with the place that it had, get the states that they had.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Attention:
         length = _LENGTH if reach is None else max(_LENGTH, reach + 4)
         self._trial = _Trial(self._base, tokenizer, length=min(window, length))
         self._way: _Way | None = None
+        self._first_place = 0
 
     @cached_property
     def causal(self) -> bool:
@@ -67,17 +69,42 @@ class Attention:
         """Why a mask token moves the states of positions that do not see it (ESM); None where it does not."""
         return self.refusal or (None if self._way is None else self._trial.of_masks(self._way))
 
-    def run(self, inputs: Tensor, sees: Tensor, **options: Any) -> Any:
+    @cached_property
+    def refusal_of_places(self) -> str | None:
+        """Why position ids cannot say alone where a piece stands; None where they can.
+
+        They count from 0 (BERT), or from after the number of the padding (RoBERTa).
+        """
+        if self.refusal is not None or self._way is None:
+            return self.refusal
+        reasons = []
+        for first in (0, 1 + (getattr(self._base.config, "pad_token_id", None) or 0)):
+            try:
+                reason = self._trial.of_places(self._way, first)
+            except Exception as error:
+                reason = f"it takes no position ids ({type(error).__name__})"
+            if reason is None:
+                self._first_place = first
+                return None
+            reasons.append(reason)
+        return next((reason for reason in reasons if reason != _OTHER_PLACES), reasons[0])
+
+    def run(self, inputs: Tensor, sees: Tensor, *, places: Tensor | None = None, **options: Any) -> Any:
         """A forward pass of the encoder in which only some positions are seen.
 
         Shapes: inputs int64 [sequences, length]; sees bool [sequences, query, key], on top of what the model
-        itself hides (later positions, those outside a local window).
+        itself hides (later positions, those outside a local window); places int64 [sequences, length], from 0,
+        where each piece stands, several at one place perhaps (the soft positions of K-BERT, Liu et al. 2020).
 
         Raises:
-            ModelError: a mask cannot control who sees whom in this model.
+            ModelError: a mask cannot control who sees whom in this model, or position ids not who stands where.
         """
         if self.refusal is not None or self._way is None:
             raise ModelError(f"who sees whom cannot be set in this model: {self.refusal}")
+        if places is not None:
+            if self.refusal_of_places is not None:
+                raise ModelError(f"who stands where cannot be set in this model: {self.refusal_of_places}")
+            options["position_ids"] = places + self._first_place
         return self._way(inputs, sees, **options)
 
     def of_layers(self, base: Any) -> Attention:
@@ -128,7 +155,7 @@ class Attention:
     def _by_mask_and_position(self, inputs: Tensor, sees: Tensor, **options: Any) -> Any:
         """The same, with the positions that the model would count by its mask (OPT)."""
         positions = torch.arange(inputs.shape[1], device=inputs.device)[None]
-        return self._by_mask(inputs, sees, position_ids=positions, **options)
+        return self._by_mask(inputs, sees, **{"position_ids": positions, **options})
 
     def _by_layer_type(self, inputs: Tensor, sees: Tensor, **options: Any) -> Any:
         """One mask for the layers that see everything and one for local layers (ModernBERT)."""
@@ -151,6 +178,7 @@ class Attention:
 
 
 LEAK = "information passes around its attention"
+_OTHER_PLACES = "it counts position ids in another way"
 _Way: TypeAlias = "Callable[..., Any]"
 
 
@@ -201,6 +229,25 @@ class _Trial:
         moved = self._differ(before[:, at + 1 : at + 2], after[:, at + 1 : at + 2], _REPEATED)
         return None if moved else "its mask is one for all positions"
 
+    def of_places(self, way: _Way, first: int) -> str | None:
+        """Why position ids from ``first`` on do not say alone where each piece stands; None if they do."""
+        there = torch.arange(self._ids.shape[1], device=self._ids.device)[None]
+        order = torch.cat([there[0, ::2], there[0, 1::2]])  # other distances than before
+        moved = there[:, order]
+
+        def states(ids: Tensor, places: Tensor) -> Tensor:
+            run = self._given(way, self._everything(), position_ids=places + first)
+            return self._states(run, ids)
+
+        plain = self._states(self._given(way, self._everything()), self._ids)
+        if self._differ(plain, states(self._ids, there)):
+            return _OTHER_PLACES
+        if not self._differ(plain, states(self._ids, moved), _REPEATED):
+            return "position ids move none of its states"
+        if self._differ(plain[:, order], states(self._ids[:, order], moved)):
+            return "it tells the order of pieces by something else than position ids"
+        return None
+
     def _everything(self) -> Tensor:
         """A mask that hides nothing."""
         length = self._ids.shape[1]
@@ -225,8 +272,8 @@ class _Trial:
         return changed
 
     @staticmethod
-    def _given(way: _Way, sees: Tensor) -> Run:
-        return lambda input_ids, **options: way(input_ids, sees, **options)
+    def _given(way: _Way, sees: Tensor, **given: Any) -> Run:
+        return lambda input_ids, **options: way(input_ids, sees, **given, **options)
 
     @torch.inference_mode()
     def _states(self, run: Run, ids: Tensor) -> Tensor:

@@ -43,6 +43,7 @@ COMMANDS = {
     "geometry": Command("analyses.geometry.command", "geometry of word states by layer"),
     "vectors": Command("analyses.vectors.command", "static word vectors out of states"),
     "knowledge": Command("analyses.knowledge.command", "facts that a model can fill in"),
+    "triples": Command("analyses.knowledge.triples_command", "facts with another fact inserted (K-BERT)"),
     "minimal-pairs": Command("analyses.minimal_pairs.command", "accuracy on minimal pairs"),
     "contacts": Command("analyses.contacts.command", "contacts of residues, from models of proteins"),
     "compress": Command("analyses.compression.command", "a BERT cut down, and what of its trees stays"),

@@ -22,7 +22,7 @@ class MaskedStates:
     def __init__(self, model: Probe) -> None:
         from probe.last_layer import LastLayer
 
-        self._base, self._device = model.model.base_model, model.device
+        self._probe, self._base, self._device = model, model.model.base_model, model.device
         self._last_layer = LastLayer.of(self._base)
 
     def __call__(self, ids: NDArray[np.int64], positions: NDArray[np.int64]) -> torch.Tensor:
@@ -52,6 +52,33 @@ class MaskedStates:
             states = self._last_layer(inputs, wanted)
         rows, columns = np.nonzero(wanted)
         return states[self.to_device(rows), self.to_device(columns)]
+
+    def seeing(
+        self,
+        ids: NDArray[np.int64],
+        positions: NDArray[np.int64],
+        *,
+        sees: NDArray[np.bool_],
+        places: NDArray[np.int64] | None = None,
+    ) -> torch.Tensor:
+        """As a call, under masks of attention, see ``Attention.run``; all layers run at all positions.
+
+        Shapes:
+            ids, places: [sequences, pieces]
+            positions: [sequences]
+            sees: [sequences, pieces, pieces], query by key
+            result: [sequences, hidden]
+
+        Raises:
+            probe.ModelError: a mask does not control who sees whom, or position ids do not say who stands where.
+        """
+        import torch
+
+        masks = torch.from_numpy(sees).to(self._device)
+        at = None if places is None else self.to_device(places)
+        found = self._probe.attention.run(self.to_device(ids), masks, places=at)
+        states: torch.Tensor = found.last_hidden_state
+        return states[self.to_device(np.arange(len(ids))), self.to_device(positions)]
 
     def to_device(self, values: NDArray[np.int64]) -> torch.Tensor:
         """The values as a tensor where the model is."""

@@ -6,13 +6,18 @@ import argparse
 import csv
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
-from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from analyses.knowledge.inputs import (
+    add_fact_options,
+    candidates_of,
+    facts_folder,
+    progress,
+    read_relations,
+    word_list,
+)
 from analyses.options import experiment_main, load_models
 from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS, Table
@@ -21,7 +26,7 @@ from probe.command_line import (
     UsageError,
     whole_number,
 )
-from probe.option_groups import InputOptions, ModelOptions, OutputOptions, RandomOptions
+from probe.option_groups import ModelOptions, OutputOptions, RandomOptions
 
 if TYPE_CHECKING:
     from analyses.knowledge.candidates import Candidates
@@ -32,7 +37,6 @@ if TYPE_CHECKING:
 
     _Left = tuple[Probe, str, Excluded]
 
-_VOCABULARY = "common_vocab_cased.txt"
 _PARAPHRASES = "pararel-patterns"
 _EXCLUDED = ("model", "asked by", "corpus", "relation", "file", "line", "id", "object", "reason")
 
@@ -47,9 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         failures="some facts failed",
     )
     add = parser.add_argument
-    InputOptions.add(parser, help="facts in the layout of LAMA", metavar="DIR", limit="facts of each file")
-    add("--relations", nargs="+", metavar="NAME", help="only these, such as P19 or place_of_birth or SQuAD")
-    add("--vocabulary", metavar="FILE", help=f"a word a line, or 'model' (default: {_VOCABULARY} of --data)")
+    add_fact_options(parser, limit="facts of each file")
     add("--paraphrases", action="store_true", help=f"ask by every pattern in {_PARAPHRASES} of --data, too")
     add(
         "--max-pieces",
@@ -74,37 +76,21 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@contextmanager
-def _data(args: argparse.Namespace) -> Iterator[Path]:
-    """The folder of facts: that of ``--data``, or the one that comes with the package."""
-    if args.data is not None:
-        yield args.data
-    else:
-        with as_file(files("analyses.knowledge").joinpath("sample")) as folder:
-            yield folder
-
-
 def run(args: argparse.Namespace) -> Ran:
     """What the options ask for, as values: main prints and writes them."""
-    with _data(args) as folder:
+    with facts_folder(args) as folder:
         return _run_on(folder, args)
 
 
 def _run_on(folder: Path, args: argparse.Namespace) -> Ran:
-    from data.lama import list_relations
-
-    relations, absent = list_relations(folder, names=args.relations)
-    if args.data is None:
-        relations = tuple(replace(relation, corpus="sample") for relation in relations)
-    words = _word_list(folder, args)
+    relations = read_relations(folder, args, command="knowledge", names=args.relations)
+    words = word_list(folder, args)
     total = sum(_counts(relations, args.limit))
-    if absent:
-        print(f"knowledge: no facts of {', '.join(absent)} in {folder}: skipped", file=sys.stderr)
     tables: list[tuple[str, Table]] = []
     excluded: list[_Left] = []
     models = load_models(args)
     for model in models:
-        run = _probe(model, relations, _candidates(model, words, args), args, total)
+        run = _probe(model, relations, candidates_of(model, words, args), args, total)
         more, left_out = _more_tables(run, relations, folder, args)
         found = [*_main_tables(run), *more]
         # With several models each has files of its own.
@@ -120,20 +106,6 @@ def _run_on(folder: Path, args: argparse.Namespace) -> Ran:
     return Ran(tables=tuple(tables), failed=bool(failed))
 
 
-def _word_list(folder: Path, args: argparse.Namespace) -> tuple[str, ...] | None:
-    """The words of ``--vocabulary``; None where the model's own are meant."""
-    from data.lama import read_word_list
-
-    if args.vocabulary == "model":
-        return None
-    path = folder / _VOCABULARY if args.vocabulary is None else Path(args.vocabulary)
-    if args.vocabulary is None and not path.is_file():
-        if args.data is None:
-            return None
-        raise UsageError(f"{path}: the word list of LAMA is expected, there is none: give --vocabulary")
-    return read_word_list(path)
-
-
 def _counts(relations: Sequence[Relation], limit: int | None) -> Iterator[int]:
     """Facts of each relation; all input is read once before a model is loaded, so that faults show early."""
     from data.lama import read_facts
@@ -143,22 +115,13 @@ def _counts(relations: Sequence[Relation], limit: int | None) -> Iterator[int]:
         yield count if limit is None else min(count, limit)
 
 
-def _candidates(model: Probe, words: tuple[str, ...] | None, args: argparse.Namespace) -> Candidates:
-    from analyses.knowledge.candidates import Candidates, model_words
-
-    try:
-        return Candidates.of(model.tokenizer, model_words(model.tokenizer) if words is None else words)
-    except ValueError as error:
-        raise UsageError(f"{args.vocabulary or _VOCABULARY}, {model.name}: {error}") from error
-
-
 def _probe(
     model: Probe, relations: Sequence[Relation], candidates: Candidates, args: argparse.Namespace, total: int
 ) -> Run:
     from analyses.knowledge.results import probe_relations
     from analyses.knowledge.tables import Run
 
-    with _progress(total * (1 + args.seeds), model.name, args) as bar:
+    with progress(total * (1 + args.seeds), model.name, args) as bar:
         results = probe_relations(
             model,
             relations,
@@ -171,13 +134,6 @@ def _probe(
     if not any(result.asked for result in results):
         raise UsageError(f"{model.name}: none of the {total:,} facts has an object among the candidates")
     return Run(model=model, candidates=candidates, results=results, seed=args.seed)
-
-
-def _progress(total: int | None, label: str, args: argparse.Namespace) -> Any:
-    from tqdm import tqdm
-
-    hidden = args.quiet or not sys.stderr.isatty()
-    return tqdm(total=total, desc=label, unit="fact", disable=hidden, file=sys.stderr, dynamic_ncols=True)
 
 
 def _main_tables(run: Run) -> list[tuple[str, Table]]:
@@ -197,10 +153,10 @@ def _more_tables(
     found: list[tuple[str, Table]] = []
     excluded: list[Excluded] = []
     if args.paraphrases:
-        with _progress(None, f"{run.model.name}, paraphrases", args) as bar:
+        with progress(None, f"{run.model.name}, paraphrases", args) as bar:
             found += asked.paraphrases(folder / _PARAPHRASES, on_done=bar.update)
     if args.max_pieces:
-        with _progress(None, f"{run.model.name}, several pieces", args) as bar:
+        with progress(None, f"{run.model.name}, several pieces", args) as bar:
             weights = [run.model.with_random_weights(seed=seed) for seed in range(args.seeds)]
             tables, excluded = asked.pieces(args.max_pieces, weights=weights, on_done=bar.update)
             found += tables

@@ -15,6 +15,27 @@ def _draw(job: Job) -> Drawn:
     return draw_relations(job)
 
 
+def _draw_triples(job: Job) -> Drawn:
+    from analyses.knowledge.figures import draw_triples
+
+    return draw_triples(job)
+
+
+def _has_triples(folder: Path) -> bool:
+    from analyses.knowledge.triples import Triples
+    from data.errors import DataError, InputError
+    from data.lama import list_relations
+
+    try:
+        return Triples(list_relations(folder)[0]).any_related
+    except (DataError, InputError):  # the command says what is wrong
+        return True
+
+
+def _triple_figures(run: Settings, out: Path) -> Sequence[object]:
+    return ["triples", "--results", out / "triples", *run.options(limit=False)]
+
+
 def _one_seed(run: Settings, out: Path) -> Sequence[object]:
     return [*run.options(), "--seeds", min(run.seeds, 1)]
 
@@ -43,11 +64,32 @@ EXPERIMENT = Experiment(
             after=("knowledge",),
             options=_figures,
         ),
+        Step(
+            "triples",
+            "Facts with another fact inserted (after K-BERT, Liu et al. 2020)",
+            command="triples",
+            data={"--data": LAMA},
+            options=_one_seed,
+        ),
+        Step(
+            "triples-figures",
+            "Facts with another fact inserted, by what is inserted",
+            command="figures",
+            after=("triples",),
+            options=_triple_figures,
+        ),
     ),
-    figures=(Drawing(name="lama", draw=_draw),),
+    figures=(Drawing(name="lama", draw=_draw), Drawing(name="triples", draw=_draw_triples)),
     sections=(
         ReportSection(
             kind="knowledge", title="knowledge", steps=("knowledge", "knowledge-figures"), data=LAMA
+        ),
+        ReportSection(
+            kind="triples",
+            title="facts with another fact inserted",
+            steps=("triples", "triples-figures"),
+            data=LAMA,
+            allowed=_has_triples,
         ),
     ),
 )

@@ -1,8 +1,9 @@
-"""Facts by relation, drawn."""
+"""Facts by relation, and with a triple inserted, drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from analyses.knowledge.results import COLUMNS
 from analyses.pictures.curves import bars
 from analyses.pictures.style import BLACK, COLUMN_WIDTH, look, set_height, sign
 from analyses.tables.forms import read_table
-from analyses.tables.table import Row, Table
+from analyses.tables.table import Row, Table, shared_signature
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,3 +102,56 @@ def _published(axes: Axes, table: Table, own: Sequence[Row], at: int) -> None:
 def _value(row: Row, at: int) -> float:
     cell = row.cells[at]
     return float("nan") if cell is None else cell.value
+
+
+def draw_triples(job: Job) -> Drawn:
+    """The figures of ``probe figures``: facts with and without an inserted triple, a corpus each."""
+    for path in job.written("triples-*.json", step="triples", command="triples"):
+        if not any(part in path.stem for part in ("-differences", "-by-relation")):
+            yield path.stem, facts_by_way(read_table(path))
+
+
+def facts_by_way(table: Table) -> Figure:
+    """Draw P@1 and MRR of facts for each thing that was inserted, with intervals.
+
+    Args:
+        table: as ``probe triples`` makes it: a row for each way.
+
+    Raises:
+        ValueError: it has no row with a figure in these columns.
+    """
+    from matplotlib.figure import Figure
+
+    shown = [name for name in ("P@1", "MRR") if name in table.columns]
+    rows = [row for row in table.rows if all(row.cells)]
+    if not rows or not shown:
+        raise ValueError(f"{table.title}: expected rows with P@1 and MRR, found none")
+    figure = Figure(figsize=(COLUMN_WIDTH, COLUMN_WIDTH), layout="constrained")
+    axes = figure.subplots()
+    for number, name in enumerate(shown):
+        cells = [cell for row in rows if (cell := row.cells[table.columns.index(name)]) is not None]
+        shift = 0.3 * (number - (len(shown) - 1) / 2)
+        axes.errorbar(
+            [cell.value for cell in cells], [y + shift for y in range(len(cells))], xerr=bars(cells),
+            label=name, elinewidth=0.7, **look(number) | {"linestyle": "", "markersize": 3},
+        )  # fmt: skip
+    axes.set_yticks(range(len(rows)), labels=_ways([row.name for row in rows]), fontsize=6.5)
+    axes.set(xlabel="percent", xlim=(0, None), ylim=(len(rows) - 0.5, -0.5))
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.3, -0.2), ncols=len(shown))
+    signature = " | ".join(filter(None, [table.title, shared_signature(table)]))
+    sign(figure, signature)
+    set_height(figure, 0.24 * len(rows), legend=1, signature=signature)
+    return figure
+
+
+def _ways(names: Sequence[str]) -> list[str]:
+    """The names of rows in lines of some letters, without that of the model where it is one."""
+    models = {name.split(":")[0].removesuffix(" random weights") for name in names}
+    if len(models) == 1:
+        names = [
+            name.removeprefix(f"{next(iter(models))}: ").removeprefix(f"{next(iter(models))} ")
+            for name in names
+        ]
+    return [fill(name, _LETTERS + 8) for name in names]

@@ -39,12 +39,22 @@ class Cloze:
 
     Shapes:
         ids: int64 [length], special tokens included
+        sees: bool [length, length], which positions (columns) each one attends to; None: all
+        places: int64 [length], where each piece counts as standing, from 0; None: where it stands
 
-    ``position`` is that of the gap that is read.
+    ``position`` is that of the gap that is read. Places are given with ``sees`` only.
     """
 
     ids: NDArray[np.int64]
     position: int
+    sees: NDArray[np.bool_] | None = None
+    places: NDArray[np.int64] | None = None
+
+    @property
+    def key(self) -> NDArray[np.int64]:
+        """All that it is in one row: equal ones are one forward pass."""
+        more = [each.reshape(-1).astype(np.int64) for each in (self.sees, self.places) if each is not None]
+        return np.concatenate([self.ids, [self.position], *more])
 
 
 def encode(model: Probe, prompts: Sequence[Prompt]) -> Iterator[Cloze | SentenceError]:
@@ -106,6 +116,26 @@ def _cloze(
     return Cloze(np.array([*before, *inside, *after], dtype=np.int64), gaps[prompt.gap])
 
 
+def piece_span(model: Probe, text: str, start: int, end: int) -> tuple[int, int]:
+    """Where in a prompt's pieces those of the words stand that any letter of ``text[start:end]`` belongs to.
+
+    Returns:
+        The position of the first piece in ``Cloze.ids``, and that after the last.
+    """
+    first = len(text[:start].split()) - (start > 0 and not text[start - 1].isspace())
+    last = len(text[:end].split())
+    words = text.split()
+    sizes = [
+        sum(
+            1 if part is None else len(model.pieces.encode([part[0]], [part[1]])[0])
+            for part in _parts(" ".join(chosen))
+        )
+        for chosen in (words[:first], words[first:last])
+    ]
+    begin = len(model.pieces.before) + sizes[0]
+    return begin, begin + sizes[1]
+
+
 def encode_all(model: Probe, prompts: Sequence[Prompt]) -> list[Cloze]:
     """As :func:`encode`, of prompts that all can be asked.
 
@@ -161,22 +191,34 @@ class GapReader:
         """
         import torch
 
-        by_length: dict[int, list[int]] = {}
+        groups: dict[tuple[int, bool, bool], list[int]] = {}
         for index, cloze in enumerate(clozes):
-            by_length.setdefault(len(cloze.ids), []).append(index)
-        for length, members in sorted(by_length.items()):
-            asked = np.array([np.append(clozes[index].ids, clozes[index].position) for index in members])
-            distinct, row = np.unique(asked, axis=0, return_inverse=True)
+            kind = len(cloze.ids), cloze.sees is not None, cloze.places is not None
+            groups.setdefault(kind, []).append(index)
+        for (length, *_), members in sorted(groups.items()):
+            asked = np.array([clozes[index].key for index in members])
+            _, one, row = np.unique(asked, axis=0, return_index=True, return_inverse=True)
+            distinct = [clozes[members[at]] for at in one]
             order = np.argsort(row.reshape(-1), kind="stable")
             row, places = row.reshape(-1)[order], np.array(members)[order]
             rows = max(1, self._batch_tokens // length)
             for start in range(0, len(distinct), rows):
                 batch = distinct[start : start + rows]
                 with torch.inference_mode():
-                    states = self._states(batch[:, :-1], batch[:, -1])
+                    states = self._states_of(batch)
                 first, last = np.searchsorted(row, [start, start + len(batch)])
                 yield from self._read(states, row[first:last] - start, places[first:last])
                 self._on_passes(len(batch))
+
+    def _states_of(self, batch: Sequence[Cloze]) -> torch.Tensor:
+        """The states at the gaps of prompts of one length and kind: [prompts, hidden]."""
+        ids, positions = np.stack([each.ids for each in batch]), np.array([each.position for each in batch])
+        sees = [each.sees for each in batch if each.sees is not None]
+        places = [each.places for each in batch if each.places is not None]
+        if not sees:
+            return self._states(ids, positions)
+        soft = np.stack(places) if places else None
+        return self._states.seeing(ids, positions, sees=np.stack(sees), places=soft)
 
     def _read(
         self, states: torch.Tensor, row: NDArray[np.int64], places: NDArray[np.int64]

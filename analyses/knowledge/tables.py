@@ -248,7 +248,7 @@ def signature(
 def _notes(run: Run, corpus: FactCorpus) -> tuple[str, ...]:
     """What was asked and what was not."""
     own = [each for each in run.results if each.relation.corpus == corpus]
-    reasons = Counter(_kind(left.reason) for each in own for left in each.excluded)
+    reasons = Counter(kind_of(left.reason) for each in own for left in each.excluded)
     asked = sum(each.asked for each in own)
     listed = "".join(f"; {count:,} left out: {reason}" for reason, count in reasons.most_common())
     notes = [f"{asked + sum(reasons.values()):,} facts: {asked:,} asked{listed}."]
@@ -276,7 +276,7 @@ def _size_note(corpus: FactCorpus, results: Sequence[RelationResult]) -> list[st
     return size_note(corpus, measured, sizes=published.SIZES)
 
 
-def _kind(reason: str) -> str:
+def kind_of(reason: str) -> str:
     """A reason without what is particular to its fact."""
     if reason.startswith("subject and object of"):
         return "subject and object of another fact again"

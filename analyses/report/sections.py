@@ -62,7 +62,8 @@ def sections(inputs: Inputs, *, limit: int | None) -> list[Section]:
 
     def of_data(name: str, found: Found) -> list[Section]:
         made = [each for each in known.values() if each.data is not None and each.data.name == name]
-        return [titled(each.kind, found[name], found) for each in made]
+        path = found[name]
+        return [titled(each.kind, path, found) for each in made if each.allowed is None or each.allowed(path)]
 
     def titled(kind: str, path: Path, found: Found) -> Section:
         return Section(kind=kind, title=f"{path.resolve().stem}: {known[kind].title}", found=found)

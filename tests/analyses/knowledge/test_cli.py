@@ -160,7 +160,7 @@ def test_without_data_it_runs_on_its_own_facts(
     words.write_text("january\nred\nrome\n", encoding="utf-8")
     model = str(model_folder("bert"))
     refused(capsys, "none of the 3 words is one piece", "--model", model, "--vocabulary", str(words))
-    refused(capsys, "none of the 30 facts has an object among", "--model", model)
+    refused(capsys, "none of the 40 facts has an object among", "--model", model)
 
 
 def test_two_models_have_files_of_their_own(

@@ -115,6 +115,7 @@ def test_everything_that_the_data_allow(run: Run, tmp_path: Path, monkeypatch: p
     done = run()
     assert (done.code, done.err) == (0, "")
     absent = {"sentiment", "geometry", "knowledge", "knowledge-figures", "minimal-pairs"}
+    absent |= {"triples", "triples-figures"}
     assert states(done) == {step.name: "missing" if step.name in absent else "done" for step in steps()}
     out = tmp_path / "out"
     assert done.out.splitlines()[-1] == str(out / "index.html")
