@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from analyses.dependency_tree import DependencyTree
 from analyses.options import add_method, add_protocol, check_openness_from, say_sample
 from analyses.tables.table import unknown_text
+from analyses.tables.text import ROOM, filled
 from analyses.trees.adjust import needs_openness
 from analyses.trees.decoders import BASELINES, DECODERS, tree_maker
 from analyses.trees.methods import best_method, that_fit
@@ -146,7 +148,9 @@ def _parse(args: argparse.Namespace) -> int:
         counts = run.unknown_words or (0, 0)
         notes = [_not_covered(run)] if run.skipped else []
         notes += [unknown_text(*counts)] if counts[0] else []
-        print("\n\n".join([table(rows), *notes, str(rows[-1])]), file=scores)
+        room = shutil.get_terminal_size().columns if scores.isatty() else ROOM
+        signature = filled(f"Signature: {rows[-1].signature}", room, indent="  ")
+        print("\n\n".join([table(rows), *notes, signature]), file=scores)
     sys.stdout.flush()
     if not args.quiet:
         if _format(args) == "conllu":

@@ -50,7 +50,7 @@ def text_of(table: Arranged, *, room: int = ROOM) -> str:
         for at, header in enumerate(table.headers)
     ]
     taken = left.width + sum(len(_APART) + column.width for column in texts)
-    parts = [_filled(table.title, room)]
+    parts = [filled(table.title, room)]
     for panel in panels(
         [len(_APART) + column.width for column in figures],
         table.follows,
@@ -61,7 +61,7 @@ def text_of(table: Arranged, *, room: int = ROOM) -> str:
         columns = [left, *texts, *(figures[at] for at in panel)]
         parts.append("\n".join(_block(table, places, columns)))
     if table.notes:
-        parts.append("\n".join(_filled(note, room, indent=_INDENT) for note in table.notes))
+        parts.append("\n".join(filled(note, room, indent=_INDENT) for note in table.notes))
     return "\n\n".join(parts) + "\n"
 
 
@@ -138,5 +138,6 @@ def _rows(cells: Sequence[tuple[str, ...]], columns: Sequence[_Column]) -> Itera
         yield _APART.join(shown).rstrip()
 
 
-def _filled(text: str, room: int, *, indent: str = "") -> str:
+def filled(text: str, room: int, *, indent: str = "") -> str:
+    """A text in lines of at most so many columns; the further ones indented."""
     return "\n".join(wrap(text, room, subsequent_indent=indent, break_on_hyphens=False))

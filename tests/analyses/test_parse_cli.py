@@ -33,7 +33,7 @@ def test_unknown_words_stand_beside_the_scores(run: Parse, tmp_path: Path) -> No
     path = tmp_path / "two.conllu"
     path.write_text(conllu(("Nobody 猫 slept .", [3, 3, 0, 3]), ("猫 猫 .", [0, 1, 1])), encoding="utf-8")
     done = run("--data", path, "--evaluate", "--no-random-model", "--protocol", "wu2020")
-    assert "\n\nunknown words 3 of 7\n\nUAS = " in done.out
+    assert "\n\nunknown words 3 of 7\n\nSignature: two@" in done.out
     assert "unknown words 3 of 7 to the model's vocabulary, such as '猫'\n" in done.err
     found = json.loads(run("--data", path, "--evaluate", "--no-random-model", "--format", "json").out)
     assert found["unknown_words"] == [3, 7]
