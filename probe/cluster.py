@@ -17,6 +17,7 @@ from probe.workers import Computed, ShardWorker, Start, Task, WorkerDiedError
 
 if TYPE_CHECKING:
     from probe.model import Words
+    from probe.structure import Structure
 
 __all__ = ["Cluster", "connected"]
 
@@ -87,9 +88,9 @@ class Actor:
         if refusal is not None:
             raise StoreError(f"a Ray worker cannot do the same: {refusal}")
 
-    def shard(self, places: range, sentences: Sequence[Words]) -> Computed:
+    def shard(self, places: range, sentences: Sequence[Words], structure: Structure | None) -> Computed:
         """Compute a shard."""
-        found: Computed = self._get(self._actor.shard.remote, places, sentences)
+        found: Computed = self._get(self._actor.shard.remote, places, sentences, structure)
         return found
 
     def stop(self) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probe.errors import SentenceError
+from probe.structure import Structure
 
 if TYPE_CHECKING:
     from probe.model import Probe, Words
@@ -38,6 +39,7 @@ class Costs:
         settings: what is computed.
         openness: whether openness and cues are, too.
         each: of every sentence.
+        places: where each of them is in the input, from 0.
         flops: of the encoder in one forward pass, as coefficients of 1, L and L² for L pieces.
         skipped: sentences that cannot be probed.
     """
@@ -45,6 +47,7 @@ class Costs:
     settings: Settings
     openness: bool
     each: tuple[Cost, ...]
+    places: tuple[int, ...]
     flops: tuple[float, float, float]
     skipped: int
 
@@ -85,8 +88,8 @@ def costs(
     probe: Probe, sentences: Sequence[Words], settings: Settings, *, openness: bool = False
 ) -> tuple[Costs, list[Words]]:
     """What the impacts of a corpus cost, and its sentences that can be probed, in the order of ``Costs.each``."""
-    each, kept = [], []
-    for words in sentences:
+    each, kept, places = [], [], []
+    for place, words in enumerate(sentences):
         if passes := probe.passes(words, settings.perturbs, openness=openness):
             try:
                 pieces = len(probe.align(words).ids)
@@ -94,7 +97,9 @@ def costs(
                 continue
             each.append(Cost(len(words), pieces, passes))
             kept.append(words)
-    found = Costs(settings, openness, tuple(each), pass_flops(probe), len(sentences) - len(kept))
+            places.append(place)
+    skipped = len(sentences) - len(kept)
+    found = Costs(settings, openness, tuple(each), tuple(places), pass_flops(probe), skipped)
     return found, kept
 
 
@@ -144,6 +149,7 @@ def calibrate(
     found: Costs,
     sentences: Sequence[Words],
     *,
+    attention: str | Structure | None = None,
     batch_tokens: int,
     seconds: float,
     clock: Callable[[], float] = time.perf_counter,
@@ -156,6 +162,7 @@ def calibrate(
         probe: the model.
         found: what the sentences cost, and under which settings.
         sentences: those of ``found.each``; at least one.
+        attention: the trees of these sentences, or a pattern; None: that of the settings.
         batch_tokens: as for ``Probe.impact_many``.
         seconds: how long the last, which counts, is to take at least.
         clock: tells the time.
@@ -166,6 +173,7 @@ def calibrate(
     while True:
         targets = (np.arange(size) + 0.5) / size
         places = np.unique(order[np.minimum(np.searchsorted(share, targets), len(order) - 1)])
+        seen = attention.part(places.tolist()) if isinstance(attention, Structure) else attention
         began = clock()
         for _ in probe.impact_many(
             [sentences[place] for place in places],
@@ -173,7 +181,7 @@ def calibrate(
             layer=settings.layers,
             pool=settings.pools,
             perturb=settings.perturbs,
-            attention=settings.attention,
+            attention=settings.attention if seen is None else seen,
             openness=found.openness,
             batch_tokens=batch_tokens,
             errors="return",

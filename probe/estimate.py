@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from probe.command_line import DONE, Parser, command_main, positive
 from probe.errors import ProbeError
-from probe.inputs import add_input_options, load_model, read_input, say_guess
+from probe.inputs import (
+    add_input_options,
+    add_structure_options,
+    attention_of,
+    load_model,
+    read_input,
+    say_guess,
+)
 from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions
 from probe.shards import SHARD_SENTENCES
 from probe.spaces import running
@@ -36,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_input_options(parser)
     ModelOptions.add(parser)
     ImpactOptions.add(parser, several=("metric", "layer", "pool", "perturb"))
+    add_structure_options(parser)
     parser.group("impacts").add_argument(
         "--openness", action="store_true", help="as of probe run: openness and cues of each word, too"
     )
@@ -70,6 +78,7 @@ def execute(args: argparse.Namespace) -> int:
 
     layer = ImpactOptions.of(args).chosen_layers
     sentences, _ = read_input([], args.data, args.limit, tokenize=args.tokenize)
+    attention = attention_of(args, sentences)
     began = time.monotonic()
     model = load_model(args)
     loading = time.monotonic() - began
@@ -79,13 +88,14 @@ def execute(args: argparse.Namespace) -> int:
         layer=layer,
         pool=args.pools,
         perturb=args.perturb,
-        attention=args.attention,
+        attention=attention,
     )
     texts = [running(one.words, one.spaces) for one in sentences]
     found, kept = costs(model, texts, settings, openness=args.openness)
     if not kept:
         raise ProbeError(f"none of the {len(sentences)} sentences can be probed")
-    speed = calibrate(model, found, kept, batch_tokens=args.batch_tokens, seconds=_SECONDS)
+    seen = attention if isinstance(attention, str) else attention.part(found.places)
+    speed = calibrate(model, found, kept, attention=seen, batch_tokens=args.batch_tokens, seconds=_SECONDS)
     report = _report(args, model, found, speed, loading)
     print(json.dumps(report, indent=1) if args.format == "json" else _text(report))
     return DONE

@@ -10,10 +10,11 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probe.command_line import Parser, UsageError
+from probe.command_line import Parser, UsageError, option_type
 from probe.errors import quoted, warn
 from probe.option_groups import ImpactOptions, InputOptions, ModelOptions
 from probe.patterns import FULL
+from probe.structure import RELATIONS, relation_name
 
 if TYPE_CHECKING:
     from data import Sentence
@@ -112,6 +113,15 @@ def read_input(
             print(f"{sentence.where}: {hint}", file=sys.stderr)
             break
     return sentences, name
+
+
+def add_structure_options(parser: Parser) -> None:
+    """Options of attention along trees."""
+    add = parser.group("impacts").add_argument
+    text = "words see each other along the trees of this .conllu, whose sentences are those of the input"
+    add("--structure", type=Path, metavar="FILE", help=text)
+    text = f"of --structure: {', '.join(RELATIONS)}, or several joined by + (default: parent+children)"
+    add("--structure-relation", type=option_type(relation_name), metavar="NAME", help=text)
 
 
 def attention_of(args: argparse.Namespace, sentences: Sequence[Sentence]) -> str | Structure:

@@ -18,6 +18,7 @@ from probe.workers import Computed, ShardWorker, Start, Task, WorkerDiedError
 
 if TYPE_CHECKING:
     from probe.model import Words
+    from probe.structure import Structure
 
 __all__ = ["Processes"]
 
@@ -75,10 +76,10 @@ class Process:
         if refusal is not None:
             raise StoreError(f"the worker on {self._device} cannot do the same: {refusal}")
 
-    def shard(self, places: range, sentences: Sequence[Words]) -> Computed:
+    def shard(self, places: range, sentences: Sequence[Words], structure: Structure | None) -> Computed:
         """Compute a shard."""
         try:
-            self._here.send((places, sentences))
+            self._here.send((places, sentences, structure))
         except OSError as error:
             raise self._died() from error
         found: Computed = self._receive()
@@ -122,8 +123,8 @@ def _serve(employer: Connection, device: str, task: Task) -> None:
     with suppress(EOFError, OSError):  # the employer is gone
         employer.send(refusal := worker.start(device, task))
         while refusal is None:
-            places, sentences = employer.recv()
-            employer.send(worker.shard(places, sentences))
+            places, sentences, structure = employer.recv()
+            employer.send(worker.shard(places, sentences, structure))
 
 
 def _end_with_parent() -> None:

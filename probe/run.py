@@ -14,18 +14,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, option_type, positive
+from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, exit_code, positive
 from probe.errors import ProbeError, one_line, quoted
-from probe.inputs import add_input_options, attention_of, load_model, read_input, say_guess
+from probe.inputs import (
+    add_input_options,
+    add_structure_options,
+    attention_of,
+    load_model,
+    read_input,
+    say_guess,
+)
 from probe.option_groups import ImpactOptions, ModelOptions, OutputOptions, known
 from probe.options import Layers
 from probe.shards import SHARD_SENTENCES
 from probe.spaces import TEXTS, as_text, running
 from probe.store import Store
-from probe.structure import RELATIONS, Structure, relation_name
 
 if TYPE_CHECKING:
     from probe.model import OpennessChoice, Probe, Words
+    from probe.structure import Structure
     from probe.workers import Crew
 
 
@@ -42,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     ModelOptions.add(parser)
     _add_workers(parser)
     ImpactOptions.add(parser, several=("metric", "layer", "pool", "perturb"))
-    _add_structure(parser)
+    add_structure_options(parser)
     text = "running: the running text where it is known; spaced: words with a space between, as wu2020 reads them"
     parser.group("input").add_argument(
         "--text", default="running", help=f"{text} (default: running)", **known("text", TEXTS)
@@ -62,15 +69,6 @@ def build_parser() -> argparse.ArgumentParser:
         help="sentences in a file: what an interrupted run repeats at most (default: %(default)s)",
     )
     return parser
-
-
-def _add_structure(parser: Parser) -> None:
-    """Options of attention along trees."""
-    add = parser.group("impacts").add_argument
-    text = "words see each other along the trees of this .conllu, whose sentences are those of the input"
-    add("--structure", type=Path, metavar="FILE", help=text)
-    text = f"of --structure: {', '.join(RELATIONS)}, or several joined by + (default: parent+children)"
-    add("--structure-relation", type=option_type(relation_name), metavar="NAME", help=text)
 
 
 def _add_workers(parser: Parser) -> None:

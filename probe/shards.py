@@ -94,7 +94,7 @@ def compute_shard(
 ) -> bytes:
     """The file of the shard with these sentences, at these places of the input.
 
-    ``structure`` has the trees of all sentences of the input.
+    ``structure`` has the trees of these sentences.
 
     Their batches hold no other shard's sentences, so that the bytes depend on them and the configuration alone.
     """
@@ -104,7 +104,7 @@ def compute_shard(
         layer=configuration.layer,
         pool=configuration.pool,
         perturb=configuration.perturb,
-        attention=configuration.attention if structure is None else structure.part(places),
+        attention=configuration.attention if structure is None else structure,
         openness=openness,
         batch_tokens=configuration.batch_tokens,
         on_passes=on_passes,

@@ -159,7 +159,7 @@ class Store:
         if shard_sentences < 1:
             raise OptionError(f"shard_sentences: a whole number above 0 is expected, found {shard_sentences}")
         structure = attention if isinstance(attention, Structure) else None
-        _check_structure(structure, len(sentences), workers)
+        _check_structure(structure, len(sentences))
         configuration = configure(
             probe,
             sentences,
@@ -171,11 +171,11 @@ class Store:
         if workers is not None:
             configuration = replace(configuration, device=workers.device)
         # What the model cannot give is refused before anything is written.
-        compute_shard(probe, range(0), [], configuration, openness, on_passes, structure)
+        compute_shard(probe, range(0), [], configuration, openness, on_passes, _part(structure, range(0)))
         with begun(folder):
             manifest = _begin(folder, configuration, sentences)
             jobs = [
-                Job(name, places, sentences[places.start : places.stop])
+                Job(name, places, sentences[places.start : places.stop], _part(structure, places))
                 for name, places in configuration.shards()
             ]
             there = manifest.shards
@@ -183,7 +183,7 @@ class Store:
             def kept(job: Job) -> bool:
                 return is_whole(folder / job.name, there.get(job.name, ""))
 
-            found = shards_made(probe, jobs, kept, configuration, openness, on_passes, workers, structure)
+            found = shards_made(probe, jobs, kept, configuration, openness, on_passes, workers)
             with closing(found) as made:
                 for job, data in made:
                     if data is not None:
@@ -360,14 +360,17 @@ class Store:
         return ImpactSet(matrices) if settings.several else matrices[0]
 
 
-def _check_structure(structure: Structure | None, sentences: int, workers: Crew | None) -> None:
-    """Refuse trees of other sentences, and those that would have to be sent to workers."""
+def _check_structure(structure: Structure | None, sentences: int) -> None:
+    """Refuse trees of other sentences."""
     if structure is not None and len(structure) != sentences:
         raise OptionError(
             f"attention: a tree for each of {sentences} sentences is expected, found {len(structure)}"
         )
-    if structure is not None and workers is not None:
-        raise OptionError("attention along trees is for one process: leave out --devices and --ray")
+
+
+def _part(structure: Structure | None, places: range) -> Structure | None:
+    """The trees of a shard's sentences."""
+    return None if structure is None else structure.part(places)
 
 
 def _begin(folder: Path, configuration: Configuration, sentences: Sequence[Words]) -> Manifest:

@@ -99,9 +99,9 @@ class Structure:
     def __iter__(self) -> Iterator[Mask]:
         return (mask_of(heads, self.relation) for heads in self.trees)
 
-    def part(self, places: range) -> Structure:
-        """That of some of the sentences, under the name of all."""
-        return Structure(self.relation, self.trees[places.start : places.stop], self.digest)
+    def part(self, places: Sequence[int]) -> Structure:
+        """That of the sentences at these places, under the name of all."""
+        return Structure(self.relation, [self.trees[place] for place in places], self.digest)
 
 
 def mask_of(heads: Heads, relation: str) -> Mask:

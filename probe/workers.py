@@ -39,11 +39,15 @@ class Computed(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A shard that is to be computed: its file name, the places of its sentences, and themselves."""
+    """A shard that is to be computed: its file name, the places of its sentences, and themselves.
+
+    ``structure`` has their trees, where words see along trees.
+    """
 
     name: str
     places: range
     sentences: Sequence[Words]
+    structure: Structure | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +74,7 @@ class Worker(Protocol):
     def load(self) -> None:
         """Wait until its model is loaded; raises WorkerDiedError, or StoreError where it cannot do the task."""
 
-    def shard(self, places: range, sentences: Sequence[Words]) -> Computed:
+    def shard(self, places: range, sentences: Sequence[Words], structure: Structure | None) -> Computed:
         """Compute a shard; raises WorkerDiedError."""
 
     def stop(self) -> None:
@@ -132,11 +136,11 @@ class ShardWorker:
         """The id of the worker's process."""
         return os.getpid()
 
-    def shard(self, places: range, sentences: Sequence[Words]) -> Computed:
+    def shard(self, places: range, sentences: Sequence[Words], structure: Structure | None) -> Computed:
         """Compute a shard."""
         passes: list[int] = []
         data = compute_shard(
-            self._probe, places, sentences, self._configuration, self._openness, passes.append
+            self._probe, places, sentences, self._configuration, self._openness, passes.append, structure
         )
         return Computed(data, sum(passes))
 
@@ -149,7 +153,6 @@ def shards_made(
     openness: OpennessChoice,
     on_passes: Callable[[int], None] | None,
     workers: Crew | None,
-    structure: Structure | None = None,
 ) -> Generator[tuple[Job, bytes | None]]:
     """Every shard, with its bytes if it was made: here, in their order, or by workers, as they are done."""
     lacking = []
@@ -160,7 +163,7 @@ def shards_made(
             yield (
                 job,
                 compute_shard(
-                    probe, job.places, job.sentences, configuration, openness, on_passes, structure
+                    probe, job.places, job.sentences, configuration, openness, on_passes, job.structure
                 ),
             )
         else:
@@ -247,7 +250,7 @@ class _Office:
             while worker is not None and (asked := self.waiting.get()) is not None:
                 job, deaths = asked
                 try:
-                    self.done.put((job, worker.shard(job.places, job.sentences)))
+                    self.done.put((job, worker.shard(job.places, job.sentences, job.structure)))
                 except WorkerDiedError as error:
                     return self._died(name, job, deaths + 1, error)
         finally:

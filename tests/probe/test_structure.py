@@ -1,6 +1,8 @@
 """Masks made of trees, against plain loops; runs along trees."""
 
+import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 import probe
 from parsers.baselines import random_projective
+from probe import estimate
 from probe import run as command
 from probe.store import Store
 from probe.structure import Structure, is_structure, mask_of, relation_name, tree_distances
@@ -173,6 +176,29 @@ def test_a_run_along_trees(run: Run, tmp_path: Path) -> None:
     assert again.code == 2 and f"attention: {name} there, tree:parent+distance:2@" in again.err
 
 
+def test_a_run_along_trees_by_processes_and_its_estimate(
+    run: Run,
+    model_folder: ModelFolder,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "trees.conllu"
+    path.write_text(conllu(), encoding="utf-8")
+    options = ("--data", path, "--structure", path, "--perturb", "knockout", "--shard-sentences", 1)
+    monkeypatch.setattr(estimate, "_SECONDS", 0.0)
+    assert run(*options).code == 0
+    shards = {each.name: each.read_bytes() for each in (tmp_path / "run").glob("shard-*")}
+    assert len(shards) == 2
+    shutil.rmtree(tmp_path / "run")
+    done = run(*options, "--device", "auto", "--devices", "cpu,cpu")
+    assert done.code == 0, done.err
+    assert {each.name: each.read_bytes() for each in (tmp_path / "run").glob("shard-*")} == shards
+    told = ran(capsys, estimate.main, "--model", model_folder("bert"), *options, "--format", "json")
+    assert told.code == 0, told.err
+    assert json.loads(told.out)["passes"] == sum(len(words) + 1 for words in SENTENCES)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -202,10 +228,6 @@ def test_options_that_do_not_go_together(run: Run, tmp_path: Path) -> None:
     for options, said in (
         (("--structure-relation", "parent"), "--structure-relation is of --structure"),
         (("--structure", path, "--attention", "causal"), "--structure does not go with --attention causal"),
-        (
-            ("--structure", path, "--device", "auto", "--devices", "cpu"),
-            "attention along trees is for one process",
-        ),
     ):
         done = run("--data", path, *options)
         assert done.code == 2 and said in done.err

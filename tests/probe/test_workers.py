@@ -21,6 +21,7 @@ from probe.errors import ProbeWarning
 from probe.manifest import Configuration
 from probe.processes import Processes
 from probe.store import Store, StoreError
+from probe.structure import Structure
 from probe.workers import Computed, ShardWorker, Start, Task, WorkerDiedError
 from tests.command import Done, ran
 from tests.conftest import ModelFolder
@@ -55,11 +56,11 @@ class _Thread:
         if (refusal := self.worker.start("cpu", self.task)) is not None:
             raise StoreError(refusal)
 
-    def shard(self, places: range, sentences: Any) -> Computed:
+    def shard(self, places: range, sentences: Any, structure: Structure | None) -> Computed:
         self.crew.begun.append(places)
         if self.crew.dies():
             raise WorkerDiedError("killed by signal 9")
-        return self.worker.shard(places, sentences)
+        return self.worker.shard(places, sentences, structure)
 
     def stop(self) -> None:
         self.crew.stopped += 1
@@ -95,6 +96,19 @@ def test_the_bytes_are_those_of_one_process(fill: Fill) -> None:
     fill(workers=crew, openness=True, **options)  # all is there: nobody is hired
     assert len(crew.begun) == 4
     assert sum(passes) > sum(len(words) for words in WORDS if len(words) < 30)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_each_shard_has_the_trees_of_its_sentences(fill: Fill) -> None:
+    trees = [
+        [(at * (number + 2)) % (at + 1) for at in range(len(words))] for number, words in enumerate(WORDS)
+    ]
+    structure = Structure("parent+children", trees)
+    options: dict[str, Any] = {"perturb": "knockout", "openness": True, "attention": structure}
+    whole = contents(fill("whole", **options).folder)
+    assert contents(fill(workers=Threads(3, never, never), **options).folder) == whole
+    other = Structure("parent+children", [[0] * len(words) for words in WORDS])
+    assert contents(fill("other", **{**options, "attention": other}).folder) != whole
 
 
 @pytest.mark.usefixtures("loaded")
