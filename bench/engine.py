@@ -165,12 +165,13 @@ def compare(
                 runs[f"ours {perturb} {layer} {dtype}"] = partial(ours, model, sentences, **options)
                 ours(model, sentences[:1], **options)
     seconds = medians(p.device, runs, repeats=repeats)
+    sequences = {perturb: sum(p.passes(words, [perturb]) for words in sentences) for perturb in perturbs}
+    if with_naive:
+        sequences["naive pair"] = sum(len(p.align(words).ids) ** 2 for words in sentences)
     result: dict[str, Any] = {
         "sentences": len(sentences),
         "words": sum(len(words) for words in sentences),
-        "sequences": {
-            perturb: sum(p.passes(words, [perturb]) for words in sentences) for perturb in perturbs
-        },
+        "sequences": sequences,
         "best bare batch": sizes,
         "seconds": {name: round(found.clock, 3) for name, found in seconds.items()},
         "processor seconds": {name: round(found.processor, 3) for name, found in seconds.items()},

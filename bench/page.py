@@ -166,13 +166,13 @@ def _of_types(result: Result, types: Sequence[str]) -> Rows:
 
 def _length(result: Result) -> str:
     """Words of a sentence, or of the mix."""
-    length, count = str(result["length"]), int(result["sentences"])
-    return f"{length}, {count} of {result['words'] / count:.0f}" if length == "mix" else length
+    length = str(result["length"])
+    return f"{length}, mean {result['words'] / result['sentences']:.0f}" if length == "mix" else length
 
 
 def cost(results: Sequence[Result]) -> list[str]:
     """Tables by length, by corpus, by threads."""
-    by = {kind: [one for one in results if one["by"] == kind] for kind in ("words", "corpus", "threads")}
+    by = {kind: measured_by(kind, results) for kind in ("words", "corpus", "threads")}
     names = ("pair", "single", "knockout")
     lines: list[str] = []
     if by["words"]:
@@ -205,6 +205,20 @@ def cost(results: Sequence[Result]) -> list[str]:
         ]
         lines += ["", *table(head, rows)]
     return lines
+
+
+def measured_by(kind: str, results: Sequence[Result]) -> list[Result]:
+    """Results of ``bench.cost`` of one kind, in the order of what varies; of what was measured twice the first."""
+    size: dict[str, Callable[[Result], float]] = {
+        "words": lambda one: one["words"] / one["sentences"],
+        "corpus": lambda one: one["sentences"],
+        "threads": lambda one: one["threads"],
+    }
+    found: dict[float, Result] = {}
+    for one in results:
+        if one["by"] == kind:
+            found.setdefault(size[kind](one), one)
+    return [found[key] for key in sorted(found)]
 
 
 def _whole(one: Result, name: str) -> float | None:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from analyses.pictures.style import GREY, TEXT_WIDTH, look, style
-from bench.page import ways
+from bench.page import measured_by, ways
 from bench.records import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _HEIGHT = 2.5
+_APART = 1.2
+"""Ticks of logarithmic axes: each this many times the one before at least."""
 _PERTURBS = ("pair", "single", "knockout")
 
 
@@ -31,9 +33,8 @@ def cost(results: Sequence[Result]) -> Figure:
             strict=True,
         ):
             for index, name in enumerate(_PERTURBS):
-                points = [
-                    _point(one, name, kind) for one in results if one["by"] == kind and name in one["cost"]
-                ]
+                found = [one for one in measured_by(kind, results) if name in one["cost"]]
+                points = [_point(one, name, kind) for one in found]
                 axes.plot([x for x, _ in points], [y for _, y in points], label=name, **look(index))
             axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel=y_label)
             axes.grid(visible=True, which="major")
@@ -50,10 +51,14 @@ def _point(one: Result, name: str, kind: str) -> tuple[float, float]:
 
 
 def _plain_ticks(axes: Any, places: Sequence[float]) -> None:
-    """Ticks where something was measured, and numbers without powers of ten."""
+    """Ticks where something was measured, unless labels would touch, and numbers without powers of ten."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-    axes.xaxis.set_major_locator(FixedLocator(list(places)))
+    apart: list[float] = []
+    for place in places:
+        if not apart or place >= _APART * apart[-1]:
+            apart.append(place)
+    axes.xaxis.set_major_locator(FixedLocator(apart))
     axes.xaxis.set_minor_locator(NullLocator())
     plain = FuncFormatter(lambda value, _: f"{value:,g}")
     axes.xaxis.set_major_formatter(plain)

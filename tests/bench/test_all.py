@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import all as bench_all
-from bench import page
+from bench import page, records
 from bench.parts import PARTS, Command
 from bench.records import BenchError, Record, Result, results_in
 from tests.conftest import ModelFolder
@@ -63,6 +63,13 @@ def test_a_quick_page(marked: Path, model_folder: ModelFolder, capsys: pytest.Ca
     assert {path: path.read_bytes() for path in written} == before
 
 
+def test_the_published_page_is_what_was_kept() -> None:
+    kept = records.read(bench_all.PAGE.with_suffix(".json"))
+    text = bench_all.PAGE.read_text(encoding="utf-8")
+    assert page.filled(text, kept) == text
+    assert {record.part for record in kept} <= PARTS.keys()
+
+
 def test_a_part_by_itself(marked: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def run(command: Command) -> tuple[list[Result], float]:
         return [{"words": 22, "processor ms per sentence": {"MART": {"ours": 0.04567}}}], 2.0
@@ -110,11 +117,11 @@ def test_what_is_missing_or_marked_wrongly(marked: Path, capsys: pytest.CaptureF
 
 def test_one_row_a_machine() -> None:
     here, there = {"processor": "A", "commit": "1"}, {"processor": "B", "commit": "1"}
-    records = [
+    found = [
         Record(part=part, command="", processor_seconds=600, machine=machine, results=[])
         for part, machine in (("engine", here), ("engine", here), ("cost", here), ("decoders", there))
     ]
-    _, _, *rows = page.machines(records)
+    _, _, *rows = page.machines(found)
     assert rows == [
         "| engine, cost | A | - | - | - | - | - | - | 1 | 1,800 |",
         "| decoders | B | - | - | - | - | - | - | 1 | 600 |",

@@ -60,6 +60,7 @@ def test_report(model_folder: ModelFolder, tmp_path: Path, capsys: pytest.Captur
     assert [report["length"] for report in reports] == ["mix", "5"]
     for report in reports:
         assert report["largest difference"] < 1e-4
+        assert report["sequences"]["naive pair"] > 2 * report["sequences"]["pair"]
         assert len(report["seconds"]) == len(report["processor seconds"]) == 2 + 2 * 2 + 2 * 2 * 2
         published, bare = {"naive / ours, pair last bfloat16"}, {"ours / bare, knockout all float32"}
         assert report["ratios"].keys() > published | bare | {"pair / knockout, last float32"}
