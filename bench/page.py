@@ -61,7 +61,7 @@ _ALT = {
 
 
 def machines(records: Iterable[Record]) -> list[str]:
-    """A row for each machine and commit, with what was measured there and the processor seconds that it took."""
+    """A column for each machine and commit: what was measured there, and the processor seconds that it took."""
     parts: dict[tuple[str, ...], list[str]] = {}
     seconds: dict[tuple[str, ...], float] = {}
     for record in records:
@@ -70,8 +70,9 @@ def machines(records: Iterable[Record]) -> list[str]:
         if record.part not in named:
             named.append(record.part)
         seconds[key] = seconds.get(key, 0) + record.processor_seconds
-    rows = [(", ".join(parts[key]), *key, f"{seconds[key]:,.0f}") for key in parts]
-    return table(("measured", *_ABOUT.values(), "seconds of all"), rows, left=2)
+    rows = [[name, *cells] for name, *cells in zip(_ABOUT.values(), *parts, strict=True)]
+    rows.append(["processor seconds of all", *(f"{value:,.0f}" for value in seconds.values())])
+    return table(("measured", *(", ".join(named) for named in parts.values())), rows, left=1 + len(parts))
 
 
 def table(head: Sequence[str], rows: Rows, *, left: int = 1) -> list[str]:
@@ -101,40 +102,52 @@ def significant(value: float | str) -> str:
 
 
 def engine(results: Sequence[Result]) -> list[str]:
-    """A row a model and set of sentences; where several types were compared, a table of them."""
-    head = ["", "words", "naive", "bare", "ours", "naive / ours, last layer", "all layers"]
-    head += ["ours / bare", "knockout / its bare passes", "pair / knockout", "largest difference"]
-    rows: list[list[str]] = []
+    """Tables of pairs, of knockout, and of types where several were compared."""
+    pairs: list[Sequence[str]] = []
+    knockout: list[Sequence[str]] = []
     types: list[Sequence[str]] = []
     for result in results:
-        seconds, first, *others = _seconds(result), *_types(result)
+        first, *others = _types(result)
         if others:
             types += _of_types(result, [first, *others])
             continue
-        ratios = result["ratios"]
-        ratio = [
-            ratios.get(f"{name} {first}")
-            for name in (
-                "naive / ours, pair last",
-                "naive / ours, pair all",
-                "ours / bare, pair last",
-                "ours / bare, knockout last",
-                "pair / knockout, last",
-            )
-        ]
-        times = [
-            seconds.get(f"{name} {first}") for name in ("naive pair last", "bare pair", "ours pair last")
-        ]
-        difference = result.get("largest difference")
-        shown = "-" if difference is None else f"{difference:.0e}" if difference else "0"
-        rows.append([result["model"], _length(result), *map(number, times), *map(number, ratio), shown])
-    lines = table(head, rows)
+        about = (result["model"], _length(result))
+        pairs.append((*about, *_cells(result, first, _PAIRS)))
+        if f"ours knockout last {first}" in result["processor seconds"]:
+            knockout.append((*about, *_cells(result, first, _KNOCKOUT)))
+    lines = [*table(("pairs", "words", *_PAIRS), pairs), ""] if pairs else []
+    lines += [*table(("knockout", "words", *_KNOCKOUT), knockout), ""] if knockout else []
     if types:
-        lines += [
-            "",
-            *table(("pairs, last layer", "words", "type", "bare", "ours", "naive / ours"), types, left=3),
-        ]
-    return lines
+        head = ("pairs, last layer", "words", "type", "bare", "ours", "naive / ours")
+        lines += [*table(head, types, left=3), ""]
+    found = [result["largest difference"] for result in results if "largest difference" in result]
+    worst = f": {max(found):.0e}" if found else " was not looked for"
+    return [
+        *lines,
+        f"Largest difference of an impact of pairs, ours, from that of the published loop{worst}.",
+    ]
+
+
+_PAIRS = {
+    "naive": "naive pair last",
+    "bare": "bare pair",
+    "ours": "ours pair last",
+    "ours / bare": "ours / bare, pair last",
+    "naive / ours": "naive / ours, pair last",
+    "all layers": "naive / ours, pair all",
+}
+_KNOCKOUT = {
+    "bare": "bare knockout",
+    "ours": "ours knockout last",
+    "ours / bare": "ours / bare, knockout last",
+    "pairs / knockout": "pair / knockout, last",
+}
+"""By column, the name of a time or a ratio in what ``bench.engine`` prints."""
+
+
+def _cells(result: Result, dtype: str, columns: Mapping[str, str]) -> list[str]:
+    values = {**_seconds(result), **result["ratios"]}
+    return [number(values.get(f"{name} {dtype}")) for name in columns.values()]
 
 
 def _seconds(result: Result) -> Mapping[str, float]:
