@@ -102,7 +102,10 @@ def size_note(
     """
     if dict(found) == dict(sizes[data]):
         return []
-    there, here = (", ".join(f"{n:,} {what}" for what, n in size.items()) for size in (sizes[data], found))
+    there, here = (
+        ", ".join(f"{n:,} {what.removesuffix('s') if n == 1 else what}" for what, n in size.items())
+        for size in (sizes[data], found)
+    )
     return [f"Not the published data: the published figures are of {there} ({data}), the others of {here}."]
 
 

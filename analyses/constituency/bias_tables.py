@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from analyses.intervals import Interval
 from analyses.pictures.style import TEXT_WIDTH, look, save, sign, style
 from analyses.tables.signature import Settings
 from analyses.tables.table import Cell, Row, Table, interval_notes
-from analyses.tables.text import aligned
+from analyses.tables.text import ROOM, aligned, filled
 from analyses.trees.decoders import CONSTITUENT_DECODERS
 from probe import __version__
 from probe.command_line import UsageError
@@ -168,19 +169,20 @@ def _csv(rows: Sequence[Mapping[str, object]]) -> str:
 def _tables(rows: Sequence[Bias], reaches: Sequence[Reach], settings: Mapping[str, object]) -> str:
     """The report for a terminal."""
     notes = interval_notes(Cell.measured(row.right.value, row.right.interval) for row in rows)
-    parts = ["\n".join((_drawn(settings), *notes))]
+    parts = ["\n".join(filled(note, ROOM) for note in (_drawn(settings), *notes))]
     for protocol, spans in _SPANS.items():
-        header = ["n", "decoder", "right-branching F1", "left-branching F1", "right - left"]
-        lines = [
-            [str(row.n), row.decoder, _cell(row.right), _cell(row.left), _cell(row.difference)]
-            for row in rows
-            if row.protocol == protocol
-        ]
-        parts.append(f"Sentence-level F1, {spans}\n{aligned([header, *lines], names=1)}")
+        lines = [["", "right-branching", "left-branching", "right - left"]]
+        own = [row for row in rows if row.protocol == protocol]
+        for n, group in groupby(own, key=lambda row: row.n):
+            lines.append([f"{n} words", "", "", ""])
+            lines += [
+                [row.decoder, _cell(row.right), _cell(row.left), _cell(row.difference)] for row in group
+            ]
+        parts.append(f"Sentence-level F1, {spans}\n{aligned(lines)}")
     if reaches:
         header = ["n", "decoder", "found", "allowed", "all trees"]
         lines = [[str(r.n), r.decoder, str(r.found), str(r.allowed), str(r.trees)] for r in reaches]
-        title = "Binary trees given in a search (at least so many can be), of the decoder's form, and all"
+        title = "Binary trees found in a search (a lower bound), of the decoder's form, and all"
         parts.append(f"{title}\n{aligned([header, *lines], names=1)}")
     return "\n\n".join(parts) + "\n"
 

@@ -148,7 +148,7 @@ def _by_unit(systems: Sequence[System], about: About, *, words: bool) -> Table:
     if PSEUDO in about.ways:
         notes.append("pseudo: all other pieces are seen; it is no perplexity of a distribution over texts.")
     if "random" in about.ways:
-        notes.append(f"random: geometric mean over {about.draws} orders of each sequence.")
+        notes.append(f"random: geometric mean over {_orders(about)} of each sequence.")
     unit = "word" if words else "piece"
     return Table(
         title=f"Perplexity of {about.data} by order, per {unit} [95% interval]",
@@ -173,8 +173,12 @@ def _by_share(systems: Sequence[System], about: About) -> Table:
         title=f"Perplexity of {about.data} by the share of other pieces that is seen, per piece [95% interval]",
         columns=tuple(f"{100 * at // BINS}-{100 * (at + 1) // BINS}%" for at in range(BINS)),
         rows=tuple(rows),
-        notes=(f"{about.draws} random orders of each sequence.",),
+        notes=(f"Random: {_orders(about)} of each sequence.",),
     )
+
+
+def _orders(about: About) -> str:
+    return "1 order" if about.draws == 1 else f"{about.draws} orders"
 
 
 def _by_draw(systems: Sequence[System], about: About) -> Table:

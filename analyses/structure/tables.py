@@ -74,7 +74,7 @@ class System:
 
 def structure_tables(systems: Sequence[System], about: About) -> list[tuple[str, Table]]:
     """The tables of a run, each with the stem of its file name."""
-    notes = [_MASKED, _BARE, f"Random trees: mean of {about.draws} draws of each sentence.", _TRAINED]
+    notes = [_MASKED, _BARE, f"Random trees: {about.draws} a sentence.", _TRAINED]
     notes += [f"Induced trees: {system.made_by}." for system in systems]
     notes += [f"Random weights: {seeds_text(about.seeds)}, full attention."] if about.seeds else []
 

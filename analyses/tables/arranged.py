@@ -16,6 +16,8 @@ ABSENT = "-"
 _ALONE = "published only"
 _PUBLISHED, _OTHER_DATA = "published", "published (other data)"
 _P = "p"
+_BLANK = "Random weights: "
+"""The beginning of the note that says their seeds."""
 
 
 @dataclass(frozen=True)
@@ -126,12 +128,17 @@ def arrange(table: Table) -> Arranged:
         )
         for row in alone
     ]
+    told = any(note.startswith(_BLANK) for note in table.notes)
     return Arranged(
         title=table.title,
         labels=(*signed.columns, *table.labels),
         headers=tuple(_headers(table, beside)),
         lines=tuple(lines),
-        notes=(*table.remarks, *_paper_names(own, published, signed.names), *signed.notes),
+        notes=(
+            *table.remarks,
+            *_paper_names(own, published, signed.names),
+            *(note for note in signed.notes if not (told and note.startswith(_BLANK))),
+        ),
     )
 
 
@@ -161,7 +168,9 @@ def _paper_names(own: Sequence[Row], published: Sequence[Row], names: Sequence[_
         theirs = row.published_as
         if theirs is None or theirs.lower() in named.name.lower() or not any(map(row.answers, published)):
             continue
-        called.setdefault(theirs, []).append(f"{named.heading} {named.name}".strip())
+        ours = called.setdefault(theirs, [])
+        if (name := f"{named.heading} {named.name}".strip()) not in ours:
+            ours.append(name)
     return [f"Published as {theirs}: {', '.join(ours)}." for theirs, ours in called.items()]
 
 
@@ -264,6 +273,8 @@ class _Signed:
             tuple(found.get(key, "").removeprefix(f"{key}:") for key in columns) for found in fields
         )
         notes = [f"{row.name} | {row.signature}" for row in rows if isinstance(row.signature, str)]
+        if blank := dict.fromkeys(filter(None, map(_seeds_said, names, fields))):
+            notes.append(f"{_BLANK}{', '.join(blank)}.")
         if shared:
             notes.append("Signature: " + " | ".join(shared.values()))
         if of_models:
@@ -281,4 +292,20 @@ def _says(named: _Named, key: str, part: str) -> bool:
     if key in named.said:
         return True
     value = part.removeprefix(f"{key}:")
+    return _is_in(value, named) or (key == "model" and _seeds_said(named, {key: part}) is not None)
+
+
+def _is_in(value: str, named: _Named) -> bool:
     return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", f"{named.heading} {named.name}") is not None
+
+
+def _seeds_said(named: _Named, fields: Mapping[str, str]) -> str | None:
+    """The seeds of random weights, where heading and name say all else of the model and not them."""
+    found = _RANDOM_WEIGHTS.fullmatch(fields.get("model", ""))
+    if found is None or "model" in named.said or _is_in(found["seeds"], named):
+        return None
+    return found["seeds"] if _is_in(found["model"], named) and _is_in("random weights", named) else None
+
+
+_RANDOM_WEIGHTS = re.compile(r"model:(?P<model>.*) \(random weights, (?P<seeds>seeds? [0-9 to]+)\)")
+"""A part of a signature, as ``Settings.signed`` writes it."""

@@ -91,8 +91,15 @@ def _panels(table: Arranged) -> Iterator[list[int]]:
 
 
 def _wide(table: Arranged, at: int) -> int:
+    """Letters of a column with the space before it: of its figures, and of what its header cannot break."""
     longest = max((len(str(line.figures[at])) for line in table.lines), default=0)
-    return 2 + max(longest, max(map(len, table.headers[at].split()), default=0))
+    return 2 + max(longest, *map(len, _unbroken(table.headers[at])), 1)
+
+
+def _unbroken(header: str) -> list[str]:
+    """The words of a header; what is in brackets at its end is one."""
+    name, bracket, rest = header.partition(" (")
+    return [*name.split(), *([f"({rest}"] if bracket else [])]
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,10 @@ def _panel(table: Arranged, columns: Sequence[int], shown: Sequence[Line], heigh
     """A tabular: an interval is a column of its own, so that values stand below one another."""
     split = [any(line.figures[at].ends for line in table.lines) for at in columns]
     pattern = "".join("r@{ }l" if ends else "r" for ends in split)
-    heads = [_header(table.headers[at], ends) for at, ends in zip(columns, split, strict=True)]
+    heads = [
+        _header(table.headers[at], _wide(table, at) - 2, ends)
+        for at, ends in zip(columns, split, strict=True)
+    ]
     wide = 1 + len(table.labels) + len(columns) + sum(split)
     lines = [
         rf"\makebox[\linewidth]{{\begin{{tabular}}{{@{{}}{'l' * (1 + len(table.labels))}{pattern}@{{}}}}",
@@ -163,10 +173,16 @@ def _row(cells: Sequence[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _header(header: str, ends: bool) -> str:
-    """What is in brackets stands below the rest."""
-    name, bracket, rest = header.partition(" (")
-    made = rf"\shortstack[r]{{{escape(name)}\\({escape(rest)}}}" if bracket else escape(name)
+def _header(header: str, room: int, ends: bool) -> str:
+    """A header of as many lines as it needs in this room."""
+    lines: list[str] = []
+    for word in _unbroken(header):
+        if lines and len(lines[-1]) + 1 + len(word) <= room and not word.startswith("("):
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    broken = r"\\".join(map(escape, lines))
+    made = rf"\shortstack[r]{{{broken}}}" if len(lines) > 1 else broken
     return rf"\multicolumn{{2}}{{c}}{{{made}}}" if ends else made
 
 

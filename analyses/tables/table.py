@@ -85,7 +85,7 @@ class Cell:
         return f"[{self._number(self.interval.low)}, {self._number(self.interval.high)}]"
 
     def _number(self, value: float) -> str:
-        return f"{value:{'+' if self.style == 'signed' else ''}.{self.decimals}f}"
+        return f"{value:{'+' if self.style == 'signed' else ''}z.{self.decimals}f}"  # no -0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +178,7 @@ class Table:
     @property
     def remarks(self) -> tuple[str, ...]:
         """The notes, what is to be said of the intervals, and the signature of all rows below them."""
-        signature = () if self.signature is None else (str(self.signature),)
+        signature = () if self.signature is None else (f"Signature: {self.signature}",)
         return (*self.notes, *interval_notes(cell for row in self.rows for cell in row.cells), *signature)
 
     @property

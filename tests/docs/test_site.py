@@ -73,7 +73,7 @@ def test_the_notebook_is_there_with_its_outputs(site: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["default", "slate"])
-@pytest.mark.parametrize("page", ["index", "gallery", "example"])
+@pytest.mark.parametrize("page", ["index", "gallery", "example", "matrices"])  # code, links in it, tables
 def test_axe_finds_no_serious_fault(browser: Browser, site: Path, page: str, scheme: str) -> None:
     browser.open(site / f"{page}.html")
     browser.run("document.body.dataset.mdColorScheme = arguments[0]", scheme)

@@ -113,10 +113,10 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     for block, title in ((fair, "span not counted"), (wu2020, "span counted")):
         lines = block.splitlines()
         assert title in lines[0]
-        assert lines[1].split() == "n decoder right-branching F1 left-branching F1 right - left".split()
-        assert [line.split()[:2] for line in lines[2:]] == [
-            [n, decoder] for n in "36" for decoder in ("mart-released", "chart-row")
-        ]
+        assert max(map(len, lines)) <= 80
+        assert lines[1].split() == "right-branching left-branching right - left".split()
+        decoders = ["mart-released", "chart-row"]
+        assert [line.split()[0] for line in lines[2:]] == ["3", *decoders, "6", *decoders]
     assert "1.00 [1.00, 1.00]  0.00 [0.00, 0.00]" in fair
     assert reach.splitlines()[2].split() == ["3", "mart-released", "1", "2", "2"]
     assert len(reach.splitlines()) == 6

@@ -80,8 +80,8 @@ def test_tables_of_all_corpora(capsys: pytest.CaptureFixture[str], options: list
         assert bool(published_rows) == ("mean over" in title and "by type" not in title)
         assert any(note.startswith("Published: Petroni") for note in table["notes"]) == bool(published_rows)
     assert (
-        "Not the published data: the published figures are of 1 relations, 305 facts (SQuAD), "
-        "the others of 1 relations, 2 facts."
+        "Not the published data: the published figures are of 1 relation, 305 facts (SQuAD), "
+        "the others of 1 relation, 2 facts."
     ) in squad["notes"]
 
 

@@ -194,3 +194,21 @@ def test_latex_of_a_high_table_goes_on_under_the_same_number() -> None:
     assert [r"\begin{tablenotes}" in each for each in floats] == [*[False] * (len(floats) - 1), True]
     figures = [line for line in text.splitlines() if line.endswith(r"\\") and "toprule" not in line]
     assert len(figures) > 40 * len(TREES.rows)
+
+
+def test_names_say_the_model_and_a_note_the_seeds_of_random_weights() -> None:
+    def row(name: str, blank: int | None) -> Row:
+        made = Settings(model="m", random_weights=blank)
+        signature = Signature(data="d", digest="0" * 8, n=20, version="1", settings=made)
+        return Row(name=name, kind="model", cells=(Cell(1.0, WIDE),), signature=signature)
+
+    rows = (row("m random weights, layer 1", 3), row("m, layer 1", None))
+    table = Table(title="t", columns=("a",), rows=rows)
+    assert table.arranged.labels == ()
+    assert [note for note in table.arranged.notes if "eeds" in note] == ["Random weights: seeds 0 to 2."]
+    told = replace(table, notes=("Random weights: seeds 0 to 2, full attention.",))
+    assert [note for note in told.arranged.notes if "eeds" in note] == list(told.notes)
+
+
+def test_nothing_is_minus_zero() -> None:
+    assert [str(Cell(-0.01)), str(Cell(-0.01, style="signed")), str(Cell(-0.06))] == ["0.0", "+0.0", "-0.1"]
