@@ -30,19 +30,23 @@ def write_page(path: Path, found: Sequence[Record]) -> list[Path]:
         What was written.
 
     Raises:
-        BenchError: the page has a mark that names no part.
+        BenchError: the page has a mark that names no part, or results are not those of its part.
         OSError: a file cannot be read or written.
     """
     text = page.filled((path if path.exists() else PAGE).read_text(encoding="utf-8"), found)
+    for part in sorted({record.part for record in found} - page.parts_on(text)):
+        print(f"{part}: {path} has no place for it", file=sys.stderr)
+    figures = {}
+    for part, stem in page.PICTURES.items():
+        results = [result for record in found if record.part == part for result in record.results]
+        if results:
+            figures[stem] = pictures.DRAWN[part](results)
     written = [path.with_suffix(".json"), path]
     records.write(written[0], found)
     with whole_file(path) as file:
         file.write(text)
-    for part, stem in page.PICTURES.items():
-        results = [result for record in found if record.part == part for result in record.results]
-        if results:
-            figure = pictures.DRAWN[part](results)
-            written += save(figure, path.parent / "images" / stem, formats=("svg",))
+    for stem, figure in figures.items():
+        written += save(figure, path.parent / "images" / stem, formats=("svg",))
     return written
 
 

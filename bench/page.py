@@ -28,7 +28,7 @@ def filled(text: str, records: Sequence[Record]) -> str:
     """The page with what stands between its marks made anew.
 
     Raises:
-        BenchError: a mark names no part.
+        BenchError: a mark names no part, or a record has other results than the commands of its part print.
     """
 
     def block(found: re.Match[str]) -> str:
@@ -51,7 +51,15 @@ def _part(name: str, records: Sequence[Record]) -> list[str]:
     if name in PICTURES:
         picture = [f"![{_ALT[name]}](images/{PICTURES[name]}.svg)", ""]
     results = [result for record in records for result in record.results]
-    return [*commands, "", *picture, *BLOCKS[name](results)]
+    try:
+        return [*commands, "", *picture, *BLOCKS[name](results)]
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise BenchError(f"{name}: results as its commands print them are expected ({error!r})") from None
+
+
+def parts_on(text: str) -> set[str]:
+    """The parts that have a place on the page."""
+    return {found[2] for found in _BLOCK.finditer(text)} - {"machine"}
 
 
 _ALT = {

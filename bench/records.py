@@ -107,6 +107,18 @@ def write(path: Path, records: Sequence[Record]) -> None:
         file.write(f"[\n{lines}\n]\n")
 
 
+def _record(found: Any) -> Record:
+    record = Record(**found)
+    texts = [record.part, record.command, *record.machine, *record.machine.values()]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("part, command and machine are texts")
+    if not isinstance(record.processor_seconds, int | float):
+        raise TypeError("processor_seconds is a number")
+    if not all(isinstance(result, dict) for result in record.results):
+        raise TypeError("results are objects")
+    return record
+
+
 def read(path: Path) -> list[Record]:
     """What ``write`` kept.
 
@@ -118,6 +130,6 @@ def read(path: Path) -> list[Record]:
         found = parse_json(path.read_bytes())
         if not isinstance(found, list):
             raise TypeError("no list")
-        return [Record(**one) for one in found]
-    except (ValueError, TypeError) as error:
+        return [_record(one) for one in found]
+    except (AttributeError, TypeError, ValueError) as error:
         raise BenchError(f"{path}: records of bench.all are expected ({error})") from None

@@ -83,6 +83,9 @@ def test_a_part_by_itself(marked: Path, capsys: pytest.CaptureFixture[str]) -> N
 
     assert bench_all.main(["--only", "engine", "--out", str(marked)], run=fail) == 1
     assert capsys.readouterr().err.endswith("error: it ended\n")
+    marked.write_text("# Nothing\n", encoding="utf-8")
+    assert bench_all.main(given, run=run) == 0
+    assert f"decoders: {marked} has no place for it\n" in capsys.readouterr().err
     kept = json.loads(marked.with_suffix(".json").read_text(encoding="utf-8"))
     assert [record["part"] for record in kept] == ["decoders"]
 
@@ -111,6 +114,14 @@ def test_wrong_use(given: list[str], said: str, capsys: pytest.CaptureFixture[st
 def test_what_is_missing_or_marked_wrongly(marked: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench_all.main(["--from", "no-such.json", "--out", str(marked)], run=no_run) == 1
     assert "no-such.json" in capsys.readouterr().err
+    other = [Record(part="cost", command="", processor_seconds=1, machine={}, results=[{"by": "words"}])]
+    kept = marked.with_name("other.json")
+    records.write(kept, other)
+    assert bench_all.main(["--from", str(kept), "--out", str(marked)], run=no_run) == 1
+    assert capsys.readouterr().err == (
+        "error: cost: results as its commands print them are expected (KeyError('words'))\n"
+    )
+    assert marked.read_text(encoding="utf-8") == MARKED
     with pytest.raises(BenchError, match="bench:speed on the page is no part"):
         page.filled("<!-- bench:speed -->\n<!-- /bench -->", [])
 

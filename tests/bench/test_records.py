@@ -1,5 +1,7 @@
 """Results are kept with their commands, and what is kept is read again as it was."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -25,7 +27,28 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) == 4
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[1]", '[{"part": "engine"}]', "[{}]", "[NaN]"])
+def changed(**fields: object) -> str:
+    return json.dumps([{**asdict(RECORD), **fields}])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{}",
+        "[1]",
+        '[{"part": "engine"}]',
+        "[{}]",
+        "[NaN]",
+        changed(part=1),
+        changed(machine=[]),
+        changed(machine={"cores": 2}),
+        changed(processor_seconds="1"),
+        changed(results=[[]]),
+        changed(results=None),
+        changed(other=1),
+    ],
+)
 def test_anything_else_is_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "found.json"
     path.write_text(content, encoding="utf-8")
