@@ -11,6 +11,7 @@ from data.errors import DataError, InputError
 from data.fasta import parse_fasta, read_fasta
 from data.lama import Fact, Relation, list_relations, read_facts, read_patterns, read_word_list
 from data.minimal_pairs import MinimalPair, read_minimal_pairs
+from data.paths import FilePath
 from data.ptb import (
     ConstituencySentence,
     PtbTree,
@@ -80,13 +81,14 @@ __all__ = [
 ]
 
 
-def read_sentences(path: Path) -> Iterator[Sentence]:
+def read_sentences(path: FilePath) -> Iterator[Sentence]:
     """Read a ``.conllu``, ``.txt`` or ``.fasta`` file; see `read_conllu`, `read_text` and `read_fasta`.
 
     Raises:
         InputError: The suffix is another one, or the file cannot be read.
         DataError: The content is malformed (while iterating).
     """
+    path = Path(path)
     readers = {".conllu": read_conllu, ".txt": read_text, ".fasta": read_fasta, ".fa": read_fasta}
     reader = readers.get(path.suffix.lower())
     if reader is None:

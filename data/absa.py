@@ -12,6 +12,7 @@ import regex
 from data.errors import DataError, InputError
 from data.messages import QUOTED, quoted
 from data.numbers import parse_number
+from data.paths import FilePath
 from data.text import check_input, number_lines, read_lines
 
 __all__ = ["POLARITIES", "AspectItem", "find_aspect", "read_aspects", "read_distances", "tokenize"]
@@ -56,7 +57,7 @@ class AspectItem:
         return " ".join(self.words[slice(*self.aspect)])
 
 
-def read_aspects(path: Path) -> Iterator[AspectItem]:
+def read_aspects(path: FilePath) -> Iterator[AspectItem]:
     """Read a ``.seg`` file (three lines an item) or the original ``.xml``, chosen by suffix.
 
     In a ``.seg`` file an item is the sentence with ``$T$`` for the aspect, the aspect, and -1, 0 or 1; words
@@ -68,6 +69,7 @@ def read_aspects(path: Path) -> Iterator[AspectItem]:
         DataError: The content is malformed, an aspect is not where it is said to be, or there are no items
             (while iterating).
     """
+    path = Path(path)
     readers = {".seg": _read_seg, ".xml": _read_xml}
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -77,7 +79,7 @@ def read_aspects(path: Path) -> Iterator[AspectItem]:
     return reader(path)
 
 
-def read_distances(path: Path, items: Sequence[AspectItem]) -> list[tuple[float, ...]]:
+def read_distances(path: FilePath, items: Sequence[AspectItem]) -> list[tuple[float, ...]]:
     """Read the tree distances of items: two lines an item, its sentence with ``$T$`` and a number a word.
 
     The sentences are checked against the items, apart from case and the number of spaces.
@@ -90,6 +92,7 @@ def read_distances(path: Path, items: Sequence[AspectItem]) -> list[tuple[float,
         DataError: Another number of items or of words, another sentence, or a distance that is not a
             finite number from 0 on; names the item.
     """
+    path = Path(path)
     check_input(path)
     records = list(_records(path, _DISTANCE_LINES))
     if len(records) != len(items):
@@ -163,7 +166,7 @@ def _read_seg(path: Path) -> Iterator[AspectItem]:
         left, _, right = text.partition(_TARGET)
         # str.split also splits at a no-break space: so did the reader that the published distances come from.
         parts = [tuple(part.split()) for part in (left, aspect, right)]
-        yield _item(parts, int(polarity), where=f"{path}:{line}")
+        yield _item(parts, int(polarity.strip()), where=f"{path}:{line}")
 
 
 def _item(parts: Sequence[tuple[str, ...]], polarity: int, *, where: str) -> AspectItem:

@@ -9,6 +9,7 @@ from conllu.serializer import serialize_field
 
 from data.errors import DataError
 from data.messages import quoted
+from data.paths import FilePath
 from data.running_text import SurfaceToken, spaces_between
 from data.sentence import Sentence
 from data.text import check_input, number_lines, read_lines
@@ -24,13 +25,14 @@ _HEAD_VALUE = re.compile(r"_|0|[1-9][0-9]{0,8}")
 _NO_TEXT = "_"
 
 
-def read_conllu(path: Path) -> Iterator[Sentence]:
+def read_conllu(path: FilePath) -> Iterator[Sentence]:
     """Read a CoNLL-U file sentence by sentence; see `parse_conllu`.
 
     Raises:
         InputError: The file is missing, a directory or not readable (at the call).
         DataError: As in `parse_conllu`, or the file is not UTF-8 (while iterating).
     """
+    path = Path(path)
     check_input(path)
     return parse_conllu(read_lines(path), name=str(path))
 

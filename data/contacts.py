@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from data.errors import DataError, InputError
 from data.messages import quoted
 from data.numbers import parse_number
+from data.paths import FilePath
 from data.text import check_input, number_lines, read_lines
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def contacts_file(place: Path, name: str) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def read_contacts(path: Path, n: int, *, threshold: float = THRESHOLD) -> Contacts:
+def read_contacts(path: FilePath, n: int, *, threshold: float = THRESHOLD) -> Contacts:
     """Read the contacts of a sequence of n residues.
 
     A ``.npy`` file is a matrix [n, n] of distances in angstrom, NaN where one is not known. Other files have a
@@ -76,6 +77,7 @@ def read_contacts(path: Path, n: int, *, threshold: float = THRESHOLD) -> Contac
             a matrix is not symmetric or of another shape.
     """
 
+    path = Path(path)
     import numpy as np
 
     check_input(path)

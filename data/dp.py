@@ -8,6 +8,7 @@ from pathlib import Path
 from data.errors import DataError
 from data.folders import list_files
 from data.messages import quoted
+from data.paths import FilePath
 from data.ptb_tags import universal_tag
 from data.sentence import Sentence
 from data.text import number_lines, read_lines
@@ -18,13 +19,14 @@ _DP = re.compile(r".+\.dp")
 _HEAD_VALUE = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
-def read_dp(path: Path) -> Iterator[Sentence]:
+def read_dp(path: FilePath) -> Iterator[Sentence]:
     """Read the sentences of a ``.dp`` file or of a folder, file by file; see `parse_dp`.
 
     Raises:
         InputError: The path is missing or not readable, or the folder has no ``.dp`` file (at the call).
         DataError: As in `parse_dp`, or a file is not UTF-8 (while iterating).
     """
+    path = Path(path)
     files = list_files(path, pattern=_DP, kind=".dp")
     return (sentence for file in files for sentence in parse_dp(read_lines(file), name=str(file)))
 
@@ -84,7 +86,7 @@ def _sentence(rows: list[tuple[str, str, int]], *, name: str, first: int, runnin
 WSJ10_WORDS = 10
 
 
-def wsj10(folder: Path) -> Iterator[Sentence]:
+def wsj10(folder: FilePath) -> Iterator[Sentence]:
     """The sentences of 1 to 10 words without their punctuation (Klein and Manning, ACL 2004).
 
     Args:
@@ -93,6 +95,7 @@ def wsj10(folder: Path) -> Iterator[Sentence]:
     Raises:
         data.DataError: as ``data.read_dp`` and ``data.without_punctuation``.
     """
+    folder = Path(folder)
     import data
 
     for sentence in data.read_dp(folder):

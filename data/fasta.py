@@ -6,6 +6,7 @@ from pathlib import Path
 
 from data.errors import DataError
 from data.messages import quoted
+from data.paths import FilePath
 from data.sentence import Sentence
 from data.text import check_input, number_lines, read_lines
 
@@ -14,13 +15,14 @@ __all__ = ["parse_fasta", "read_fasta"]
 _NOT_A_RESIDUE = re.compile(r"[^A-Za-z]")
 
 
-def read_fasta(path: Path) -> Iterator[Sentence]:
+def read_fasta(path: FilePath) -> Iterator[Sentence]:
     """Read a FASTA file; see `parse_fasta`.
 
     Raises:
         InputError: The file is missing, a directory or not readable (at the call).
         DataError: As in `parse_fasta`, or the file is not UTF-8 (while iterating).
     """
+    path = Path(path)
     check_input(path)
     return parse_fasta(read_lines(path), name=str(path))
 

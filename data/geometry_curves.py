@@ -12,6 +12,7 @@ from data.errors import DataError, InputError
 from data.json_text import read_json
 from data.messages import quoted
 from data.numbers import parse_number
+from data.paths import FilePath
 from data.text import check_input
 
 __all__ = ["GeometryCurves", "read_geometry_curves"]
@@ -45,7 +46,7 @@ class GeometryCurves:
     explained_random: NDArray[np.float64]
 
 
-def read_geometry_curves(path: Path) -> tuple[GeometryCurves, ...]:
+def read_geometry_curves(path: FilePath) -> tuple[GeometryCurves, ...]:
     """Read a model's folder, or every model's folder in a folder, sorted by name.
 
     A model's folder has ``embedding_space_stats.json``, ``self_similarity.csv`` and ``variance_explained.csv``.
@@ -54,6 +55,7 @@ def read_geometry_curves(path: Path) -> tuple[GeometryCurves, ...]:
         InputError: There is no such folder, or a file of it is missing.
         DataError: A file is malformed.
     """
+    path = Path(path)
     if not path.is_dir():
         raise InputError(f"{path}: a folder is expected, there is none of this name")
     stats = "embedding_space_stats.json"

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from data.errors import DataError, InputError
 from data.json_text import json_records, object_text
 from data.messages import listed, quoted
+from data.paths import FilePath
 from data.text import check_input, number_lines, read_lines
 
 __all__ = [
@@ -85,7 +86,7 @@ class Fact:
 
 
 def list_relations(
-    folder: Path, *, names: Collection[str] | None = None
+    folder: FilePath, *, names: Collection[str] | None = None
 ) -> tuple[tuple[Relation, ...], tuple[str, ...]]:
     """Find the relations of a folder: ``Google_RE``, ``TREx``, ``ConceptNet``, ``Squad`` as far as they are there.
 
@@ -102,6 +103,7 @@ def list_relations(
         InputError: The folder is missing or has none of the four, or one of the names is not there.
         DataError: ``relations.jsonl`` is malformed, or a template lacks ``[X]`` or ``[Y]``.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: a folder in the layout of LAMA is expected, there is none of this name")
     found = [*_google_re(folder), *_trex(folder), *_sentences(folder)]
@@ -229,13 +231,14 @@ def _is_rejected(record: dict[str, Any], *, where: str) -> bool:
     return votes.count(False) > votes.count(True)
 
 
-def read_patterns(path: Path) -> tuple[str, ...]:
+def read_patterns(path: FilePath) -> tuple[str, ...]:
     """Read the paraphrases of a template, in the layout of ParaRel (Elazar et al., TACL 2021); each once.
 
     Raises:
         InputError: The file is missing or not readable.
         DataError: A line is no JSON object with a ``pattern`` that has ``[X]`` and ``[Y]``, or there is none.
     """
+    path = Path(path)
     check_input(path)
     patterns = []
     for where, record in json_records(path):
@@ -247,13 +250,14 @@ def read_patterns(path: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(patterns))
 
 
-def read_word_list(path: Path) -> tuple[str, ...]:
+def read_word_list(path: FilePath) -> tuple[str, ...]:
     """Read a word a line, such as ``common_vocab_cased.txt`` of LAMA; empty lines are passed over.
 
     Raises:
         InputError: The file is missing or not readable.
         DataError: It has no words.
     """
+    path = Path(path)
     check_input(path)
     words = tuple(line.strip() for _, line in number_lines(read_lines(path), name=str(path)) if line.strip())
     if not words:

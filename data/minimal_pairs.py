@@ -6,6 +6,7 @@ from pathlib import Path
 
 from data.errors import DataError, InputError
 from data.json_text import json_records, object_text
+from data.paths import FilePath
 from data.text import check_input
 
 __all__ = ["MinimalPair", "read_minimal_pairs"]
@@ -40,7 +41,7 @@ class MinimalPair:
     where: str = "<memory>"
 
 
-def read_minimal_pairs(path: Path) -> Iterator[MinimalPair]:
+def read_minimal_pairs(path: FilePath) -> Iterator[MinimalPair]:
     """Read a BLiMP file, one JSON object a line, or the ``*.jsonl`` files of a folder, sorted by name.
 
     Empty lines are passed over, and so are keys that BLiMP files have beside the five of `MinimalPair`.
@@ -49,6 +50,7 @@ def read_minimal_pairs(path: Path) -> Iterator[MinimalPair]:
         InputError: The path is missing or not readable, or the folder has no such file (at the call).
         DataError: A line is no JSON object with these five texts, or a file has no pairs (while iterating).
     """
+    path = Path(path)
     files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
     if not files:
         raise InputError(f"{path}: a folder with .jsonl files is expected, found none in it")

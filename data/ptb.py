@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from data.errors import DataError, InputError
 from data.folders import list_files
 from data.messages import QUOTED, quoted
+from data.paths import FilePath
 from data.ptb_tags import is_word_tag
 from data.text import number_lines, read_lines
 
@@ -90,7 +91,7 @@ class ConstituencySentence:
 
 
 def read_ptb(
-    path: Path, *, sections: Collection[int] | None = None, function_tags: bool = True
+    path: FilePath, *, sections: Collection[int] | None = None, function_tags: bool = True
 ) -> Iterator[PtbTree]:
     """Read the trees of a ``.mrg`` file or of a folder, file by file; see `parse_ptb`.
 
@@ -106,6 +107,7 @@ def read_ptb(
         InputError: There is no such file, or none of one of the sections (at the call).
         DataError: As in `parse_ptb`, or a file is not UTF-8 (while iterating).
     """
+    path = Path(path)
     files = list_files(path, pattern=_MRG, kind=".mrg")
     if sections is not None:
         files = _of_sections(files, sections, path)

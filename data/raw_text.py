@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import DataError
+from data.paths import FilePath
 from data.sentence import Sentence
 from data.text import check_input, number_lines, parse_text, read_lines
 
@@ -36,13 +37,14 @@ _WORD_PART = re.compile(rf"[{_OTHER_END}]|[^{_OTHER_END}]+")
 _LETTERS_AND_MARK = re.compile(r"[\"'“‘(\[]?[^\W\d_]{2,}[,;:!?]|[^\W\d_]{3,}\.")
 
 
-def read_raw_text(path: Path) -> Iterator[Sentence]:
+def read_raw_text(path: FilePath) -> Iterator[Sentence]:
     """Read a file of running text; see `parse_raw_text`.
 
     Raises:
         InputError: The file is missing, a directory or not readable (at the call).
         DataError: As in `parse_raw_text`, or the file is not UTF-8 (while iterating).
     """
+    path = Path(path)
     check_input(path)
     return parse_raw_text(read_lines(path), name=str(path))
 

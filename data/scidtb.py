@@ -10,6 +10,7 @@ from data.errors import DataError
 from data.folders import list_files
 from data.json_text import read_json
 from data.messages import quoted
+from data.paths import FilePath
 
 __all__ = ["NO_HEAD", "Document", "read_scidtb"]
 
@@ -74,7 +75,7 @@ class Document:
         return tuple(f"{self.where}: {problem}" for problem in found)
 
 
-def read_scidtb(path: Path) -> Iterator[Document]:
+def read_scidtb(path: FilePath) -> Iterator[Document]:
     """Read a ``.edu.txt.dep`` file, or those of a folder in the order of their names.
 
     Documents of the published data with two roots, or with an EDU without a head, are read like the others;
@@ -88,6 +89,7 @@ def read_scidtb(path: Path) -> Iterator[Document]:
         DataError: A file is not UTF-8 or not JSON of the published form, an EDU has no words, a head is out
             of range, or heads form a cycle (while iterating).
     """
+    path = Path(path)
     return map(_read_document, list_files(path, pattern=_FILE, kind=".edu.txt.dep"))
 
 

@@ -10,6 +10,7 @@ from data.errors import DataError
 from data.folders import list_files
 from data.messages import quoted
 from data.numbers import parse_number
+from data.paths import FilePath
 from data.sentence import Sentence
 from data.text import number_lines, read_lines
 
@@ -29,7 +30,7 @@ def split_words(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text))
 
 
-def read_sts(path: Path) -> Iterator[Sentence]:
+def read_sts(path: FilePath) -> Iterator[Sentence]:
     """Read the sentences of a ``.tsv`` file, or of those of a folder and its subfolders, each text once.
 
     The first column, a score from 0 to 5 or empty, is checked and passed over. Sentences are numbered from 1;
@@ -39,6 +40,7 @@ def read_sts(path: Path) -> Iterator[Sentence]:
         InputError: The path is missing or not readable, or the folder has no such file (at the call).
         DataError: A line has not these three columns, or a sentence has no words (while iterating).
     """
+    path = Path(path)
     return _read(list_files(path, pattern=re.compile(r".*\.tsv"), kind=".tsv"))
 
 

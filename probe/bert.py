@@ -24,6 +24,9 @@ BERT_LAYERS = frozenset(
 _SHARED = 0.5
 """The first layer's inputs are computed once a piece and position if there are at most this part as many."""
 
+_PART = 1_024
+"""Pieces that go through a feed-forward block together on a processor: what is in it is four times as wide."""
+
 
 class BertEncoder:
     """Forward passes of one encoder; see ``BertEncoder.of``."""
@@ -53,9 +56,9 @@ class BertEncoder:
         for at in range(max(layers) + 1):
             if at > 0:
                 layer = self._layers[at - 1]
-                query, key, value = projected or project(layer, states, states)
+                mixed = attend(layer, *(projected or project(layer, states, states)), sees)
                 projected = ()
-                states = above_attention(layer, attend(layer, query, key, value, sees), states)
+                states = above_attention(layer, mixed, states)
             if at in layers:
                 found[at] = states
         return found
@@ -121,10 +124,26 @@ def above_attention(layer: Any, mixed: Tensor, below: Tensor) -> Tensor:
 
     Shapes: mixed, below [sequences, positions, hidden] -> the same
     """
-    inner, outer = layer.attention.output, layer.output
-    attended = inner.LayerNorm(inner.dense(mixed).add_(below))
+    inner = layer.attention.output
+    attended: Tensor = inner.LayerNorm(inner.dense(mixed).add_(below))
+    if attended.device.type != "cpu" or attended.shape[:2].numel() <= _PART:
+        return _fed_forward(layer, attended)
+    states = torch.empty_like(attended)
+    for part, own in zip(_parts(attended), _parts(states), strict=True):
+        own.copy_(_fed_forward(layer, part))
+    return states
+
+
+def _fed_forward(layer: Any, attended: Tensor) -> Tensor:
+    """The feed-forward block and its norm."""
+    outer = layer.output
     states: Tensor = outer.LayerNorm(outer.dense(layer.intermediate(attended)).add_(attended))
     return states
+
+
+def _parts(states: Tensor) -> tuple[Tensor, ...]:
+    """Sequences that have about ``_PART`` pieces together."""
+    return states.split(max(1, _PART // states.shape[1]))
 
 
 def heads(projected: Tensor, size: int) -> Tensor:

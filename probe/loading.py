@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -229,8 +230,8 @@ def unavailable(source: str, name: str, error: Exception) -> ModelError:
 def _best(folder: Path, name: str, n_layers: int) -> Best:
     """The layer and pool that the model directory recommends, and the layers of single perturbations.
 
-    ``fills_masks`` in it says that the mask token was trained, whatever its embedding looks like. Where it
-    recommends no layer, the last is a guess.
+    ``fills_masks`` in it says that the mask token was trained, whatever its embedding looks like. It may say that
+    alone: then, as where there is no file, the last layer is a guess.
 
     Raises:
         ModelError: they are no layers and no pool of the model.
@@ -241,12 +242,11 @@ def _best(folder: Path, name: str, n_layers: int) -> Best:
     try:
         found = parse_json(path.read_bytes())
         layers = {PERTURBATIONS.resolve(key): value for key, value in found.get("layers", {}).items()}
-        best = Best(
-            found["layer"],
-            check_name("pool", found["pool"], POOLS),
-            layers,
-            fills_masks=found.get("fills_masks", False),
-        )
+        best = Best(fills_masks=found.get("fills_masks", False), guess=found.keys() == {"fills_masks"})
+        if not best.guess:
+            best = replace(
+                best, layer=found["layer"], pool=check_name("pool", found["pool"], POOLS), layers=layers
+            )
     except (AttributeError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{name}: {_BEST_FILE} must give a layer and a pool ({error})") from error
     if not isinstance(best.fills_masks, bool):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 _FORMAT = "probe.Store/1"
+_LEFT_ALONE = 20
+"""Times as long as a manifest takes to be written, a long one is left alone."""
 _SHARD = re.compile(r"shard-(\d{6,9})\.safetensors")
 
 
@@ -278,6 +281,48 @@ class Manifest:
             )
             _check(name, sha256, isinstance(sha256, str), "a checksum")
         return self
+
+
+class Growing:
+    """The manifest of a run that is being made, on the disk as well; a context, at whose end all is written.
+
+    Replaced after every shard. A manifest of very many takes time: it is then replaced less often, so that this
+    takes at most a twentieth of the run's time. What a run that was killed in between lacks there is made again.
+
+    Args:
+        folder: the run directory.
+        manifest: what it holds.
+        every: up to so many shards it is replaced after each.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, *, every: int = 1_000) -> None:
+        self._folder, self._configuration, self._every = folder, manifest.configuration, every
+        self.shards = dict(manifest.shards)
+        self._is_written, self._next = True, 0.0
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *failure: object) -> None:
+        if not self._is_written:
+            self._save()
+
+    def add(self, name: str, sha256: str) -> None:
+        """A shard that was written whole.
+
+        Raises:
+            StoreError: as ``Manifest.save``.
+        """
+        self.shards[name] = sha256
+        self._is_written = False
+        if len(self.shards) <= self._every or time.monotonic() >= self._next:
+            self._save()
+
+    def _save(self) -> None:
+        self._is_written = True  # also where it fails: not once more at the end
+        began = time.monotonic()
+        Manifest(self._configuration, self.shards).save(self._folder)
+        self._next = time.monotonic() + _LEFT_ALONE * (time.monotonic() - began)
 
 
 def _check(name: str, found: object, holds: bool, expected: str) -> None:

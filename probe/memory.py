@@ -32,7 +32,7 @@ def return_freed_memory() -> None:
 
 
 class FreedMemory:
-    """What passes on a processor free: kept for the next ones, and given back to the system after a few.
+    """What passes on a processor free: kept for the next ones, and given back to the system after a full one.
 
     The C library (glibc) returns and fetches nearly every large tensor, pages that the system must clear each
     time, until a block of 32 MiB is freed; from then on it keeps 64 MiB. Such a block is freed here.
@@ -54,7 +54,7 @@ class FreedMemory:
 
 _LARGEST = 2**25 - 2**13
 """Bytes of a tensor that takes just less than the largest block that counts (DEFAULT_MMAP_THRESHOLD_MAX)."""
-_FULL_PASSES = 4
+_FULL_PASSES = 1
 """New lengths cannot hold more than the tensors of so many passes before freed memory is given back."""
 
 

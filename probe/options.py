@@ -64,8 +64,8 @@ class Best:
 
     The last layer and ``mean`` stand for a model of which nothing is known, and for ``prob`` and ``kl``, since the
     head is made for the last layer. ``layers`` has the layers of perturbations that are read best elsewhere.
-    ``guess`` says that nothing is known: no ``probe.json`` came with the model. ``fills_masks`` says that its mask
-    token was trained, by its makers' word.
+    ``guess`` says that nobody chose: no ``probe.json`` with a layer came with the model. ``fills_masks`` says that
+    its mask token was trained, by its makers' word.
     """
 
     layer: int = -1

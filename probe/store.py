@@ -1,8 +1,9 @@
 """Run directories: impact matrices are computed once, kept in shards, and read by every experiment.
 
 A run directory holds ``manifest.json`` and shards ``shard-000000.safetensors``, ... The manifest says what
-the matrices depend on and which shard has which checksum. It is replaced after every shard, so that a run
-killed at any moment goes on with the shard it was at, and ends with the bytes of an undisturbed one.
+the matrices depend on and which shard has which checksum. It is replaced after every shard (of thousands, where
+that takes its time, every few seconds), so that a run killed at any moment goes on with the shard it was at, and
+ends with the bytes of an undisturbed one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from probe.locks import begun
 from probe.manifest import (
     MANIFEST,
     Configuration,
+    Growing,
     Manifest,
     StoreError,
     configure,
@@ -173,24 +175,22 @@ class Store:
         # What the model cannot give is refused before anything is written.
         compute_shard(probe, range(0), [], configuration, openness, on_passes, _part(structure, range(0)))
         with begun(folder):
-            manifest = _begin(folder, configuration, sentences)
+            manifest = Growing(folder, _begin(folder, configuration, sentences))
             jobs = [
                 Job(name, places, sentences[places.start : places.stop], _part(structure, places))
                 for name, places in configuration.shards()
             ]
-            there = manifest.shards
+            there = dict(manifest.shards)
 
             def kept(job: Job) -> bool:
                 return is_whole(folder / job.name, there.get(job.name, ""))
 
             found = shards_made(probe, jobs, kept, configuration, openness, on_passes, workers)
-            with closing(found) as made:
+            with closing(found) as made, manifest:
                 for job, data in made:
                     if data is not None:
                         write_whole(folder / job.name, data)
-                        checksum = hashlib.sha256(data).hexdigest()
-                        manifest = replace(manifest, shards={**manifest.shards, job.name: checksum})
-                        manifest.save(folder)
+                        manifest.add(job.name, hashlib.sha256(data).hexdigest())
                     if on_shard is not None:
                         on_shard(job.places, data is not None)
         return cls.open(folder)

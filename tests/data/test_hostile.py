@@ -154,6 +154,23 @@ def test_the_example_is_read(name: str, tmp_path: Path) -> None:
     assert message is None or name in ("lama", "curves")  # whose files would have to differ
 
 
+def test_white_space_around_a_polarity_is_any_that_is_stripped(tmp_path: Path) -> None:
+    (tmp_path / "x.seg").write_bytes(b"a $T$ b\nbar\n\x1c1\n")
+    (item,) = data.read_aspects(tmp_path / "x.seg")
+    assert item.polarity == 1
+
+
+def test_a_path_may_be_text(tmp_path: Path) -> None:
+    for name in ("conllu", "text", "fasta"):
+        (tmp_path / name).mkdir()
+        READERS[name][0](tmp_path / name, example(name))
+        (path,) = (tmp_path / name).iterdir()
+        assert list(data.read_sentences(str(path))) == list(data.read_sentences(path)) != []
+    with pytest.raises(data.InputError, match=r"none\.txt: a file is expected, there is none of this name"):
+        data.read_sentences(str(tmp_path / "none.txt"))
+    assert data.read_word_list(str(tmp_path / "text" / "x.txt"))
+
+
 @pytest.mark.fuzz
 @pytest.mark.parametrize("name", READERS)
 @inputs(25)

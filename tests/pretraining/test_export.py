@@ -34,6 +34,7 @@ def test_exported_model_is_the_trained_one_in_half_precision(exported: Path, fin
         assert torch.equal(loaded[name], value.half().float()), name
     assert p.has_head
     assert p.window == 32
+    assert (p.best.fills_masks, p.best.guess, p.mask_note) == (True, True, None)
     assert p.impact(["old", "ship"]).values[0, 1] > 0
 
 

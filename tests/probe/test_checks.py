@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 import probe
 from probe.checks import check_case
+from probe.options import Best
 from probe.spaces import WordPieces
 from probe.word_states import encoder_of, word_states
 from tests import tiny
@@ -273,6 +274,9 @@ def test_makers_may_say_that_the_mask_was_trained(copied: Path) -> None:
     change_weights(copied, **{name: weights})
     (copied / "probe.json").write_text('{"layer": 1, "pool": "mean", "fills_masks": true}')
     assert load(copied).mask_note is None
+    (copied / "probe.json").write_text('{"fills_masks": true}')
+    loaded = load(copied)
+    assert loaded.mask_note is None and loaded.best == Best(guess=True, fills_masks=True)
     (copied / "probe.json").write_text('{"layer": 1, "pool": "mean", "fills_masks": 1}')
     with pytest.raises(probe.ModelError, match="fills_masks must be true or false"):
         load(copied)

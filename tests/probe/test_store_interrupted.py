@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from probe import Probe
-from probe.manifest import MANIFEST, Manifest
+from probe.manifest import MANIFEST, Growing, Manifest
 from probe.store import Store, StoreError
 from tests.conftest import ModelFolder
 from tests.forks import forked, posix, printed
@@ -127,6 +128,32 @@ def test_a_run_that_dies_at_any_file_goes_on(
     assert contents(fill(on_shard=lambda places, now: made.append(now)).folder) == expected
     shards_before = (step - 1 + after) // 2 if step else 0
     assert made == [False] * shards_before + [True] * (SHARDS - shards_before)
+
+
+def test_a_long_manifest_is_replaced_now_and_then(fill: Fill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a second here, and a shard five: after one second twenty without it."""
+    folder, clock, saved = fill().folder, [0.0], []
+    save = Manifest.save
+
+    def slow(self: Manifest, folder: Path) -> None:
+        save(self, folder)
+        clock[0] += 1
+        saved.append(len(self.shards))
+
+    monkeypatch.setattr(Manifest, "save", slow)
+    monkeypatch.setattr("probe.manifest.time.monotonic", lambda: clock[0])
+    growing = Growing(folder, replace(Manifest.load(folder), shards={}), every=2)
+    names = [f"shard-{number:06}.safetensors" for number in range(12)]
+    with pytest.raises(Stopped), growing:
+        for name in names:
+            clock[0] += 5
+            growing.add(name, "0" * 64)
+        raise Stopped
+    assert saved == [1, 2, 6, 10, 12]
+    assert json.loads((folder / MANIFEST).read_bytes())["shards"] == dict.fromkeys(names, "0" * 64)
+    with growing:  # nothing is new
+        pass
+    assert len(saved) == 5
 
 
 @posix
