@@ -43,6 +43,20 @@ def test_states_are_those_of_the_model(
             torch.testing.assert_close(found[layer], whole[layer], atol=1e-10, rtol=0)
 
 
+@pytest.mark.parametrize("part", [1, 20, 179])
+@torch.inference_mode()
+def test_parts_of_a_feed_forward_block(
+    part: int, model_folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base: Any = probe.load(model_folder("bert"), device="cpu", dtype="float64").model.base_model
+    encoder = BertEncoder.of(base)
+    assert encoder is not None
+    ids = variants(base, sentences=1, copies=20)
+    whole = base(input_ids=ids).last_hidden_state
+    monkeypatch.setattr("probe.bert._PART", part)
+    torch.testing.assert_close(encoder.states(ids, [tiny.LAYERS])[tiny.LAYERS], whole, atol=1e-10, rtol=0)
+
+
 @pytest.mark.parametrize("name", BERT_LIKE)
 @torch.inference_mode()
 def test_only_what_is_seen_moves_states(name: str, model_folder: ModelFolder) -> None:
