@@ -56,7 +56,9 @@ class BertEncoder:
         for at in range(max(layers) + 1):
             if at > 0:
                 layer = self._layers[at - 1]
-                mixed = attend(layer, *(projected or project(layer, states, states)), sees)
+                query, key, value = projected or project(layer, states, states)
+                mixed = attend(layer, query, key, value, sees)
+                del query, key, value
                 projected = ()
                 states = above_attention(layer, mixed, states)
             if at in layers:
@@ -143,7 +145,7 @@ def _fed_forward(layer: Any, attended: Tensor) -> Tensor:
 
 def _parts(states: Tensor) -> tuple[Tensor, ...]:
     """Sequences that have about ``_PART`` pieces together."""
-    return states.split(max(1, _PART // states.shape[1]))
+    return torch.split(states, max(1, _PART // states.shape[1]))
 
 
 def heads(projected: Tensor, size: int) -> Tensor:

@@ -32,7 +32,7 @@ def return_freed_memory() -> None:
 
 
 class FreedMemory:
-    """What passes on a processor free: kept for the next ones, and given back to the system after a full one.
+    """What passes on a processor free: kept for the next ones of a length, and then given back to the system.
 
     The C library (glibc) returns and fetches nearly every large tensor, pages that the system must clear each
     time, until a block of 32 MiB is freed; from then on it keeps 64 MiB. Such a block is freed here.
@@ -47,15 +47,15 @@ class FreedMemory:
     def add(self, pieces: int, budget: Budget) -> None:
         """Count pieces of sequences of one length that were run."""
         self._pieces += pieces
-        if self._is_kept and self._pieces >= _FULL_PASSES * budget.tokens:
+        if self._is_kept and self._pieces >= _LEAST * budget.tokens:
             return_freed_memory()
             self._pieces = 0
 
 
 _LARGEST = 2**25 - 2**13
 """Bytes of a tensor that takes just less than the largest block that counts (DEFAULT_MMAP_THRESHOLD_MAX)."""
-_FULL_PASSES = 1
-"""New lengths cannot hold more than the tensors of so many passes before freed memory is given back."""
+_LEAST = 0.25
+"""Part of a full pass: what fewer pieces free is kept for those of another length, too."""
 
 
 class OutOfMemoryError(Exception):

@@ -125,7 +125,7 @@ def test_holes_in_the_heap_are_given_back() -> None:
 
 
 @pytest.mark.parametrize(("batch_tokens", "times"), [(1, 2), (1_000_000, 0)])
-def test_freed_memory_is_given_back_after_a_few_full_passes(
+def test_freed_memory_is_given_back_after_sentences_of_a_length(
     tiny: probe.Probe, monkeypatch: pytest.MonkeyPatch, batch_tokens: int, times: int
 ) -> None:
     calls: list[int] = []
