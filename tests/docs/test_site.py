@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +39,25 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    """Where the site is served: the search of a page that is opened as a file does not begin."""
+    handler = partial(Silent, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class Silent(SimpleHTTPRequestHandler):
+    """Says nothing of what it is asked for."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
 
 
 def test_every_page_is_there(site: Path) -> None:
@@ -74,7 +97,7 @@ def test_the_notebook_is_there_with_its_outputs(site: Path) -> None:
 
 @pytest.mark.parametrize("scheme", ["default", "slate"])
 @pytest.mark.parametrize("page", ["index", "gallery", "example", "matrices"])  # code, links in it, tables
-def test_axe_finds_no_serious_fault(browser: Browser, site: Path, page: str, scheme: str) -> None:
-    browser.open(site / f"{page}.html")
+def test_axe_finds_no_serious_fault(browser: Browser, address: str, page: str, scheme: str) -> None:
+    browser.open(f"{address}/{page}.html")
     browser.run("document.body.dataset.mdColorScheme = arguments[0]", scheme)
     assert browser.faults() == []
