@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analyses.options import experiment_main, load_models
+from analyses.structure.kept import KeptReadings
 from analyses.structure.readings import Reading, mean_reading, read_masked
 from analyses.structure.tables import About, System, structure_tables
 from analyses.structure.views import Heads, View, along, trees_of, without_trees
 from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS
 from analyses.trees.methods import METHODS
-from probe.command_line import Parser, option_type, positive
+from probe.command_line import Parser, UsageError, option_type, positive
 from probe.errors import ProbeError, one_line
+from probe.files import file_stem
 from probe.inputs import add_input_options, read_input
 from probe.option_groups import ModelOptions, OutputOptions, RandomOptions, one_of
 from probe.structure import RELATIONS, relation_name
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from analyses.trees.induction import Method
     from data import Sentence
     from probe import Probe
+    from probe.source import ImpactSource
 
 SHOWN = ("nearest:1", "nearest:2", "nearest:4", "nearest:8")
 
@@ -54,12 +59,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     text = "of the induced trees (default: as probe parse)"
     group.add_argument("--method", help=text, **one_of(METHODS))
+    text = "of the induced trees: read their impacts from this directory of probe run, of the same model"
+    group.add_argument("--matrices", type=Path, metavar="DIR", help=text)
     text = "random trees of each sentence (default: %(default)s)"
     group.add_argument("--draws", type=positive, default=3, metavar="N", help=text)
     # In bfloat16 logits are rounded to sixteenths.
     ModelOptions.add(parser, several=True, dtype="float32")
     RandomOptions.add(parser, of="random trees and bootstrap", seeds=1)
-    OutputOptions.add(parser, formats=FORMATS, strict="a sentence")
+    text = "write there: tables, the impacts of the induced trees, and what is measured; started again it goes on"
+    OutputOptions.add(parser, formats=FORMATS, out=text, strict="a sentence")
     return parser
 
 
@@ -67,6 +75,8 @@ def run(args: argparse.Namespace) -> Ran:
     """What the options ask for, as values: main prints and writes them."""
     import data
 
+    if args.matrices is not None and len(args.model or ()) > 1:
+        raise UsageError(f"--matrices are of one model, found --model {' '.join(args.model)}")
     sentences, name = read_input([], args.data, args.limit, tokenize=args.tokenize)
     gold = all(sentence.heads is not None for sentence in sentences)
     for sentence in sentences if gold else []:
@@ -104,11 +114,12 @@ def _induced(
     from analyses.trees.induction import Induced, induce
     from probe.progress import Progress
 
-    texts = method.read(sentences, model)
+    texts = list(method.read(sentences, model))
     sizes = [model.passes(one, [method.perturb], openness=True) for one in texts]
     trees, skipped = [], []
     with Progress(sentences=len(sizes), passes=sum(sizes), label="trees", quiet=args.quiet) as progress:
-        outcomes = induce(sentences, model, method, on_passes=progress.passes)
+        source = _source(model, texts, method, args, progress.passes)
+        outcomes = induce(sentences, source, method, on_passes=progress.passes)
         for size, outcome in zip(sizes, outcomes, strict=True):
             progress.sentence(size, ran=isinstance(outcome, Induced))
             one = outcome.sentence
@@ -117,6 +128,43 @@ def _induced(
             else:
                 skipped.append(f"{one.where}: sentence {one.id} skipped: {outcome.reason}")
     return trees, skipped
+
+
+def _source(
+    model: Probe,
+    texts: Sequence[Sequence[str]],
+    method: Method,
+    args: argparse.Namespace,
+    on_passes: Callable[[int], None],
+) -> ImpactSource:
+    """Where the impacts come from: ``--matrices``, the run directory in ``--out``, or the model itself.
+
+    Raises:
+        UsageError: ``--matrices`` are those of another model.
+        probe.store.StoreError: they cannot be read; ``--out`` has those of another run.
+    """
+    from analyses.trees.variants import openness_choice
+    from probe.fingerprint import weights_sha256
+    from probe.store import Store
+
+    if args.matrices is not None:
+        store = Store.open(args.matrices)
+        if store.configuration.weights_sha256 != weights_sha256(model.model):
+            raise UsageError(
+                f"--matrices {args.matrices}: of {store.name}, whose weights are not {model.name}'s"
+            )
+        return store
+    if args.out is None:
+        return model
+    return Store.fill(
+        args.out / "impacts" / file_stem(model.name),
+        model,
+        texts,
+        **method.impact,
+        openness=openness_choice(model, [method.adjust], method.openness_from),
+        batch_tokens=method.batch_tokens,
+        on_passes=on_passes,
+    )
 
 
 def _system(
@@ -147,21 +195,27 @@ def _system(
         sentences=readings, passes=readings * sum(sizes), label=model.name, quiet=args.quiet
     ) as bar:
 
-        def read(source: Probe, view: View) -> Reading:
-            found = []
-            for draw in view.draws:
-                found.append(
-                    read_masked(source, texts, draw, batch_tokens=args.batch_tokens, on_passes=bar.passes)
+        def read(source: Probe, view: View, about: str = "") -> Reading:
+            folder = None if args.out is None else args.out / "measured" / file_stem(model.name)
+            kept, found = KeptReadings(folder, source, texts), []
+            for number, draw in enumerate(view.draws):
+                make = partial(
+                    read_masked, source, texts, draw, batch_tokens=args.batch_tokens, on_passes=bar.passes
                 )
+                name = " ".join(filter(None, [view.name, about, str(number)]))
+                found.append(kept(name.replace(" ", "-"), draw, make))
                 bar.sentence(sum(sizes), ran=True)
             if not all(one.is_finite for one in found):
                 raise ProbeError(f"{source.name}: predictions are not finite: try dtype float32")
             return mean_reading(found)
 
         alone = {view.name: read(model, view) for view in bare}
-        blank = [read(model.with_random_weights(seed=seed), bare[-1]) for seed in range(args.seeds)]
+        blank = [
+            read(model.with_random_weights(seed=seed), bare[-1], f"random weights {seed}")
+            for seed in range(args.seeds)
+        ]
         seen = {
-            relation: {view.name: read(model, view) for view in along(by_name, relation)}
+            relation: {view.name: read(model, view, relation) for view in along(by_name, relation)}
             for relation in relations
         }
     return System(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 import probe
 from analyses.structure import command
 from analyses.structure.figures import accuracy_by_relation
-from analyses.structure.readings import compare, mean_reading, pseudo_perplexity, read_masked
+from analyses.structure.readings import Reading, compare, mean_reading, pseudo_perplexity, read_masked
 from analyses.structure.views import (
     CHAIN,
     EVERYTHING,
@@ -24,6 +25,8 @@ from analyses.structure.views import (
     without_trees,
 )
 from analyses.tables.forms import read_table
+from analyses.trees.methods import METHODS
+from probe import run
 from probe.structure import mask_of
 from tests.command import PLAIN, ran
 from tests.conftest import ModelFolder
@@ -135,6 +138,67 @@ def test_tables_and_figure(
     assert [label.get_text() for label in axes.get_xticklabels()] == ["nearest:2", "parent"]
     with pytest.raises(ValueError, match="expected a row of trees"):
         accuracy_by_relation(read_table(tmp_path / "structure-differences.json"))
+
+
+FEW = ("--limit", 10, "--draws", 2, "--relation", "nearest:2", "--quiet")
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("structure-*")}
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_an_interrupted_run_goes_on_where_it_was(
+    model_folder: ModelFolder,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = ("--model", model_folder("bert"), *PLAIN, *FEW)
+    whole, interrupted = tmp_path / "whole", tmp_path / "interrupted"
+    assert ran(capsys, command.main, *options, "--out", whole).code == 0
+    left = [3, 99]
+
+    def read(*args: Any, **named: Any) -> Reading:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return read_masked(*args, **named)
+
+    monkeypatch.setattr("analyses.structure.command.read_masked", read)
+    assert ran(capsys, command.main, *options, "--out", interrupted).code == 130
+    assert not tables(interrupted)
+    left[0] = 99
+    assert ran(capsys, command.main, *options, "--out", interrupted).code == 0
+    assert 99 - left[0] == 9 - 3
+    assert tables(interrupted) == tables(whole)
+    left[0] = 0  # nothing is read any more
+    assert ran(capsys, command.main, *options, "--out", interrupted).code == 0
+    kept = next((interrupted / "measured").rglob("chains*"))
+    kept.write_text(kept.read_text(encoding="utf-8")[:-9], encoding="utf-8")
+    assert ran(capsys, command.main, *options, "--out", interrupted).code == 130  # it is made again
+    left[0] = 99
+    fewer = ran(capsys, command.main, *options, "--limit", 9, "--out", interrupted)
+    assert fewer.code == 2 and "holds a run of another configuration" in fewer.err
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_induced_trees_come_from_a_run_directory(
+    model_folder: ModelFolder, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    model = ("--model", model_folder("bert"), *PLAIN)
+    perturb = METHODS["openness"].perturb
+    made = ran(
+        capsys, run.main, *model, "--perturb", perturb, "--openness", "--out", tmp_path / "run", "--quiet"
+    )
+    assert made.code == 0, made.err
+    matrices = ("--matrices", tmp_path / "run")
+    done = ran(capsys, command.main, *model, *FEW, *matrices)
+    assert done.code == 0 and done.out == ran(capsys, command.main, *model, *FEW).out
+    other = ran(capsys, command.main, "--model", model_folder("roberta"), *PLAIN, *FEW, *matrices)
+    assert other.code == 2 and "whose weights are not" in other.err and len(other.err.splitlines()) == 1
+    two = ran(capsys, command.main, *model[:2], model_folder("roberta"), *PLAIN, *matrices)
+    assert two.code == 2 and "--matrices are of one model" in two.err
 
 
 def test_text_has_no_gold_trees_and_what_cannot_be_read_is_named(
