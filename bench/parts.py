@@ -42,7 +42,7 @@ def _engine(settings: Settings) -> list[Command]:
     last, pairs = ("--layers", "last"), ("--perturb", "pair")
     found = [
         (*base, first, "--words", "10", "21", "--sentences", "2"),
-        (*base, first, "--words", "mix", "--sentences", "4", *last),
+        (*base, first, "--words", "mix", "--sentences", "4"),
         (*base, first, "--words", "40", "--sentences", "1", *last),
         (*base, first, "--words", "10", "--sentences", "2", *last, *pairs, "--dtype", "float32", "bfloat16"),
     ]
