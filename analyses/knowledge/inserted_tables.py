@@ -32,8 +32,8 @@ from data.lama import FactCorpus
 Floats = NDArray[np.float64]
 MEASURES = ("P@1", "P@10", "MRR")
 _AT = [COLUMNS.index(name) for name in MEASURES]
-_KINDS: Mapping[str, RowKind] = {NONE: "baseline", RANDOM: "baseline", ASKED: "baseline", TOLD: "baseline"}
-"""Of rows; others are the model's."""
+_KINDS: Mapping[str, RowKind] = {NONE: "baseline", RANDOM: "baseline", ASKED: "human", TOLD: "human"}
+"""Of rows; others are the model's. A control is nothing to beat, as another annotator is not."""
 _PAIRS = (
     (RELATED, NONE),
     (RELATED, RANDOM),
