@@ -99,7 +99,12 @@ def page(report: Report) -> Iterator[str]:
     """The HTML of the page, piece by piece."""
     tables = [table for part in report.parts for table in part.tables]
     tables += [table for results in report.results for table in results.tables]
-    scored = [(table, _models(table)) for table in tables]
+    findings = [
+        (table, row)
+        for table in tables
+        for row in _models(table)
+        if _is_score(table, row) and not row.made.biased
+    ]
     contents = [_of_part(part) for part in report.parts if part.tables]
     contents += map(_of_results, report.results)
     methods = _methods(report)
@@ -113,13 +118,8 @@ def page(report: Report) -> Iterator[str]:
         sections={key: name for key, name in _SECTIONS.items() if shown.get(key, True)},
         report=report,
         title=f"Perturbed masking: {report.title}",
-        findings=[
-            _finding(table, row)
-            for table, rows in scored
-            for row in rows
-            if any(row.cells) and not row.made.biased
-        ],
-        signatures=[_signature(table, row) for table, rows in scored for row in rows],
+        findings=[_finding(*each) for each in findings],
+        signatures=[_signature(*each) for each in findings],
         skipped=[reason for part in report.parts for reason in part.skipped],
         contents=contents,
         corpora=[f"{part.name}: {part.kind}" for part in report.parts],
@@ -160,6 +160,14 @@ def _models(table: Table) -> list[Row]:
     return models if len({row.made for row in models}) == len(but_layer) else []
 
 
+def _is_score(table: Table, row: Row) -> bool:
+    """Whether the first figure of a row is a score in percent, of which more is better."""
+    if "percent" not in table.title or not any(row.cells):
+        return False
+    _, cell = _first(row)
+    return cell.style == "plain" and cell.decimals == Cell(0.0).decimals
+
+
 def _finding(table: Table, row: Row) -> Finding:
     """A row beside the strongest baseline of the first column that it has a score in."""
     at, cell = _first(row)
@@ -176,8 +184,6 @@ def _first(row: Row) -> tuple[int, Cell]:
 
 
 def _signature(table: Table, row: Row) -> str:
-    if not any(row.cells):
-        return f"no score | {row.signature}"
     at, cell = _first(row)
     return f"{table.columns[at]} = {cell} | {row.signature}"
 

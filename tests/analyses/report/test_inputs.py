@@ -183,7 +183,7 @@ def test_every_section(
 def test_results_are_shown_and_nothing_is_computed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = write_results(tmp_path / HOSTILE.partition("/")[0], title=HOSTILE)
+    table = write_results(tmp_path / HOSTILE.partition("/")[0], title=f"{HOSTILE}, percent")
     monkeypatch.setattr("analyses.report.command.load_sources", None)  # is not called
     target = tmp_path / "r.html"
     done = report(capsys, "--data", tmp_path / HOSTILE.partition("/")[0], "--out", target)
@@ -212,14 +212,18 @@ def test_the_summary_takes_the_first_score_and_no_annotator_for_a_baseline(
             name="unscored", kind="model", cells=(None, None), signature="layer:2", settings=Settings(layer=1)
         ),
     )
-    Table(title="T", columns=("to 10", "all"), rows=rows).write(tmp_path, "own")
+    Table(title="T, percent", columns=("to 10", "all"), rows=rows).write(tmp_path / "own", "a")
+    signed = Row(name="less", kind="model", cells=(Cell(3.0, style="signed"),), signature="layer:1")
+    Table(title="D, points of percent", columns=("all",), rows=(signed,)).write(tmp_path / "own", "b")
+    perplexity = Row(name="surprised", kind="model", cells=(Cell(81.0),), signature="layer:1")
+    Table(title="P, per piece", columns=("all",), rows=(perplexity,)).write(tmp_path / "own", "c")
     target = tmp_path / "r.html"
-    done = report(capsys, "--data", tmp_path / "own.json", "--out", target)
+    done = report(capsys, "--data", tmp_path / "own", "--out", target)
     assert done.code == 0
     summary = target.read_text(encoding="utf-8").partition('id="tables"')[0]
     assert "<strong>m</strong>: all 30.0; strongest baseline chain 20.0" in summary
-    assert "<strong>unscored" not in summary
-    assert "all = 30.0 | layer:1" in summary and "no score | layer:2" in summary
+    assert not any(f"<strong>{name}" in summary for name in ("unscored", "less", "surprised"))
+    assert "all = 30.0 | layer:1" in summary and "layer:2" not in summary
 
 
 def test_a_folder_of_reproduce(tmp_path: Path) -> None:
