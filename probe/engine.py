@@ -122,7 +122,7 @@ class Engine:
         except OutOfMemoryError:
             pass  # leave the handler before going on: the exception holds on to the memory
         finally:
-            self._freed.add(sum(plan.passes for plan in plans) * plans[0].length, budget)
+            self._freed.give_back()
         if len(plans) == 1:
             return [SentenceError(f"a sequence of {plans[0].length} pieces does not fit into memory")]
         return [result for plan in plans for result in self.run([plan], budget)]

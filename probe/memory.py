@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -32,30 +34,35 @@ def return_freed_memory() -> None:
 
 
 class FreedMemory:
-    """What passes on a processor free: kept for the next ones of a length, and then given back to the system.
+    """What passes on a processor free: kept for the next ones, and given back to the system as it grows.
 
     The C library (glibc) returns and fetches nearly every large tensor, pages that the system must clear each
     time, until a block of 32 MiB is freed; from then on it keeps 64 MiB. Such a block is freed here.
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._is_kept = device.type == "cpu"
-        self._pieces = 0
+        self._is_kept = device.type == "cpu" and sys.platform == "linux"
+        self._before = 0
         if self._is_kept:
             torch.empty(_LARGEST, dtype=torch.uint8)
+            self._before = resident_bytes()
 
-    def add(self, pieces: int, budget: Budget) -> None:
-        """Count pieces of sequences of one length that were run."""
-        self._pieces += pieces
-        if self._is_kept and self._pieces >= _LEAST * budget.tokens:
+    def give_back(self) -> None:
+        """After sentences of one length: give back what is kept, where it has grown."""
+        if self._is_kept and resident_bytes() - self._before > _KEPT:
             return_freed_memory()
-            self._pieces = 0
+            self._before = resident_bytes()
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in use or held by the C library (Linux)."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * mmap.PAGESIZE
 
 
 _LARGEST = 2**25 - 2**13
 """Bytes of a tensor that takes just less than the largest block that counts (DEFAULT_MMAP_THRESHOLD_MAX)."""
-_LEAST = 0.25
-"""Part of a full pass: what fewer pieces free is kept for those of another length, too."""
+_KEPT = 2**26
+"""By so many bytes memory may have grown since some was given back."""
 
 
 class OutOfMemoryError(Exception):

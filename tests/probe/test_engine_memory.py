@@ -2,7 +2,7 @@
 
 import platform
 import resource
-from pathlib import Path
+import sys
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 import probe
 from probe import engine, memory
 from probe.alignment import Request
-from probe.memory import FreedMemory, return_freed_memory
+from probe.memory import FreedMemory, resident_bytes, return_freed_memory
 from probe.patterns import FULL
 from probe.stream import Stream
 from tests.conftest import ModelFolder
@@ -108,12 +108,6 @@ def test_other_errors_pass(tiny: probe.Probe, monkeypatch: pytest.MonkeyPatch) -
         tiny.impact(SENTENCES[0])
 
 
-def resident_bytes() -> int:
-    """Memory of this process that is in use or held by the C library."""
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return 1_024 * int(status.split("VmRSS:")[1].split()[0])
-
-
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
 def test_holes_in_the_heap_are_given_back() -> None:
     arrays = [np.ones(8_000) for _ in range(1_500)]  # 64 kB each: below the size that glibc maps apart
@@ -124,16 +118,18 @@ def test_holes_in_the_heap_are_given_back() -> None:
     assert all((array == 1).all() for array in arrays)
 
 
-@pytest.mark.parametrize(("batch_tokens", "times"), [(1, 2), (1_000_000, 0)])
+@pytest.mark.skipif(sys.platform != "linux", reason="what is resident is read as on Linux")
+@pytest.mark.parametrize(("kept", "times"), [(-(2**60), 2), (2**60, 0)])
 def test_freed_memory_is_given_back_after_sentences_of_a_length(
-    tiny: probe.Probe, monkeypatch: pytest.MonkeyPatch, batch_tokens: int, times: int
+    tiny: probe.Probe, monkeypatch: pytest.MonkeyPatch, kept: int, times: int
 ) -> None:
     calls: list[int] = []
     monkeypatch.setattr(memory, "return_freed_memory", lambda: calls.append(1))
+    monkeypatch.setattr(memory, "_KEPT", kept)
     sentences = [SENTENCES[0], SENTENCES[2], SENTENCES[0][::-1]]
     lengths = [len(tiny.align(words).ids) for words in sentences]
     assert lengths[0] == lengths[2] != lengths[1]
-    made = Stream(tiny, tiny.resolve(), batch_tokens=batch_tokens)
+    made = Stream(tiny, tiny.resolve())
     requests = [Request(words, None, FULL) for words in sentences]
     assert len(made._run_window([made._plan(request) for request in requests])) == 3
     assert len(calls) == times
