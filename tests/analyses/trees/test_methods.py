@@ -155,5 +155,5 @@ def test_parse_signs_every_setting(
 ) -> None:
     args = ["--model", str(model_folder("bert")), "--method", "openness", "--layer", "1", "--quiet"]
     assert parse([*args, "--evaluate", "--no-random-model", "--limit", "12"]) == 0
-    signature = capsys.readouterr().out.splitlines()[-1]
+    signature = " ".join(capsys.readouterr().out.split())  # folded to the width of a terminal
     assert f"layer:1 | pool:mean | perturb:knockout | adjust:{OPENNESS}" in signature
