@@ -108,7 +108,9 @@ def page(report: Report) -> Iterator[str]:
     contents = [_of_part(part) for part in report.parts if part.tables]
     contents += map(_of_results, report.results)
     methods = _methods(report)
-    shown = {"tables": contents, "sentences": report.parts}
+    skipped = [reason for part in report.parts for reason in part.skipped]
+    summary = (findings, report.parts, report.notes, skipped)
+    shown = {"summary": any(summary), "tables": contents, "sentences": report.parts}
     return stream_template(
         "page.html",
         package="analyses.report",
@@ -120,7 +122,7 @@ def page(report: Report) -> Iterator[str]:
         title=f"Perturbed masking: {report.title}",
         findings=[_finding(*each) for each in findings],
         signatures=[_signature(*each) for each in findings],
-        skipped=[reason for part in report.parts for reason in part.skipped],
+        skipped=skipped,
         contents=contents,
         corpora=[f"{part.name}: {part.kind}" for part in report.parts],
         labels=sorted(

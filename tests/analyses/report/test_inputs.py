@@ -224,6 +224,9 @@ def test_the_summary_takes_the_first_score_and_no_annotator_for_a_baseline(
     assert "<strong>m</strong>: all 30.0; strongest baseline chain 20.0" in summary
     assert not any(f"<strong>{name}" in summary for name in ("unscored", "less", "surprised"))
     assert "all = 30.0 | layer:1" in summary and "layer:2" not in summary
+    # Where there is nothing to sum up, there is no summary.
+    assert report(capsys, "--data", tmp_path / "own" / "c.json", "--out", target).code == 0
+    assert "Summary" not in target.read_text(encoding="utf-8")
 
 
 def test_a_folder_of_reproduce(tmp_path: Path) -> None:
