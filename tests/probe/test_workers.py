@@ -214,6 +214,8 @@ def test_devices_of_which_one_is_killed(run: Callable[..., Done], tmp_path: Path
     thread.join()
     assert done.code == 0 and "24 shards made, 0 kept" in done.err
     assert killed and contents(out) == contents(tmp_path / "whole")
+    for child in active_children():  # one in the dead one's place, which was starting yet, ends at once
+        child.join(timeout=10)
     assert not active_children()
 
 
