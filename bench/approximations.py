@@ -33,8 +33,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 import probe
 from analyses.intervals import bootstrap
 from analyses.vectors.scores import spearman
+from bench.corpus import words_of
 from bench.in_turn import medians
-from data import load_sample, read_sentences
 from probe.forward import inputs_of
 
 Floats = NDArray[np.floating[Any]]
@@ -162,9 +162,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore", probe.ProbeWarning)
     try:
-        read = read_sentences(args.input) if args.input else iter(load_sample())
         low, high = args.words
-        of_length = (one.words for one in read if low <= len(one.words) <= high)
+        of_length = (words for words in words_of(args.input) if low <= len(words) <= high)
         sentences = list(islice(of_length, args.sentences))
         if not sentences:
             raise ValueError(f"no sentence of {low} to {high} words")

@@ -25,9 +25,9 @@ import torch
 
 import probe
 from bench import shapes
+from bench.corpus import words_of
 from bench.engine import Sentences, ours, spread_by_length
 from bench.in_turn import Seconds, medians
-from data import load_sample, read_sentences
 
 PERTURBS = ("pair", "single", "knockout")
 _READ = 10_000
@@ -125,8 +125,7 @@ def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     args = _parser().parse_args(argv)
     try:
-        read = read_sentences(args.input) if args.input else iter(load_sample())
-        found = [sentence.words for sentence in islice(read, _READ)]
+        found = list(islice(words_of(args.input), _READ))
         if not found:
             raise ValueError("no sentence in the input")
         p = shapes.load(args.model, device=args.device, dtype="float32")

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 import probe
 from bench import shapes
+from bench.corpus import words_of
 from bench.in_turn import Seconds, medians, timed
-from data import load_sample, read_sentences
 from probe.lexicon import Lexicon
 from probe.plan import make_plan
 
@@ -253,8 +253,7 @@ def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     args = _parser().parse_args(argv)
     try:
-        read = read_sentences(args.input) if args.input else iter(load_sample())
-        found = [sentence.words for sentence in islice(read, _READ)]
+        found = list(islice(words_of(args.input), _READ))
         for name in args.model:
             models = {dtype: shapes.load(name, device=args.device, dtype=dtype) for dtype in args.dtype}
             for words in args.words:

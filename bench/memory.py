@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import probe
-from data import read_sentences
+from bench.corpus import words_of
 
 
 def sentences_of(path: Path, count: int, words: int | None) -> Iterator[Sequence[str]]:
     """The first sentences of a file, or a document of so many words: those of the file, one after the other."""
-    all_words = (tuple(sentence.words) for sentence in read_sentences(path))
+    all_words = words_of(path)
     if words is None:
         yield from islice(all_words, count)
     else:

@@ -21,15 +21,7 @@ from analyses.trees.decoders import DECODERS
 from analyses.trees.protocols import PROTOCOLS, ProtocolName
 from analyses.trees.variants import openness_choice
 from probe import __version__
-from probe.command_line import (
-    DONE,
-    Parser,
-    UsageError,
-    command_main,
-    option_type,
-    positive,
-    utf8,
-)
+from probe.command_line import DONE, Parser, UsageError, command_main, option_type, positive, utf8
 from probe.files import file_stem
 from probe.option_groups import ImpactOptions, InputOptions, ModelOptions, OutputOptions, RandomOptions, known
 from probe.source import EMBEDDED

@@ -381,9 +381,8 @@ def test_a_reader_that_goes_away(form: str, tmp_path: Path) -> None:
     assert process.stdout is not None and process.stderr is not None
     assert process.stdout.readline()
     process.stdout.close()
-    err = process.stderr.read()
-    process.stderr.close()
-    assert (process.wait(timeout=120), err) == (0, "")
+    with process.stderr:
+        assert (process.stderr.read(), process.wait(timeout=120)) == ("", 0)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="broken pipes are those of POSIX")
@@ -393,9 +392,8 @@ def test_output_is_whole_though_nobody_reads_the_scores(unbuffered: str, tmp_pat
     process = start(*asked, env={**os.environ, "PYTHONUNBUFFERED": unbuffered})
     assert process.stdout is not None and process.stderr is not None
     process.stdout.close()
-    err = process.stderr.read()
-    process.stderr.close()
-    assert (process.wait(timeout=120), err) == (0, "")
+    with process.stderr:
+        assert (process.stderr.read(), process.wait(timeout=120)) == ("", 0)
     text = (tmp_path / "trees.conllu").read_text(encoding="utf-8")
     assert len(list(parse_conllu(text.splitlines(), name="output"))) == 5
     assert names(tmp_path) == ["trees.conllu"]
