@@ -8,7 +8,6 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from analyses.compression.pruning import encoder_parameters
 from analyses.constituency import trees as constituents
 from analyses.constituency.scores import Columns, Gold
 from analyses.dependency.trees import Treebank, induce, treebank_ways
+from analyses.kept import KeptResults, kept_impacts
 from analyses.minimal_pairs.accuracy import ScoredPair, score_pairs
 from analyses.scores.attachment import count_arcs
 from analyses.tables.signature import digest
@@ -28,11 +28,7 @@ from analyses.trees.methods import METHODS
 from analyses.trees.protocols import scored_words
 from analyses.trees.systems import Skipped, Way
 from analyses.trees.variants import Variant
-from probe import __version__
 from probe.errors import ProbeError
-from probe.files import whole_file
-from probe.fingerprint import weights_sha256
-from probe.json_text import parse_json
 from probe.source import ImpactSource
 from probe.spaces import running
 
@@ -121,6 +117,7 @@ class Meter:
     def __init__(self, whole: Probe, corpora: Corpora, args: argparse.Namespace) -> None:
         self.whole, self.corpora, self._args = whole, corpora, args
         self._digest = corpora.digest()
+        self._folder = None if args.out is None else args.out / "measured"
         self._impacts: dict[int, Floats] | None = None
 
     def __call__(self, model: Probe, stem: str) -> Measured:
@@ -131,17 +128,8 @@ class Meter:
             probe.store.StoreError: ``--out`` has impacts of another model under this name.
             OSError: a file cannot be written.
         """
-        known, path = f"{weights_sha256(model.model)} {self._digest} {__version__}", None
-        if self._args.out is not None:
-            path = self._args.out / "measured" / f"{stem}.json"
-            if (found := _read(path, known)) is not None:
-                return found
-        found = self._measure(model, stem)
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as file:
-                json.dump({"of": known, **found.as_dict()}, file)
-        return found
+        kept = KeptResults(self._folder, model, self._digest)
+        return kept(stem, Measured, lambda: self._measure(model, stem))
 
     def _measure(self, model: Probe, stem: str) -> Measured:
         columns: dict[str, Counted] = self._trees(model, stem)
@@ -163,7 +151,6 @@ class Meter:
     def _source(self, model: Probe, stem: str) -> ImpactSource:
         """The model, or what is kept of its impacts in ``--out``, which goes on where it was interrupted."""
         from probe.progress import Progress
-        from probe.store import Store
 
         if self._args.out is None:
             return model
@@ -171,8 +158,9 @@ class Meter:
         passes = sum(2 * len(words) + 2 for words in sentences)
         label, quiet = f"impacts, {model.name}", self._args.quiet
         with Progress(sentences=len(sentences), passes=passes, label=label, quiet=quiet) as progress:
-            return Store.fill(
-                self._args.out / "impacts" / stem,
+            return kept_impacts(
+                self._args.out,
+                stem,
                 model,
                 sentences,
                 **_IMPACTS,
@@ -247,15 +235,6 @@ def _check_none(model: Probe, skipped: Skipped) -> None:
 def _correlation(first: Floats, second: Floats) -> float:
     """Spearman's, of the impacts of one sentence; NaN below three words."""
     return float(rank_correlations(first[None], second[None])[0, 0]) if len(first) > 2 else float("nan")
-
-
-def _read(path: Path, known: str) -> Measured | None:
-    """What an earlier run measured of the same model on the same data, if its file is there and whole."""
-    try:
-        found = parse_json(path.read_bytes())
-        return Measured.from_dict(found) if found["of"] == known else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def masked_accuracy(probe: Probe, sentences: Sequence[Sequence[str]], batch_tokens: int = 4_096) -> Counted:

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analyses.kept import KeptResults, kept_impacts
 from analyses.options import experiment_main, load_models
-from analyses.structure.kept import KeptReadings
 from analyses.structure.readings import Reading, mean_reading, read_masked
 from analyses.structure.tables import About, System, structure_tables
-from analyses.structure.views import Heads, View, along, trees_of, without_trees
+from analyses.structure.views import Heads, View, along, masks_sha256, trees_of, without_trees
 from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS
 from analyses.trees.methods import METHODS
 from probe.command_line import Parser, UsageError, option_type, positive
 from probe.errors import ProbeError, one_line
 from probe.files import file_stem
+from probe.fingerprint import weights_sha256, words_sha256
 from probe.inputs import add_input_options, read_input
 from probe.option_groups import ModelOptions, OutputOptions, RandomOptions, one_of
 from probe.structure import RELATIONS, relation_name
@@ -144,7 +145,6 @@ def _source(
         probe.store.StoreError: they cannot be read; ``--out`` has those of another run.
     """
     from analyses.trees.variants import openness_choice
-    from probe.fingerprint import weights_sha256
     from probe.store import Store
 
     if args.matrices is not None:
@@ -154,10 +154,9 @@ def _source(
                 f"--matrices {args.matrices}: of {store.name}, whose weights are not {model.name}'s"
             )
         return store
-    if args.out is None:
-        return model
-    return Store.fill(
-        args.out / "impacts" / file_stem(model.name),
+    return kept_impacts(
+        args.out,
+        model.name,
         model,
         texts,
         **method.impact,
@@ -197,13 +196,13 @@ def _system(
 
         def read(source: Probe, view: View, about: str = "") -> Reading:
             folder = None if args.out is None else args.out / "measured" / file_stem(model.name)
-            kept, found = KeptReadings(folder, source, texts), []
+            kept, found = KeptResults(folder, source, words_sha256(texts)), []
             for number, draw in enumerate(view.draws):
                 make = partial(
                     read_masked, source, texts, draw, batch_tokens=args.batch_tokens, on_passes=bar.passes
                 )
                 name = " ".join(filter(None, [view.name, about, str(number)]))
-                found.append(kept(name.replace(" ", "-"), draw, make))
+                found.append(kept(name.replace(" ", "-"), Reading, make, of=masks_sha256(draw)))
                 bar.sentence(sum(sizes), ran=True)
             if not all(one.is_finite for one in found):
                 raise ProbeError(f"{source.name}: predictions are not finite: try dtype float32")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,18 @@ class Reading:
     def is_finite(self) -> bool:
         """Whether the model's predictions are numbers."""
         return bool(np.isfinite(self.logs).all())
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {name: getattr(self, name).tolist() for name in _FIELDS}
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Reading:
+        """The inverse of ``as_dict``."""
+        return cls(*(np.array(found[name], dtype=np.float64) for name in _FIELDS))
+
+
+_FIELDS = tuple(field.name for field in fields(Reading))
 
 
 def read_masked(
@@ -100,8 +112,7 @@ def read_masked(
 
 def mean_reading(readings: Sequence[Reading]) -> Reading:
     """The mean over draws, sentence by sentence."""
-    names = ("right", "logs", "words", "pieces", "seen")
-    return Reading(*(np.mean([getattr(one, name) for one in readings], axis=0) for name in names))
+    return Reading(*(np.mean([getattr(one, name) for one in readings], axis=0) for name in _FIELDS))
 
 
 def accuracy(reading: Reading, *, seed: int = 0) -> tuple[float, Interval | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -68,3 +69,14 @@ def without_trees(sizes: Sequence[int]) -> list[View]:
         View(name=WORDS, draws=[[np.ones((n, n), dtype=bool) for n in sizes]]),
         View(name=EVERYTHING, draws=[[FULL for _ in sizes]]),
     ]
+
+
+def masks_sha256(attentions: Sequence[AttentionChoice]) -> str:
+    """SHA-256 over the ways to see all sentences."""
+    sha = hashlib.sha256()
+    for one in attentions:
+        packed = (
+            one.encode() if isinstance(one, str) else np.packbits(one).tobytes() + bytes([len(one) % 256])
+        )
+        sha.update(packed + b"\n")
+    return sha.hexdigest()
