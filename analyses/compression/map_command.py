@@ -13,20 +13,23 @@ from numpy.typing import NDArray
 from analyses.compression.figures import maps_of_layers
 from analyses.compression.layer_maps import GROUPS, Floats, cka_errors, gram, rank_correlations
 from analyses.compression.map_tables import Likeness, map_tables
+from analyses.kept import kept_impacts
 from analyses.options import experiment_main, load_models
 from analyses.pictures.style import save, style
 from analyses.states.options import Corpus, read_corpus
 from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS
 from analyses.trees.protocols import text_read
-from analyses.trees.variants import Variant, matrices, random_weights
+from analyses.trees.variants import Variant, matrices, random_weights, say_unknown_words
 from probe.command_line import Parser, UsageError, positive
 from probe.errors import ProbeError, SentenceError, one_line
 from probe.option_groups import ImpactOptions, InputOptions, ModelOptions, OutputOptions, RandomOptions
-from probe.spaces import running
+from probe.spaces import as_text, running
 
 if TYPE_CHECKING:
-    from probe.model import Probe
+    from probe.model import Probe, Words
+    from probe.options import Settings
+    from probe.source import ImpactSource
 
 _LEAST = 3
 """Words of a sentence that is compared: fewer have too few impacts to rank."""
@@ -51,9 +54,8 @@ def build_parser() -> argparse.ArgumentParser:
     text = "words whose states are compared, drawn from all (default: %(default)s)"
     group.add_argument("--words", type=positive, default=1000, metavar="N", help=text)
     RandomOptions.add(parser, of="draws and bootstrap", seeds=1)
-    OutputOptions.add(
-        parser, formats=FORMATS, out="write each table there, too, in every format, and the figure"
-    )
+    text = "write there: each table in every format, the figure, and the impacts; started again it goes on"
+    OutputOptions.add(parser, formats=FORMATS, out=text)
     return parser
 
 
@@ -144,10 +146,39 @@ def _impacts(model: Probe, corpus: Corpus, args: argparse.Namespace) -> list[Flo
     chosen = [Variant(*each, text=text, attention=settings.attention) for each in settings.combinations()]
     sentences = [running(one.words, one.spaces) for one in corpus.sentences]
     given = argparse.Namespace(**{**vars(args), "openness_from": None})
+    label = f"{corpus.name}, {model.name}"
+    source = _source(model, [as_text(words, text) for words in sentences], settings, args, label)
     return [
         found if isinstance(found, SentenceError) else np.array([each.values for each in found])
-        for found in matrices(model, sentences, chosen, given, label=f"{corpus.name}, {model.name}")
+        for found in matrices(source, sentences, chosen, given, label=label)
     ]
+
+
+def _source(
+    model: Probe, texts: Sequence[Words], settings: Settings, args: argparse.Namespace, label: str
+) -> ImpactSource:
+    """The model, or what is kept of its impacts in ``--out``, which goes on where it was interrupted."""
+    from probe.progress import Progress
+
+    if args.out is None:
+        return model
+    if not args.quiet:
+        say_unknown_words(model, texts)
+    sizes = [model.passes(words, settings.perturbs) for words in texts]
+    with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
+        return kept_impacts(
+            args.out,
+            model.name,
+            model,
+            texts,
+            metric=settings.metrics,
+            layer=settings.layers,
+            pool=settings.pools,
+            perturb=settings.perturbs,
+            attention=args.attention,
+            batch_tokens=args.batch_tokens,
+            on_passes=progress.passes,
+        )
 
 
 def _drawn(corpus: Corpus, args: argparse.Namespace) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analyses.kept import KeptResults
 from analyses.knowledge.candidates import Candidates
 from analyses.knowledge.gaps import Cloze, GapReader, piece_span
 from analyses.knowledge.ranks import (
@@ -65,6 +69,23 @@ class InsertedResult:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class WayRanks:
+    """Ranks of a relation's facts: of each way, one a draw."""
+
+    ranks: dict[str, tuple[Ranks, ...]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {"ranks": {way: [each.as_dict() for each in drawn] for way, drawn in self.ranks.items()}}
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> WayRanks:
+        """The inverse of ``as_dict``."""
+        ranks = {way: tuple(map(Ranks.from_dict, drawn)) for way, drawn in found["ranks"].items()}
+        return cls(ranks=ranks)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Asked:
     """The questions of a relation, and their prompts in every way, one list a draw."""
 
@@ -75,6 +96,30 @@ class _Asked:
     branch: int
     alone: int
     excluded: list[Excluded]
+
+    @property
+    def stem(self) -> str:
+        """Of the names of its files."""
+        return f"{self.relation.corpus}-{self.relation.name}"
+
+    def rank(self, reader: GapReader, ways: Sequence[str], on_done: Callable[[int], None] | None) -> WayRanks:
+        """Rank the right objects in these ways."""
+        return WayRanks(
+            ranks={
+                way: tuple(rank(reader, self.questions, drawn, on_done=on_done) for drawn in self.clozes[way])
+                for way in ways
+            }
+        )
+
+    def sha256(self, ways: Sequence[str]) -> str:
+        """SHA-256 over all that the ranks depend on besides model and candidates."""
+        sha = hashlib.sha256(json.dumps([[each.gold, each.others] for each in self.questions]).encode())
+        for way in ways:
+            for drawn in self.clozes[way]:
+                sha.update(f"{way} {len(drawn)}\n".encode())
+                for cloze in drawn:
+                    sha.update(f"{len(cloze.ids)}\n".encode() + cloze.key.tobytes())
+        return sha.hexdigest()
 
 
 def check_inserts(model: Probe) -> None:
@@ -101,6 +146,7 @@ def probe_inserted(
     draws: int = 3,
     seed: int = 0,
     batch_tokens: int = 4_096,
+    folder: Path | None = None,
     on_done: Callable[[int], None] | None = None,
 ) -> list[InsertedResult]:
     """Rank the right objects of all facts that have a related triple, in all of ``WAYS``.
@@ -115,39 +161,48 @@ def probe_inserted(
         draws: triples of random subjects for each fact.
         seed: of these draws.
         batch_tokens: pieces in one forward pass.
+        folder: where the ranks of each relation are kept; those that are there of the same model, facts and
+            triples are not made again. None: nothing is kept.
         on_done: called with a number of prompts when they are ranked.
 
     Raises:
+        OSError: a file cannot be written.
         data.DataError: as ``data.lama.read_facts``.
         probe.ModelError: the model has no masked-LM head, or as ``check_inserts``.
         probe.ProbeError: scores that are not finite.
     """
     check_inserts(model)
-    reader = GapReader(model, candidates.ids, batch_tokens=batch_tokens)
     maker = _Maker(model, triples, draws, seed)
     asked = [
         maker.ask(relation, candidates, limit) for relation in relations if relation.template is not None
     ]
-    random: list[list[Ranks]] = [[] for _ in asked]
-    for make in weights:
-        blank = GapReader(make(), candidates.ids, batch_tokens=batch_tokens)
-        for found, each in zip(random, asked, strict=True):
-            found.append(rank(blank, each.questions, each.clozes[RELATED][0], on_done=on_done))
+
+    def ranked(reads: Probe, ways: Sequence[str], mark: str = "") -> list[WayRanks]:
+        reader = GapReader(reads, candidates.ids, batch_tokens=batch_tokens)
+        kept = KeptResults(folder, reads, candidates.digest)
+        return [
+            kept(
+                f"{each.stem}{mark}",
+                WayRanks,
+                partial(each.rank, reader, ways, on_done),
+                of=each.sha256(ways),
+            )
+            for each in asked
+        ]
+
+    blank = [ranked(make(), [RELATED], f"-random-weights-{at}") for at, make in enumerate(weights)]
     return [
         InsertedResult(
             relation=each.relation,
             subjects=tuple(question.fact.subject or "" for question in each.questions),
             digest=each.digest,
-            ranks={
-                way: tuple(rank(reader, each.questions, clozes, on_done=on_done) for clozes in drawn)
-                for way, drawn in each.clozes.items()
-            },
-            random=tuple(of_seeds),
+            ranks={way: own.ranks[way] for way in WAYS},
+            random=tuple(of_seed[at].ranks[RELATED][0] for of_seed in blank),
             branch=each.branch,
             alone=each.alone,
             excluded=tuple(each.excluded),
         )
-        for each, of_seeds in zip(asked, random, strict=True)
+        for at, (each, own) in enumerate(zip(asked, ranked(model, WAYS), strict=True))
     ]
 
 

@@ -6,9 +6,9 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,15 @@ class Ranks:
     plain: RankArray
     filtered: RankArray
     top: NDArray[np.int64]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {name: getattr(self, name).tolist() for name in ("plain", "filtered", "top")}
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Ranks:
+        """The inverse of ``as_dict``."""
+        return cls(*(np.array(found[name], dtype=np.int64) for name in ("plain", "filtered", "top")))
 
 
 def fill(template: str, subject: str, gap: str = MASK) -> str:

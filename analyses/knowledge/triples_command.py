@@ -48,7 +48,8 @@ def build_parser() -> argparse.ArgumentParser:
     # In bfloat16 many candidates get the same score.
     ModelOptions.add(parser, several=True, dtype="float32")
     RandomOptions.add(parser, of="random triples and the bootstrap", seeds=1)
-    OutputOptions.add(parser, formats=FORMATS)
+    text = "write there: each table in every format, and what is measured; started again it goes on"
+    OutputOptions.add(parser, formats=FORMATS, out=text)
     return parser
 
 
@@ -116,6 +117,7 @@ def _probe(
             draws=args.draws,
             seed=args.seed,
             batch_tokens=args.batch_tokens,
+            folder=None if args.out is None else args.out / "measured" / file_stem(model.name),
             on_done=bar.update,
         )
     if not any(result.asked for result in results):

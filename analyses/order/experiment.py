@@ -10,7 +10,8 @@ from data.sources import PUD
 
 _TEXTS = 50
 """Texts at most: a sentence takes a forward pass for each of its pieces in each order."""
-_BLANKS = 10
+_BLANKS, _WRITTEN = 10, 10
+"""Pieces of a text of the model, and such texts of each order at most."""
 
 
 def _draw(job: Job) -> Drawn:
@@ -28,8 +29,8 @@ def _generate(run: Settings, out: Path) -> Sequence[object]:
     options = [
         "--length",
         _BLANKS,
-        "--texts",
-        10,
+        "--limit",
+        _WRITTEN if run.limit is None else min(run.limit, _WRITTEN),
         "--top-p",
         0.9,
         "--order",

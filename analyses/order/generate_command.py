@@ -37,7 +37,7 @@ from probe.command_line import (
     utf8,
     whole_number,
 )
-from probe.option_groups import ModelOptions, OutputOptions, RandomOptions, known
+from probe.option_groups import InputOptions, ModelOptions, OutputOptions, RandomOptions, known
 from probe.registry import check_name
 from probe.source import EMBEDDED
 
@@ -67,6 +67,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="TEXT",
         help="words, and _ for each blank, which begins a word where a space is before it",
     )
+    InputOptions.add(parser, limit="texts of each order (default: 1)")
+    parser.set_defaults(limit=1)
+    parser.rename(texts="--limit")
     add = parser.group("text").add_argument
     text = f"blanks behind TEXT (default: {LENGTH}, if there is no TEXT and no --initials)"
     add("--length", type=positive, metavar="N", help=text)
@@ -80,7 +83,6 @@ def build_parser() -> argparse.ArgumentParser:
     names = ", ".join((*ORDERS, CONFIDENCE))
     text = f"{names} (the surest first), or the blanks' places, 3,1,2 (default: random)"
     add("--order", dest="orders", type=_order, nargs="+", default=["random"], metavar="NAME", help=text)
-    add("--texts", type=positive, default=1, metavar="N", help="texts of each order (default: %(default)s)")
     text = "above 1 flatter, below 1 steeper; 0: the likeliest piece (default: 1)"
     add("--temperature", type=_temperature, default=1.0, metavar="T", help=text)
     text = "draw among the N likeliest pieces; 0: all (default: %(default)s)"
@@ -169,11 +171,11 @@ def _batches(model: Probe, template: Template, args: argparse.Namespace) -> Iter
         return {"texts": texts, "pseudo": pseudo}
 
     bias = output_bias(model)
-    alone = draw_alone(template, bias, texts=args.texts, sampling=sampling, seed=args.seed)
+    alone = draw_alone(template, bias, texts=args.limit, sampling=sampling, seed=args.seed)
     name = "drawn by the output bias alone" if bias is not None else "any pieces"
     yield Batch(name=name, stem="alone", kind="baseline", settings=own, sees=False, **judged(alone))  # type: ignore[arg-type]
     blank = [model.with_random_weights(seed=seed) for seed in range(args.seeds)]
-    passes = args.texts * len(template.blanks) * len(args.orders) * (1 + len(blank))
+    passes = args.limit * len(template.blanks) * len(args.orders) * (1 + len(blank))
     with Progress(
         sentences=len(args.orders) * (1 + len(blank)), passes=passes, label=model.name, quiet=args.quiet
     ) as progress:
@@ -183,7 +185,7 @@ def _batches(model: Probe, template: Template, args: argparse.Namespace) -> Iter
                 writer,
                 template,
                 order,
-                texts=args.texts,
+                texts=args.limit,
                 sampling=sampling,
                 seed=args.seed,
                 batch_tokens=args.batch_tokens,

@@ -8,14 +8,14 @@ The pseudo-perplexity (Salazar et al. 2020) masks only the piece that is predict
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.intervals import MIN_UNITS, Interval, bootstrap
+from analyses.intervals import MIN_UNITS, Interval, bootstrap, resampled_sums
 from analyses.order.orders import ORDERS, Places, masked_while_predicted, places_in
 from probe.masked_likelihood import piece_log_probabilities
 
@@ -46,6 +46,19 @@ class Reading:
     def sums(self) -> Floats:
         """Log-probability of each sequence: float64 [sequences]."""
         return np.array([each.sum() for each in self.values])
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {
+            "values": [each.tolist() for each in self.values],
+            "seen": [each.tolist() for each in self.seen],
+        }
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Reading:
+        """The inverse of ``as_dict``."""
+        values = tuple(np.array(each, dtype=np.float64) for each in found["values"])
+        return cls(values, tuple(np.array(each, dtype=np.int64) for each in found["seen"]))
 
 
 def draws_of(way: str, draws: int) -> int:
@@ -96,9 +109,22 @@ def read_in_order(
     return Reading(tuple(values), tuple(seen))
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Losses:
+    """What a perplexity of texts is made of.
+
+    Attributes:
+        logs: log-probability of each text, in nats: float64 [texts].
+        counts: pieces, or words, of each, above 0: float64 [texts].
+    """
+
+    logs: Floats
+    counts: Floats
+
+
 @dataclass(frozen=True)
 class Perplexity:
-    """A perplexity with its 95% interval; of fewer than ``MIN_UNITS`` sequences there is none."""
+    """A perplexity, or a ratio of two, with its 95% interval; of fewer than ``MIN_UNITS`` units there is none."""
 
     value: float
     interval: Interval | None
@@ -121,6 +147,32 @@ def perplexity(log_probabilities: Floats, counts: Sequence[int] | Floats, *, see
     return Perplexity(
         float(np.exp(loss.sum() / np.sum(counts))), interval if len(loss) >= MIN_UNITS else None
     )
+
+
+def perplexity_ratio(mine: Losses, its: Losses, *, seed: int = 0) -> Perplexity:
+    """How many times a perplexity is another one of the same texts, with a paired bootstrap interval over texts.
+
+    Both are taken of the same resamples. The texts need not have as many pieces in both.
+
+    Args:
+        mine, its: of the same texts in the same order.
+        seed: of the bootstrap.
+
+    Raises:
+        ValueError: the texts are not as many, or there is none.
+    """
+    if len(mine.logs) != len(its.logs) or not len(mine.logs):
+        raise ValueError(f"expected the same texts twice, found {len(mine.logs)} and {len(its.logs)}")
+    columns = np.stack((mine.logs, mine.counts, its.logs, its.counts))
+
+    def ratio(sums: Floats) -> Floats:
+        found: Floats = np.exp(sums[2] / sums[3] - sums[0] / sums[1])
+        return found
+
+    resampled = ratio(resampled_sums(columns, resamples=RESAMPLES, seed=seed))
+    low, high = np.quantile(resampled, (0.025, 0.975))
+    interval = Interval(float(low), float(high)) if len(mine.logs) >= MIN_UNITS else None
+    return Perplexity(float(ratio(columns.sum(axis=1))), interval)
 
 
 def by_share_seen(readings: Sequence[Reading], bins: int) -> list[tuple[Floats, Floats]]:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analyses.kept import KeptResults
 from analyses.options import experiment_main, load_models
 from analyses.order.orders import ORDERS
 from analyses.order.perplexity import PSEUDO, WAYS, Reading, draws_of, read_in_order
 from analyses.order.perplexity_tables import About, System, perplexity_tables, systems_of
+from analyses.order.ratio_tables import ratio_tables
 from analyses.order.texts import Sequences, cut_texts, read_texts, room
 from analyses.tables.results import Ran
 from analyses.tables.table import FORMATS
 from probe.command_line import Parser, positive
 from probe.errors import ProbeError, one_line
+from probe.files import file_stem
 from probe.option_groups import InputOptions, ModelOptions, OutputOptions, RandomOptions, one_of
 
 if TYPE_CHECKING:
@@ -51,7 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
     # In bfloat16 logits are rounded to sixteenths.
     ModelOptions.add(parser, several=True, dtype="float32")
     RandomOptions.add(parser, of="random orders and bootstrap", seeds=1)
-    OutputOptions.add(parser, formats=FORMATS, strict="a text")
+    text = "write there: each table in every format, and what is measured; started again it goes on"
+    OutputOptions.add(parser, formats=FORMATS, out=text, strict="a text")
     return parser
 
 
@@ -70,30 +76,52 @@ def run(args: argparse.Namespace) -> Ran:
             print(one_line(f"{model.name}: {reason}"), file=sys.stderr)
         if not sequences.pieces:
             raise ProbeError(f"{name}: {model.name} can read none of the {len(texts)} texts")
+        folder = None if args.out is None else args.out / "measured" / file_stem(model.name)
         blank = [model.with_random_weights(seed=seed) for seed in range(args.seeds)]
-        random = _together([_read(each, sequences, ways, args) for each in blank], ways)
-        readings = _read(model, sequences, ways, args)
+        found = [
+            _read(each, sequences, ways, args, folder, f"-random-weights-{seed}")
+            for seed, each in enumerate(blank)
+        ]
+        random = _together(found, ways)
+        readings = _read(model, sequences, ways, args, folder)
         systems += systems_of(model, sequences, readings, random, seeds=args.seeds)
     _check_finite(systems, ways)
     skipped = any(sequences.skipped for sequences in cut)
-    return Ran(tables=tuple(perplexity_tables(systems, about)), failed=bool(args.strict and skipped))
+    tables = (*perplexity_tables(systems, about), *ratio_tables(systems, about))
+    return Ran(tables=tables, failed=bool(args.strict and skipped))
 
 
 def _read(
-    model: Probe, sequences: Sequences, ways: Sequence[str], args: argparse.Namespace
+    model: Probe,
+    sequences: Sequences,
+    ways: Sequence[str],
+    args: argparse.Namespace,
+    folder: Path | None,
+    mark: str = "",
 ) -> dict[str, list[Reading]]:
-    """Every way, with a progress bar."""
+    """Every way, with a progress bar; what an earlier run read is taken from its files.
+
+    Args:
+        model: that reads.
+        sequences: of its pieces.
+        ways: to read.
+        args: options of the command.
+        folder: of what is read, a file an order; None: nothing is kept.
+        mark: behind the names of these files.
+    """
     from probe.progress import Progress
 
     draws = {way: draws_of(way, args.draws) for way in ways}
-    passes = sum(len(each.positions) for each in sequences.pieces) * sum(draws.values())
+    once = sum(len(each.positions) for each in sequences.pieces)
+    kept = KeptResults(folder, model, sequences.sha256())
     with Progress(
-        sentences=sum(draws.values()), passes=passes, label=model.name, quiet=args.quiet
+        sentences=sum(draws.values()), passes=once * sum(draws.values()), label=model.name, quiet=args.quiet
     ) as progress:
         found: dict[str, list[Reading]] = {}
         for way, count in draws.items():
             for draw in range(count):
-                reading = read_in_order(
+                make = partial(
+                    read_in_order,
                     model,
                     sequences.pieces,
                     way,
@@ -101,7 +129,8 @@ def _read(
                     batch_tokens=args.batch_tokens,
                     on_passes=progress.passes,
                 )
-                found.setdefault(way, []).append(reading)
+                name = f"{way}-{args.seed + draw}{mark}"
+                found.setdefault(way, []).append(kept(name, Reading, make))
     return found
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -135,7 +133,7 @@ def _by_unit(systems: Sequence[System], about: About, *, words: bool) -> Table:
         cells = tuple(
             _cell(perplexity(system.log_probabilities(way), counts, seed=about.seed)) for way in about.ways
         )
-        signature = _signature(system, about)
+        signature = signature_of(system, about)
         rows.append(Row(name=system.name, kind=system.kind, cells=cells, signature=signature))
     models = {id(system.sequences): system for system in systems}.values()
     size = (
@@ -167,7 +165,7 @@ def _by_share(systems: Sequence[System], about: About) -> Table:
         for sums, counts in by_share_seen(system.readings["random"], BINS):
             found = perplexity(sums, counts, seed=about.seed) if counts.any() else None
             cells.append(None if found is None else _cell(found))
-        signature = _signature(system, about)
+        signature = signature_of(system, about)
         rows.append(Row(name=system.name, kind=system.kind, cells=tuple(cells), signature=signature))
     return Table(
         title=f"Perplexity of {about.data} by the share of other pieces that is seen, per piece [95% interval]",
@@ -203,10 +201,11 @@ def _cell(found: Perplexity) -> Cell:
     return Cell.measured(found.value, found.interval, decimals=_DECIMALS if found.value < 100 else 0)
 
 
-def _signature(system: System, about: About) -> Signature:
+def signature_of(system: System, about: About) -> Signature:
+    """What the figures of a system were measured on, and how."""
     return Signature(
         data=about.data,
-        digest=_digest(system.sequences),
+        digest=system.sequences.sha256(),
         n=len(system.sequences.pieces),
         skipped=len(system.sequences.skipped) or None,
         version=__version__,
@@ -215,12 +214,3 @@ def _signature(system: System, about: About) -> Signature:
         seed=about.seed,
         about=(f"length:{about.length}", *([f"orders:{about.draws}"] if "random" in about.ways else [])),
     )
-
-
-def _digest(sequences: Sequences) -> str:
-    """SHA-256 over the piece ids of the sequences in their order, each a line of JSON."""
-    sha = hashlib.sha256()
-    for each in sequences.pieces:
-        line = json.dumps(each.ids[each.positions].tolist(), separators=(",", ":"))
-        sha.update(line.encode("ascii") + b"\n")
-    return sha.hexdigest()

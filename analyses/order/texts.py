@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import lzma
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -88,15 +90,25 @@ class Sequences:
     Attributes:
         pieces: of each.
         skipped: of texts that cannot be read: where, and why.
+        texts: the place of its text in the input, from 0, ascending.
     """
 
     pieces: tuple[TextPieces, ...]
     skipped: tuple[str, ...]
+    texts: tuple[int, ...]
 
     @property
     def words(self) -> list[int]:
         """Number of words of each sequence."""
         return [len(np.unique(each.words)) for each in self.pieces]
+
+    def sha256(self) -> str:
+        """SHA-256 over the piece ids of the sequences in their order, each a line of JSON."""
+        sha = hashlib.sha256()
+        for each in self.pieces:
+            line = json.dumps(each.ids[each.positions].tolist(), separators=(",", ":"))
+            sha.update(line.encode("ascii") + b"\n")
+        return sha.hexdigest()
 
 
 def room(model: Probe) -> int:
@@ -119,13 +131,16 @@ def cut_texts(model: Probe, texts: Iterable[Text], *, length: int) -> Sequences:
         raise OptionError(f"sequences of {length} pieces: the window of {model.name} takes {most}")
     found: list[TextPieces] = []
     skipped: list[str] = []
-    for text in texts:
+    places: list[int] = []
+    for place, text in enumerate(texts):
         (read,) = readable_pieces(model, [text.text], window=sys.maxsize)
         if isinstance(read, SentenceError):
             skipped.append(f"{text.where}: text skipped: {read}")
         else:
-            found += _cut(model.pieces, read, length)
-    return Sequences(tuple(found), tuple(skipped))
+            parts = list(_cut(model.pieces, read, length))
+            found += parts
+            places += [place] * len(parts)
+    return Sequences(tuple(found), tuple(skipped), tuple(places))
 
 
 def _cut(pieces: WordPieces, text: TextPieces, length: int) -> Iterator[TextPieces]:

@@ -165,7 +165,7 @@ def matrices(
     openness = openness_choice(model, [variant.adjust for variant in chosen], args.openness_from)
     sizes = [_passes(model, words, groups, openness) for words in sentences]
     if not args.quiet:
-        _say_unknown(model, sentences)
+        say_unknown_words(model, sentences)
     with Progress(sentences=len(sizes), passes=sum(sizes), label=label, quiet=args.quiet) as progress:
         streams = [_one_text(model, sentences, group, args, openness, progress.passes) for group in groups]
         for size, *results in zip(sizes, *streams, strict=True):
@@ -293,7 +293,7 @@ def _loaded(source: str, device: str, dtype: str) -> Probe:
     return load(source, device=device, dtype=dtype.removeprefix("torch."))
 
 
-def _say_unknown(model: ImpactSource, sentences: Sequence[Sequence[str]]) -> None:
+def say_unknown_words(model: ImpactSource, sentences: Sequence[Sequence[str]]) -> None:
     """Warn of words that the model's vocabulary does not know; stored matrices do not tell."""
     from probe.model import Probe
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from analyses.compression.layer_maps import (
     uniform_layer,
 )
 from analyses.tables.forms import read_table
+from probe.shards import compute_shard
 from tests.command import GOLD, PLAIN, ran
 from tests.conftest import ModelFolder
 from tests.figure_tables import texts
@@ -113,6 +115,36 @@ def test_the_command(model_folder: ModelFolder, tmp_path: Path, capsys: pytest.C
         assert row["cells"]["nearest by impacts"]["value"] == 1 + values.index(max(values))
     tables = [read_table(tmp_path / "out" / f"layer-map-some-{kind}.json") for kind in ("impacts", "cka")]
     assert "layer of roberta" in texts(maps_of_layers(*tables))
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_an_interrupted_run_goes_on_where_it_was(
+    model_folder: ModelFolder,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("analyses.pictures.style.DPI", 40)
+    given = [*options(tmp_path, model_folder("bert"), model_folder("roberta")), "--seeds", 0]
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert ran(capsys, map_command.main, *given, "--out", whole).code == 0
+    left = [1]
+
+    def compute(*args: Any, **named: Any) -> Any:
+        left[0] -= bool(args[1])  # of no sentence nothing is computed
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return compute_shard(*args, **named)
+
+    monkeypatch.setattr("probe.workers.compute_shard", compute)
+    assert ran(capsys, map_command.main, *given, "--out", stopped).code == 130
+    assert not list(stopped.glob("layer-map-*"))
+    left[0] = 1  # the shard of the second model
+    done = ran(capsys, map_command.main, *given, "--out", stopped)
+    assert (done.code, done.err, left[0]) == (0, "", 0)
+    tables = {path.name: path.read_bytes() for path in whole.glob("layer-map-*.json")}
+    assert len(tables) == 3
+    assert tables == {path.name: path.read_bytes() for path in stopped.glob("layer-map-*.json")}
 
 
 def test_one_model_is_compared_with_itself(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from analyses.knowledge.inserted import (
     check_inserts,
     probe_inserted,
 )
+from analyses.knowledge.ranks import Ranks, rank
 from analyses.knowledge.results import probe_relations
 from analyses.knowledge.triples import Triple, Triples, branch_pieces, insert
 from analyses.tables.forms import read_table
@@ -235,6 +237,38 @@ def test_tables_and_figure(
     assert [label.get_text() for label in axes.get_yticklabels()][1] == NONE
     with pytest.raises(ValueError, match="expected rows with P@1"):
         facts_by_way(read_table(tmp_path / "triples-t-rex-by-relation.json"))
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_an_interrupted_run_goes_on_where_it_was(
+    lama: Path,
+    model_folder: ModelFolder,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = ("--model", model_folder("bert"), *PLAIN, "--data", lama, "--draws", 1, "--quiet")
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert ran(capsys, triples_command.main, *options, "--out", whole).code == 0
+    ways = len(WAYS)
+    # Of three relations random weights are done, and the first one of the model; the second is in the middle.
+    left = [3 + ways + 2]
+
+    def ranked(*args: Any, **named: Any) -> Ranks:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return rank(*args, **named)
+
+    monkeypatch.setattr("analyses.knowledge.inserted.rank", ranked)
+    assert ran(capsys, triples_command.main, *options, "--out", stopped).code == 130
+    assert not list(stopped.glob("triples-*"))
+    left[0] = 2 * ways
+    assert ran(capsys, triples_command.main, *options, "--out", stopped).code == 0 and left[0] == 0
+    written = {path.name: path.read_bytes() for path in whole.glob("triples-*")}
+    assert written == {path.name: path.read_bytes() for path in stopped.glob("triples-*")}
+    other = ran(capsys, triples_command.main, *options, "--out", stopped, "--seed", 1)
+    assert other.code == 130  # with other random triples it is asked anew
 
 
 @pytest.mark.parametrize(

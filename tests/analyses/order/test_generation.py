@@ -263,7 +263,7 @@ class TestCommand:
         self, model_folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         out = tmp_path / "out"
-        options = ["The _ watered _ .", "--model", model_folder("bert"), *PLAIN, "--quiet", "--texts", 2]
+        options = ["The _ watered _ .", "--model", model_folder("bert"), *PLAIN, "--quiet", "--limit", 2]
         orders = ["--order", "confidence", "random"]
         done = ran(capsys, command.main, *options, *orders, "--out", out, "--steps", 2, "--format", "json")
         assert (done.code, done.err) == (0, "")
@@ -281,6 +281,8 @@ class TestCommand:
             row["name"] for title in tables if title.startswith("Texts: ") for row in tables[title]["rows"]
         ]
         assert set(lines) <= set(shown)
+        again = ran(capsys, command.main, *options[:-2], "--texts", 2, *orders, "--format", "text")
+        assert again.out == texts.out and "--texts is now called --limit" in again.err
 
     @pytest.mark.parametrize(
         ("options", "message"),

@@ -3,6 +3,7 @@
 import json
 import lzma
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +18,12 @@ from analyses.order import perplexity_command as command
 from analyses.order.orders import ORDERS, masked_while_predicted, places_in
 from analyses.order.perplexity import (
     WAYS,
+    Losses,
+    Reading,
     by_share_seen,
     output_bias,
     perplexity,
+    perplexity_ratio,
     read_in_order,
     unigram_log_probabilities,
 )
@@ -131,6 +135,31 @@ def test_shares_seen_by_hand(tiny: probe.Probe) -> None:
     assert (first[0], one[0]) == (pytest.approx(readings[0].sums[0]), len(sequences[0].positions))
 
 
+def test_a_ratio_is_that_of_the_perplexities_and_its_interval_is_paired() -> None:
+    rng = np.random.default_rng(0)
+    logs, counts = -rng.uniform(10, 90, 20), rng.integers(5, 15, 20).astype(float)
+    mine, its = Losses(logs=logs - 0.1 * counts, counts=counts), Losses(logs=logs, counts=counts)
+    found = perplexity_ratio(mine, its)
+    assert found.value == pytest.approx(perplexity(mine.logs, counts).value / perplexity(logs, counts).value)
+    # Every piece is as much worse, so that every resample gives the same ratio, whatever the texts.
+    assert found.interval is not None
+    assert (found.interval.low, found.interval.high) == pytest.approx((np.exp(0.1), np.exp(0.1)))
+    other = Losses(logs=logs, counts=2 * counts)
+    draws = np.random.default_rng(0).integers(20, size=(1000, 20))
+    expected = [
+        perplexity(logs[at], 2 * counts[at]).value / perplexity(logs[at], counts[at]).value
+        for at in draws[:3]
+    ]
+    few = [
+        perplexity_ratio(*(Losses(logs=x.logs[at], counts=x.counts[at]) for x in (other, its)))
+        for at in draws[:3]
+    ]
+    assert [each.value for each in few] == pytest.approx(expected)
+    assert perplexity_ratio(*[Losses(logs=logs[:9], counts=counts[:9])] * 2).interval is None
+    with pytest.raises(ValueError, match="the same texts twice, found 20 and 9"):
+        perplexity_ratio(mine, Losses(logs=logs[:9], counts=counts[:9]))
+
+
 def test_unigram_baselines(tiny: probe.Probe) -> None:
     sequences = cut(tiny, "a a a b").pieces
     (found,) = unigram_log_probabilities(sequences)
@@ -209,7 +238,7 @@ class TestCommand:
         done = ran(capsys, command.main, *options, "--draws", 2, "--out", out, "--format", "json")
         assert (done.code, done.err) == (0, "")
         tables = {table["title"].rpartition(" [")[0]: table for table in json.loads(done.out)}
-        assert len(tables) == 4
+        assert len(tables) == 5
         by_piece = tables["Perplexity of held by order, per piece"]
         assert by_piece["columns"] == ["pseudo", "left-to-right", "random"]
         kinds = [row["kind"] for row in by_piece["rows"]]
@@ -223,6 +252,65 @@ class TestCommand:
                 for name, cell in row["cells"].items():
                     expected = other["cells"][name]
                     assert cell == expected or cell["value"] == pytest.approx(expected["value"], rel=1e-5)
+
+    def test_ratios_of_orders_and_models_over_texts(
+        self, text: Path, tmp_path: Path, model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        text.write_text("\u0001\n" + "\n".join([*TEXTS] * 4), encoding="utf-8")
+        models = [model_folder("bert"), model_folder("roberta")]
+        options = ["--model", *models, "--data", text, "--length", 6, *PLAIN, "--quiet", "--seeds", 0]
+        orders = ["--order", "pseudo", "left-to-right"]
+        done = ran(capsys, command.main, *options, *orders, "--format", "json")
+        pieces, words, ratios = json.loads(done.out)
+        one, other = (str(model) for model in models)
+        names = [f"{model}: left-to-right / pseudo" for model in (one, other)]
+        assert [row["name"] for row in ratios["rows"]] == [
+            *names,
+            *(f"{other} / {one}: {way}" for way in ("pseudo", "left-to-right")),
+        ]
+        for table, column in ((pieces, "per piece"), (words, "per word")):
+            by_name = {row["name"]: row["cells"] for row in table["rows"]}
+            for name, model in zip(names, (one, other), strict=True):
+                value = by_name[model]["left-to-right"]["value"] / by_name[model]["pseudo"]["value"]
+                (row,) = (row for row in ratios["rows"] if row["name"] == name)
+                assert row["cells"][column]["value"] == pytest.approx(value)
+        # Pieces differ, and the first text only one of them can read.
+        between = ratios["rows"][-1]
+        assert between["cells"]["per piece"] is None and between["signature"]["n"] == 12
+        assert between["cells"]["per word"]["interval"] is not None
+        one_order = ran(capsys, command.main, *options[:2], *options[3:], "--order", "pseudo")
+        assert one_order.code == 0 and "ratios" not in one_order.out
+
+    @pytest.mark.usefixtures("one_thread")
+    def test_an_interrupted_run_goes_on_where_it_was(
+        self,
+        text: Path,
+        tmp_path: Path,
+        model_folder: ModelFolder,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        text.write_text("\n".join(TEXTS), encoding="utf-8")
+        options = ["--model", model_folder("bert"), "--data", text, *PLAIN, "--quiet", "--draws", 1]
+        whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+        assert ran(capsys, command.main, *options, "--out", whole).code == 0
+        left = [2]
+
+        def read(*args: Any, **named: Any) -> Reading:
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+            return read_in_order(*args, **named)
+
+        monkeypatch.setattr("analyses.order.perplexity_command.read_in_order", read)
+        assert ran(capsys, command.main, *options, "--out", stopped).code == 130
+        assert not list(stopped.glob("perplexity-*"))
+        left[0] = 6 - 2  # three orders of the model and of random weights, two of which are there
+        assert ran(capsys, command.main, *options, "--out", stopped).code == 0 and left[0] == 0
+        written = {path.name: path.read_bytes() for path in whole.glob("perplexity-*")}
+        assert written == {path.name: path.read_bytes() for path in stopped.glob("perplexity-*")}
+        fewer = ran(capsys, command.main, *options, "--limit", 1, "--out", stopped)
+        assert fewer.code == 130  # other texts are read anew
 
     def test_a_text_that_cannot_be_read_is_named(
         self, text: Path, model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]
