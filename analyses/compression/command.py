@@ -98,6 +98,10 @@ def build_parser() -> argparse.ArgumentParser:
         formats=FORMATS,
         out="write there, too: tables, the figure, models, their impacts and what is measured",
     )
+    text = "with --out, write the model of each cell, too"
+    parser.group("output").add_argument(
+        "--models", action=argparse.BooleanOptionalAction, default=True, help=text
+    )
     return parser
 
 
@@ -251,9 +255,9 @@ def _ranks(whole: Probe, text: Sequence[Sequence[str]], args: argparse.Namespace
 
 
 def _cut(whole: Probe, ranks: Importance, cell: Cell, kind: str, args: argparse.Namespace) -> Probe:
-    """The model of a cell, which is written where ``--out`` is given."""
+    """The model of a cell, which is written where ``--out`` is given without ``--no-models``."""
     model = prune(whole, choose(ranks, cell), name=f"{whole.name}{kind} {cell}")
-    if args.out is not None and not kind:
+    if args.out is not None and args.models and not kind:
         save(model, args.out / "models" / cell.stem, chosen=f"where the layers of {whole.name} were")
     return model
 

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analyses.experiment import Drawing, Drawn, Experiment, Job, ReportSection, Settings, Step
-from data.sources import PUD
+from data.sources import BLIMP, PUD, WSJ_TREES
+
+_SENTENCES = 25
+"""Of each corpus at most: all models of the grid are measured on them."""
 
 
 def _draw_exits(job: Job) -> Drawn:
@@ -35,6 +38,13 @@ def _exits(run: Settings, out: Path) -> Sequence[object]:
     return [*_one_seed(run, out), *trees]
 
 
+def _grid(run: Settings, out: Path) -> Sequence[object]:
+    sentences = _SENTENCES if run.limit is None else min(run.limit, _SENTENCES)
+    # The models of all cells are many times the model itself.
+    options = [*run.options(limit=False), "--limit", sentences, "--no-models"]
+    return [*options, "--seeds", min(1, run.seeds)]
+
+
 def _one_seed(run: Settings, out: Path) -> Sequence[object]:
     return [*run.options(), "--seeds", min(1, run.seeds)]
 
@@ -58,6 +68,14 @@ EXPERIMENT = Experiment(
             command="layer-map",
             data={"--data": PUD},
             options=_one_seed,
+        ),
+        Step(
+            "compress",
+            "Width and depth: what of trees stays in smaller models, PUD",
+            command="compress",
+            data={"--data": PUD},
+            extras={"--trees": WSJ_TREES, "--pairs": BLIMP},
+            options=_grid,
         ),
     ),
     figures=(

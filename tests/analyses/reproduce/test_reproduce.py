@@ -129,10 +129,13 @@ def test_everything_that_the_data_allow(run: Run, tmp_path: Path, monkeypatch: p
     table = json.loads((out / "dependency-pud" / "dependency-en_pud-wu2020-wu2020.json").read_text("utf-8"))
     (own,) = [row for row in table["rows"] if row["name"] == "right-chain"]
     assert cells is not None and cells[1] == f"{own['cells']['UAS']['value']:.1f}"
-    assert page.count("data:image/svg+xml;base64,") == 3 + 3 + 2 + 1 + 3 + 1
+    assert page.count("data:image/svg+xml;base64,") == 3 + 3 + 2 + 1 + 3 + 1 + 1
     assert not re.search(r'(src|href)="(?!data:)', page)
+    assert (out / "compress" / "compress-en_pud-wu2020.json").is_file()
+    assert not (out / "compress" / "models").exists()
     for suffix in ("pdf", "png", "svg"):
         assert (out / "figures" / f"heatmap.{suffix}").is_file()
+        assert (out / "compress" / f"compress.{suffix}").is_file()
         assert (out / "curves" / f"uas-by-layer-en_pud-wu2020.{suffix}").is_file()
 
 
