@@ -80,7 +80,11 @@ class Counts:
 def counts(sentences: Sequence[Sentence], matrices: Sequence[probe.ImpactMatrix], row: Row) -> Counts:
     """Trees of a row, by Eisner's algorithm and protocol ``fair``, against the gold trees."""
     adjusted = [adjust(matrix, row.adjust, weights=row.weights) for matrix in matrices]
-    trees = decode(adjusted, protocol="fair", decoder="eisner")
+    return counts_of(sentences, decode(adjusted, protocol="fair", decoder="eisner"))
+
+
+def counts_of(sentences: Sequence[Sentence], trees: Sequence[NDArray[np.int64]]) -> Counts:
+    """Trees under protocol ``fair`` against the gold trees."""
     gold = [one.heads or () for one in sentences]
     arcs = count_arcs(gold, trees, scored=[scored_words(one, "fair") for one in sentences])
     root = [int(heads.index(0) == tree.tolist().index(0)) for heads, tree in zip(gold, trees, strict=True)]
@@ -90,23 +94,25 @@ def counts(sentences: Sequence[Sentence], matrices: Sequence[probe.ImpactMatrix]
 def report(sentences: Sequence[Sentence], matrices: Sequence[probe.ImpactMatrix]) -> Iterator[str]:
     """Both tables, a line at a time."""
     before: Counts | None = None
-    yield from _head("the row above")
+    yield from head("the row above")
     for name in ADDED:
         own = counts(sentences, matrices, Row(name, name))
-        yield _line(f"`{name}`", own, before)
+        yield line(f"`{name}`", own, before)
         before = own
     yield ""
-    yield from _head("the whole")
+    yield from head("the whole")
     for row in (*left_out(ADDED[-1]), Row(f"`{BEFORE}`", BEFORE)):
-        yield _line(row.name, counts(sentences, matrices, row), before)
+        yield line(row.name, counts(sentences, matrices, row), before)
 
 
-def _head(beside: str) -> Iterator[str]:
-    yield f"| `--adjust` | UAS / UUAS | root | UAS, less {beside} | UUAS | root |"
+def head(beside: str, *, of: str = "`--adjust`") -> Iterator[str]:
+    """The first lines of a table ``of`` something whose differences are those to a row of this name."""
+    yield f"| {of} | UAS / UUAS | root | UAS, less {beside} | UUAS | root |"
     yield "|---|---:|---:|---:|---:|---:|"
 
 
-def _line(name: str, own: Counts, other: Counts | None) -> str:
+def line(name: str, own: Counts, other: Counts | None) -> str:
+    """A row of a table, with its differences to another row if there is one."""
     uas, uuas, root = (100 * right.sum() / total.sum() for right, total in own.columns())
     return f"| {name} | {uas:.1f} / {uuas:.1f} | {root:.1f} | {' | '.join(_differences(own, other))} |"
 

@@ -70,7 +70,7 @@ def read(
     """
     sentences = list(read_conllu(source))[:limit]
     settings = replace(METHODS["openness"], layer=layer).impact
-    store = Store.fill(out, model, _texts(sentences), **settings, openness=True)
+    store = Store.fill(out, model, texts(sentences), **settings, openness=True)
     return split(stored_sample(source, store, layer=layer, limit=limit))
 
 
@@ -86,7 +86,7 @@ def stored_sample(
     """
     sentences = list(read_conllu(source))[:limit]
     chosen = replace(METHODS["openness"], layer=layer, **settings).impact
-    store.check_words(_texts(sentences))
+    store.check_words(texts(sentences))
     found = list(store.matrices(**chosen, errors="return"))[: len(sentences)]
     sample = Sample([], [])
     for place, (sentence, one) in enumerate(zip(sentences, found, strict=True)):
@@ -95,7 +95,8 @@ def stored_sample(
     return sample
 
 
-def _texts(sentences: list[Sentence]) -> list[probe.Words]:
+def texts(sentences: list[Sentence]) -> list[probe.Words]:
+    """The sentences as a model reads them under ``fair``."""
     text = text_read("fair", sentences)
     return [as_text(running(one.words, one.spaces), text) for one in sentences]
 
