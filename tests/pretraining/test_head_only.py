@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,28 @@ def test_no_gradient_is_computed_below_the_head(settings: Path, corpora: Path, r
     with torch.enable_grad():
         ids = torch.from_numpy(batch.ids)
         assert not learner.model.base_model(input_ids=ids).last_hidden_state.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("dtype", "one_sided_steps", "attention"),
+    [(torch.bfloat16, 0, "eager"), (torch.bfloat16, 5, "sdpa"), (torch.float32, 0, "sdpa")],
+)
+def test_attention_is_not_fused_where_that_is_slow(
+    dtype: torch.dtype,
+    one_sided_steps: int,
+    attention: str,
+    kind: str,
+    settings: Path,
+    corpora: Path,
+    run: Path,
+) -> None:
+    config: TrainConfig = read_config(settings)
+    config = replace(config, data=replace(config.data, one_sided_steps=one_sided_steps))
+    tokenizer = train.prepare_tokenizer(config, corpora, run)
+    pieces = train.prepare_shard(train.shard_path(corpora, "a"), tokenizer, run)
+    learner = train.build_learner(config, tokenizer, pieces, device=torch.device("cpu"), dtype=dtype)
+    expected = "eager" if kind == "mpnet" else attention  # MPNet has no fused one
+    assert learner.model.config._attn_implementation == expected
 
 
 def test_exported_model_has_an_openness_of_its_own(
