@@ -126,9 +126,13 @@ def make(section: Section, settings: Settings, scratch: Path) -> Made:
     pictures: dict[str, bytes] = {}
     note = ""
     for name in _known()[section.kind].steps:
-        code, ran = perform(known[name], known[name].arguments(settings, section.found, scratch), scratch)
+        ended = perform(known[name], known[name].arguments(settings, section.found, scratch), scratch)
+        code, ran = ended.code, ended.ran
         if code == INTERRUPTED:
             raise KeyboardInterrupt(f"in {section.title}")
+        if ended.refusal:
+            note = f"{section.title}: not with this model: {ended.refusal}"
+            break
         if code not in (DONE, SOME_FAILED) or is_empty(scratch / name):
             note = f"{section.title}: failed; the command said why on stderr."
             break

@@ -97,6 +97,8 @@ def _line(outcome: Outcome, data: Path) -> str:
     if outcome.state == "missing":
         lacking = "; ".join(f"{source.name}: {source.get.format(data=data)}" for source in outcome.missing)
         return f"{name}: missing: {lacking or ', '.join(outcome.step.after)}"
+    if outcome.state == "refused":
+        return f"{name}: not with this model: {outcome.refusal}"
     if outcome.state == "done":
         return f"{name}: done in {outcome.seconds:.1f} s" + (
             "" if outcome.complete else ", some input failed"
@@ -197,10 +199,13 @@ def _outcome(step: Step, settings: Settings, data: Path, out: Path) -> Outcome:
     elif marker and marker.get("files") == _files(out / step.name):
         return Outcome(step=step, state="kept", complete=marker.get("code") == DONE, command=command)
     started = time.monotonic()
-    code, _ = perform(step, options, out)
+    ended = perform(step, options, out)
+    code = ended.code
     if code == INTERRUPTED:
         raise KeyboardInterrupt(f"in step {step.name}; the same command goes on from there")
     seconds = time.monotonic() - started
+    if ended.refusal:
+        return Outcome(step=step, state="refused", refusal=ended.refusal)
     if code not in (DONE, SOME_FAILED) or is_empty(out / step.name):
         return Outcome(step=step, state="failed", complete=False, seconds=seconds, command=command)
     done = {"command": command, "code": code, "inputs": inputs, "files": _files(out / step.name)}

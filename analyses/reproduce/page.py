@@ -92,6 +92,8 @@ def _missing(outcomes: Sequence[Outcome], data: Path) -> Iterator[Missing]:
         title = outcome.step.title
         if outcome.state == "failed":
             yield Missing(title, "failed; run", outcome.command)
+        if outcome.state == "refused":
+            yield Missing(title, f"not with this model: {outcome.refusal}")
         for source in outcome.missing:
             yield Missing(title, f"{source.name} is missing: {source.get.format(data=data)}")
         if outcome.state == "missing" and not outcome.missing:

@@ -8,6 +8,7 @@ import shlex
 import traceback
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -16,30 +17,48 @@ from analyses.options import keep
 from analyses.tables.results import Ran
 from probe.command_line import DONE, INTERRUPTED, SOME_FAILED, WRONG_USE, exit_code
 from probe.commands import COMMANDS, own_commands
+from probe.errors import ModelError
 
 
-def perform(step: Step, options: Sequence[str], out: Path) -> tuple[int, Ran]:
+@dataclass(frozen=True, kw_only=True)
+class Performed:
+    """How a step ended.
+
+    Attributes:
+        code: the exit code of its command.
+        ran: what it gave; nothing but files for the commands that make no table.
+        refusal: why it cannot be done with this model, which is no failure; empty where it can.
+    """
+
+    code: int
+    ran: Ran
+    refusal: str = ""
+
+
+def perform(step: Step, options: Sequence[str], out: Path) -> Performed:
     """Run a step in this process; its files go to its folder, and nothing to standard output.
+
+    The model is one that can be loaded, so that a ``ModelError`` says what it cannot do.
 
     Args:
         step: the step.
         options: as ``step.arguments`` gives them.
         out: folder of all steps.
-
-    Returns:
-        The exit code, and what the step gave; nothing but files for the commands that make no table.
     """
     (out / step.name).mkdir(parents=True, exist_ok=True)
-    found = Ran()
+    found, refusal = Ran(), ""
 
     def run() -> int:
-        nonlocal found
+        nonlocal found, refusal
         module = import_module((COMMANDS.get(step.command) or own_commands()[step.command]).module)
         args = module.build_parser().parse_args(options)
-        if not hasattr(module, "run"):  # it makes a run directory, and no table
-            return int(module.execute(args))
         try:
+            if not hasattr(module, "run"):  # it makes a run directory, and no table
+                return int(module.execute(args))
             found = module.run(args)
+        except ModelError as error:
+            refusal = str(error)
+            return WRONG_USE
         except KeyboardInterrupt as error:
             if error.args:  # says how far it came
                 raise
@@ -55,7 +74,7 @@ def perform(step: Step, options: Sequence[str], out: Path) -> tuple[int, Ran]:
         except Exception:  # whatever went wrong in one step, the others go on
             traceback.print_exc()
             code = WRONG_USE
-    return code, found
+    return Performed(code=code, ran=found, refusal=refusal)
 
 
 def command_line(step: Step, options: Sequence[str]) -> str:

@@ -25,6 +25,7 @@ from analyses.tables.table import Cell, Row, Table
 from data.sources import PUD
 from probe.command_line import INTERRUPTED
 from probe.commands import COMMANDS
+from probe.errors import ModelError
 from tests.analyses.constituency.test_constituency import TREES
 from tests.analyses.discourse.test_discourse import EDUS, write
 from tests.command import GOLD, Done, ran
@@ -246,6 +247,19 @@ def test_a_step_that_fails(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert ("MemoryError: out of memory" in done.err) == (code == 3)
     assert ("some of the input could not be probed" in shown) == (code == 1)
     assert (tmp_path / "out" / "done" / "discourse.json").exists() == (code == 1)
+
+
+def test_a_step_that_is_none_for_the_model(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(args: argparse.Namespace) -> Ran:
+        raise ModelError("m: a BERT with a masked-LM head is expected, found a horse & cart")
+
+    monkeypatch.setattr("analyses.discourse.command.run", refuse)
+    done = run("--steps", "discourse", "dependency-wsj10")
+    assert done.code == 0 and not done.err
+    said = "not with this model: m: a BERT with a masked-LM head is expected, found a horse"
+    assert f"discourse: {said} & cart" in done.out.splitlines()
+    assert f"{said} &amp; cart" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "out" / "done" / "discourse.json").exists()
 
 
 def test_options_are_those_of_the_commands(data: Path, tmp_path: Path) -> None:
