@@ -1,4 +1,4 @@
-"""Sentences in, dependency trees out: ``probe parse --model bert "The cat sat on the mat ."``
+"""Sentences in, dependency trees out: ``probe parse --model bert "The dog sat on the mat ."``
 
 This module joins the four packages; the rest of ``probe`` knows no treebank and no tree.
 """

@@ -57,7 +57,7 @@ class Parses:
         Example:
             >>> import probe
             >>> model = probe.load("bert", dtype="float32")
-            >>> tree = model.parse("The cat sat on the mat.")
+            >>> tree = model.parse("The dog sat on the mat.")
             >>> tree
             DependencyTree(7 words, root 'sat', model = bert, method = openness)
             >>> tree.heads

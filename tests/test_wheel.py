@@ -104,12 +104,12 @@ def test_the_installed_command_runs_beside_a_data_py(installed: Path, tmp_path: 
         sys.executable, "-c", "import probe; print(probe.__file__)", cwd=installed, PYTHONPATH=str(installed)
     )
     assert Path(where.strip()).parent == installed / "probe"
-    given = ("parse", "The cat sat on the mat .")
+    given = ("parse", "The dog sat on the mat .")
     printed = run(
         sys.executable, installed / "bin" / "probe", *given, cwd=tmp_path, PYTHONPATH=str(installed)
     )
     # What the README's first command is said to print.
-    example = (ROOT / "README.md").read_text(encoding="utf-8").partition('"The cat sat on the mat ."\n#')[2]
+    example = (ROOT / "README.md").read_text(encoding="utf-8").partition('"The dog sat on the mat ."\n#')[2]
     assert printed.strip() == f"#{example.partition('```')[0]}".strip()
     assert [path.name for path in tmp_path.iterdir()] == ["data.py"]
 

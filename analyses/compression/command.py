@@ -57,6 +57,10 @@ _RANKED = 4
 """Times as many sentences rank as are scored."""
 
 
+WIDTHS, DEPTHS = (0.25, 0.5, 0.75, 1.0), (0.5, 0.75, 1.0)
+"""Of the grid by default."""
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
@@ -68,11 +72,10 @@ def build_parser() -> argparse.ArgumentParser:
         failures="some sentences failed",
     )
     add = parser.group("grid").add_argument
-    shares = [0.25, 0.5, 0.75, 1.0]
     text = "shares of heads and neurons that stay in each layer (default: %(default)s)"
-    add("--width", nargs="+", type=_share, default=shares, metavar="SHARE", help=text)
+    add("--width", nargs="+", type=_share, default=list(WIDTHS), metavar="SHARE", help=text)
     text = "shares of layers that stay (default: %(default)s)"
-    add("--depth", nargs="+", type=_share, default=shares[1:], metavar="SHARE", help=text)
+    add("--depth", nargs="+", type=_share, default=list(DEPTHS), metavar="SHARE", help=text)
     text = "models whose heads and neurons are drawn at random, for each cell; 0: none (default: %(default)s)"
     add("--draws", type=whole_number, default=1, metavar="N", help=text)
     InputOptions.add(

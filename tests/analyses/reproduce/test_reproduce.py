@@ -109,7 +109,9 @@ def take_no_time(args: argparse.Namespace) -> Ran:
 
 
 def test_everything_that_the_data_allow(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # What takes its time and is tested elsewhere: random matrices, and pictures at full size.
+    # What takes its time and is tested elsewhere: random matrices, whole grids, and pictures at full size.
+    monkeypatch.setattr("analyses.compression.command.WIDTHS", (0.5, 1.0))
+    monkeypatch.setattr("analyses.compression.command.DEPTHS", (1.0,))
     monkeypatch.setattr("analyses.constituency.bias_command.run", take_no_time)
     monkeypatch.setattr("analyses.constituency.tables.is_biased", lambda decoder: False)
     monkeypatch.setattr("analyses.pictures.style.DPI", 40)
