@@ -55,7 +55,7 @@ def depth_cue(tree: ArrayLike) -> Floats:
         tree: the head of each word, from 1, 0 for the root.
     """
     heads = np.asarray(tree)
-    graph = nx.Graph()
+    graph: nx.Graph[int] = nx.Graph()
     graph.add_nodes_from(range(1, len(heads) + 1))
     graph.add_edges_from((word, int(head)) for word, head in enumerate(heads, start=1) if head)
     distances = dict(nx.all_pairs_shortest_path_length(graph))
