@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 PAGE = Path(__file__).parent / "page"
 EXAMPLES = (
-    "The cat sat on the mat.",
+    "The dog sat on the mat.",
     "The keys to the cabinet were rusty.",
     "I saw the man with the telescope.",
     "For those who follow social media transitions on Capitol Hill, this will be a little different.",
