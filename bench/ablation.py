@@ -14,7 +14,6 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +25,8 @@ from analyses.scores.attachment import count_arcs
 from analyses.trees.adjust import WEIGHTS, Weights, adjust
 from analyses.trees.methods import METHODS
 from analyses.trees.protocols import scored_words
-from bench.method_search import stored_sample
+from bench.stored import add_stored_options, read_stored
 from data import DataError, Sentence
-from probe.store import Store
 
 ADDED = (
     "none",
@@ -132,19 +130,13 @@ def _differences(own: Counts, other: Counts | None) -> list[str]:
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.ablation", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="the treebank of the matrices, CoNLL-U")
-    parser.add_argument("--matrices", type=Path, required=True, help="run directory, with openness")
-    parser.add_argument("--limit", type=int, help="its first sentences only")
-    parser.add_argument("--layer", type=int, help="where the run directory has several")
+    add_stored_options(parser)
     args = parser.parse_args(argv)
     try:
-        store = Store.open(args.matrices)
-        layer = store.configuration.layer[0] if args.layer is None else args.layer
-        sample = stored_sample(args.data, store, layer=layer, limit=args.limit)
+        sample, about = read_stored(args)
     except (OSError, DataError, probe.ProbeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    about = f"{store.name}, layer {layer}, {args.data.stem}, {len(sample.sentences):,} sentences"
     print(about, flush=True)
     for line in report(sample.sentences, sample.matrices):
         print(line, flush=True)

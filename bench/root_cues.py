@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -27,10 +26,10 @@ from analyses import decode
 from analyses.trees.adjust import AdjustedMatrix, adjust, standardised
 from analyses.trees.methods import METHODS
 from bench.ablation import Counts, counts_of, head, line
-from bench.method_search import Sample, stored_sample, texts
+from bench.method_search import Sample, texts
+from bench.stored import add_stored_options, read_stored
 from data import DataError
 from probe.openness import MaskedUnits
-from probe.store import Store
 
 WEIGHTS = (-0.2, -0.1, 0.1, 0.2, 0.5)
 """At which a cue is tried."""
@@ -118,22 +117,15 @@ def _rows(
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.root_cues", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="the treebank of the matrices, CoNLL-U")
-    parser.add_argument("--matrices", type=Path, required=True, help="run directory, with openness")
+    add_stored_options(parser)
     parser.add_argument(
         "--model", help="masked language model that expects verbs; without one only depth is tried"
     )
-    parser.add_argument("--limit", type=int, help="its first sentences only")
-    parser.add_argument("--layer", type=int, help="where the run directory has several")
     args = parser.parse_args(argv)
     try:
-        store = Store.open(args.matrices)
-        layer = store.configuration.layer[0] if args.layer is None else args.layer
-        sample = stored_sample(args.data, store, layer=layer, limit=args.limit)
+        sample, about = read_stored(args)
         model = None if args.model is None else probe.load(args.model)
-        print(
-            f"{store.name}, layer {layer}, {args.data.stem}, {len(sample.sentences):,} sentences", flush=True
-        )
+        print(about, flush=True)
         for one in report(sample, model):
             print(one, flush=True)
     except (OSError, DataError, probe.ProbeError) as error:

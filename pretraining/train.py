@@ -168,7 +168,7 @@ def build_learner(
         )
     torch.nn.Module.to(model, device)
     if device.type == "cpu" and dtype == torch.bfloat16 and not config.data.one_sided_steps:
-        # Fused attention's backward pass in bfloat16 took 28% of a step. (Masks of one side need the fused one.)
+        # Fused, its backward pass in bfloat16 is slow on processors. Masks of one side need the fused one.
         model.set_attn_implementation("eager")
     original = Original(model) if config.optim.distillation else None
     if new_head:

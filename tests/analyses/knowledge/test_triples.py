@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +23,7 @@ from analyses.knowledge.inserted import (
     check_inserts,
     probe_inserted,
 )
-from analyses.knowledge.ranks import Ranks, rank
+from analyses.knowledge.ranks import rank
 from analyses.knowledge.results import probe_relations
 from analyses.knowledge.triples import Triple, Triples, branch_pieces, insert
 from analyses.tables.forms import read_table
@@ -32,6 +31,7 @@ from data.lama import Fact, Relation, list_relations
 from probe import Probe
 from tests.command import PLAIN, ran
 from tests.conftest import ModelFolder
+from tests.countdown import Countdown
 from tests.lama_files import triple, write_lines
 
 TEMPLATES = (
@@ -252,19 +252,12 @@ def test_an_interrupted_run_goes_on_where_it_was(
     assert ran(capsys, triples_command.main, *options, "--out", whole).code == 0
     ways = len(WAYS)
     # Of three relations random weights are done, and the first one of the model; the second is in the middle.
-    left = [3 + ways + 2]
-
-    def ranked(*args: Any, **named: Any) -> Ranks:
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-        return rank(*args, **named)
-
+    ranked = Countdown(rank, 3 + ways + 2)
     monkeypatch.setattr("analyses.knowledge.inserted.rank", ranked)
     assert ran(capsys, triples_command.main, *options, "--out", stopped).code == 130
     assert not list(stopped.glob("triples-*"))
-    left[0] = 2 * ways
-    assert ran(capsys, triples_command.main, *options, "--out", stopped).code == 0 and left[0] == 0
+    ranked.left = 2 * ways
+    assert ran(capsys, triples_command.main, *options, "--out", stopped).code == 0 and ranked.left == 0
     written = {path.name: path.read_bytes() for path in whole.glob("triples-*")}
     assert written == {path.name: path.read_bytes() for path in stopped.glob("triples-*")}
     other = ran(capsys, triples_command.main, *options, "--out", stopped, "--seed", 1)

@@ -3,7 +3,6 @@
 import json
 import lzma
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +18,6 @@ from analyses.order.orders import ORDERS, masked_while_predicted, places_in
 from analyses.order.perplexity import (
     WAYS,
     Losses,
-    Reading,
     by_share_seen,
     output_bias,
     perplexity,
@@ -32,6 +30,7 @@ from analyses.order.texts import Sequences, Text, _spans, cut_texts, read_texts
 from probe.errors import OptionError
 from tests.command import PLAIN, ran
 from tests.conftest import ModelFolder
+from tests.countdown import Countdown
 
 TEXTS = ("The gardener watered tulips.", "Rivers carry sand.", "The gardener watered tulip.")
 
@@ -294,19 +293,12 @@ class TestCommand:
         options = ["--model", model_folder("bert"), "--data", text, *PLAIN, "--quiet", "--draws", 1]
         whole, stopped = tmp_path / "whole", tmp_path / "stopped"
         assert ran(capsys, command.main, *options, "--out", whole).code == 0
-        left = [2]
-
-        def read(*args: Any, **named: Any) -> Reading:
-            left[0] -= 1
-            if left[0] < 0:
-                raise KeyboardInterrupt
-            return read_in_order(*args, **named)
-
+        read = Countdown(read_in_order, 2)
         monkeypatch.setattr("analyses.order.perplexity_command.read_in_order", read)
         assert ran(capsys, command.main, *options, "--out", stopped).code == 130
         assert not list(stopped.glob("perplexity-*"))
-        left[0] = 6 - 2  # three orders of the model and of random weights, two of which are there
-        assert ran(capsys, command.main, *options, "--out", stopped).code == 0 and left[0] == 0
+        read.left = 6 - 2  # three orders of the model and of random weights, two of which are there
+        assert ran(capsys, command.main, *options, "--out", stopped).code == 0 and read.left == 0
         written = {path.name: path.read_bytes() for path in whole.glob("perplexity-*")}
         assert written == {path.name: path.read_bytes() for path in stopped.glob("perplexity-*")}
         fewer = ran(capsys, command.main, *options, "--limit", 1, "--out", stopped)

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ import torch
 import probe
 from analyses.structure import command
 from analyses.structure.figures import accuracy_by_relation
-from analyses.structure.readings import Reading, compare, mean_reading, pseudo_perplexity, read_masked
+from analyses.structure.readings import compare, mean_reading, pseudo_perplexity, read_masked
 from analyses.structure.views import (
     CHAIN,
     EVERYTHING,
@@ -30,6 +29,7 @@ from probe import run
 from probe.structure import mask_of
 from tests.command import PLAIN, ran
 from tests.conftest import ModelFolder
+from tests.countdown import Countdown
 
 SENTENCES = [["The", "painters", "slept", "."], ["Rivers", "carry", "sand"], ["Nobody"]]
 HEADS = [np.array([2, 3, 0, 3]), np.array([2, 0, 2]), np.array([0])]
@@ -157,27 +157,20 @@ def test_an_interrupted_run_goes_on_where_it_was(
     options = ("--model", model_folder("bert"), *PLAIN, *FEW)
     whole, interrupted = tmp_path / "whole", tmp_path / "interrupted"
     assert ran(capsys, command.main, *options, "--out", whole).code == 0
-    left = [3, 99]
-
-    def read(*args: Any, **named: Any) -> Reading:
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-        return read_masked(*args, **named)
-
+    read = Countdown(read_masked, 3)
     monkeypatch.setattr("analyses.structure.command.read_masked", read)
     assert ran(capsys, command.main, *options, "--out", interrupted).code == 130
     assert not tables(interrupted)
-    left[0] = 99
+    read.left = 99
     assert ran(capsys, command.main, *options, "--out", interrupted).code == 0
-    assert 99 - left[0] == 9 - 3
+    assert 99 - read.left == 9 - 3
     assert tables(interrupted) == tables(whole)
-    left[0] = 0  # nothing is read any more
+    read.left = 0  # nothing is read any more
     assert ran(capsys, command.main, *options, "--out", interrupted).code == 0
     kept = next((interrupted / "measured").rglob("chains*"))
     kept.write_text(kept.read_text(encoding="utf-8")[:-9], encoding="utf-8")
     assert ran(capsys, command.main, *options, "--out", interrupted).code == 130  # it is made again
-    left[0] = 99
+    read.left = 99
     fewer = ran(capsys, command.main, *options, "--limit", 9, "--out", interrupted)
     assert fewer.code == 2 and "holds a run of another configuration" in fewer.err
 
