@@ -46,7 +46,7 @@ COMMANDS = {
     "triples": Command("analyses.knowledge.triples_command", "facts with another fact inserted (K-BERT)"),
     "minimal-pairs": Command("analyses.minimal_pairs.command", "accuracy on minimal pairs"),
     "contacts": Command("analyses.contacts.command", "contacts of residues, from models of proteins"),
-    "compress": Command("analyses.compression.command", "a BERT cut down, and what of its trees stays"),
+    "compress": Command("analyses.compression.command", "a model cut down, and what of its trees stays"),
     "early-exit": Command("analyses.compression.exit_command", "the layer at which trees stop changing"),
     "layer-map": Command("analyses.compression.map_command", "which layers of two models are alike"),
     "perplexity": Command("analyses.order.perplexity_command", "perplexity of texts in any order"),

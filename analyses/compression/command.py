@@ -16,9 +16,9 @@ from analyses.compression.importance import Importance, importance
 from analyses.compression.measures import Corpora, Meter
 from analyses.compression.pruning import (
     Cell,
-    check_bert,
     choose,
     grid,
+    layout_of,
     prune,
     random_importance,
     save,
@@ -65,9 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
     parser = Parser(
         prog="probe compress",
-        description="Cut a BERT down to shares of its heads and neurons (the most important by DynaBERT, Hou et "
-        "al. 2020) and of its layers (dropped evenly), and measure what of trees, predictions and impacts stays, "
-        "beside cutting at random. With --out every model of the grid is a directory that --model takes.",
+        description="Cut a masked LM down to shares of its heads and neurons (the most important by DynaBERT, Hou "
+        "et al. 2020) and of its layers (dropped evenly), and measure what of trees, predictions and impacts "
+        "stays, beside cutting at random. With --out every model of the grid is a directory that --model takes.",
         epilog="Without --data and --trees it runs on the bundled samples.",
         failures="some sentences failed",
     )
@@ -126,7 +126,7 @@ def run(args: argparse.Namespace) -> Ran:
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)
     whole = load(args.model, device=args.device, dtype=args.dtype)
-    check_bert(whole)
+    layout_of(whole)  # before minutes are spent: not every model can be cut
     words, brackets = _taken(whole, treebank.items), _taken(whole, trees)
     corpora = Corpora(
         treebank=replace(treebank, items=words),

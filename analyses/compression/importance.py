@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from probe.model import Probe
+    from probe.pruned import Layout
 
 Floats = NDArray[np.float64]
 MASKED = 0.15
@@ -49,19 +50,21 @@ def importance(
     seed: int = 0,
     on_sentences: Callable[[int], object] = lambda count: None,
 ) -> Importance:
-    """Rank heads and neurons of a BERT by the loss of its masked-LM head on some text.
+    """Rank heads and neurons of a model by the loss of its masked-LM head on some text.
 
     Args:
-        probe: a BERT with a head, see ``analyses.compression.pruning.check_bert``.
+        probe: of a kind that can be pruned, see ``analyses.compression.pruning.layout_of``.
         sentences: held-out text, each a sequence of words; those that the model cannot take are left out.
         seed: of the draws of masked pieces.
         on_sentences: called with the number of sentences after each batch.
 
     Raises:
+        ModelError: as ``layout_of``.
         ProbeError: the model can take none of the sentences.
     """
     import torch
 
+    from analyses.compression.pruning import layout_of
     from probe.word_states import PieceTable, encoder_of
 
     table = PieceTable(encoder_of(probe), sentences)
@@ -70,16 +73,16 @@ def importance(
         raise ProbeError("no sentence of the text to rank by could be read by the model")
     rng = np.random.default_rng(seed)
     order = usable[np.argsort(table.lengths[usable], kind="stable")]
-    encoder: Any = probe.model.base_model.encoder
-    layers = encoder.layer
-    heads = np.zeros((len(layers), layers[0].attention.self.num_attention_heads))
-    neurons = np.zeros((len(layers), layers[0].intermediate.dense.out_features))
+    layout = layout_of(probe)
+    layers = layout.layers(probe.model)
+    heads = np.zeros((len(layers), layout.n_heads(layers[0])))
+    neurons = np.zeros((len(layers), layout.n_neurons(layers[0])))
     masked = 0
     for places in _batches(order, table.lengths):
         batch = table.batch(places)
         ids, labels = _masked(batch.ids, batch.at, int(probe.tokenizer.mask_token_id or 0), rng)
         count = int((labels >= 0).sum())
-        with _factors(layers) as factors, torch.enable_grad():
+        with _factors(layers, layout) as factors, torch.enable_grad():
             inputs = torch.from_numpy(ids).to(probe.device)
             logits = probe.model(input_ids=inputs, attention_mask=torch.ones_like(inputs)).logits
             wanted = torch.from_numpy(labels).to(probe.device).flatten()
@@ -120,22 +123,22 @@ def _masked(
 
 
 @contextmanager
-def _factors(layers: Any) -> Iterator[list[tuple[Tensor, Tensor, Tensor]]]:
+def _factors(layers: Any, layout: Layout) -> Iterator[list[tuple[Tensor, Tensor, Tensor]]]:
     """Factors of 1 at every head's output, and at every neuron's weights in and out, for the time of the block."""
     import torch
 
     hooks, found = [], []
     for layer in layers:
-        own, size = layer.attention.self, layer.attention.self.attention_head_size
-        like = layer.intermediate.dense.weight
+        like = layer.get_submodule(layout.into).weight
         heads, into, out = (
             torch.ones(count, device=like.device, dtype=like.dtype, requires_grad=True)
-            for count in (own.num_attention_heads, len(like), len(like))
+            for count in (layout.n_heads(layer), len(like), len(like))
         )
+        mixing, feed_out = (layer.get_submodule(name) for name in (layout.mixing, layout.out))
         hooks += [
-            layer.attention.output.dense.register_forward_pre_hook(_times(heads, size)),
-            layer.intermediate.dense.register_forward_hook(_weights_times(into)),
-            layer.output.dense.register_forward_pre_hook(_times(out, 1)),
+            mixing.register_forward_pre_hook(_times(heads, layout.head_size(layer))),
+            layer.get_submodule(layout.into).register_forward_hook(_weights_times(into)),
+            feed_out.register_forward_pre_hook(_times(out, 1)),
         ]
         found.append((heads, into, out))
     try:

@@ -1,4 +1,4 @@
-"""A BERT with fewer layers, heads and neurons.
+"""A masked LM with fewer layers, heads and neurons.
 
 >>> from analyses.compression.pruning import kept_layers
 >>> kept_layers(12, 0.5)  # from 0; the last one stays
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from analyses.compression.importance import Importance
     from probe.model import Probe
+    from probe.pruned import Layout
 
 Places = NDArray[np.int64]
-_KINDS = ("BertForMaskedLM", "PrunedBertForMaskedLM")
 _SLACK = 1e-9
 """Shares such as .1 are not what they seem."""
 
@@ -68,16 +68,23 @@ class Kept:
     neurons: tuple[Places, ...]
 
 
-def check_bert(probe: Probe) -> None:
-    """Refuse a model that cannot be pruned here.
+def layout_of(probe: Probe) -> Layout:
+    """Where a model has its layers, heads and neurons.
 
     Raises:
-        ModelError: it is no BERT, or has no masked-LM head.
+        ModelError: it is of no kind that can be pruned here, or has no masked-LM head.
     """
-    kind = type(probe.model).__name__
-    if kind not in _KINDS or not probe.has_head:
-        found = kind if kind not in _KINDS else "a BERT whose file has none"
-        raise ModelError(f"{probe.name}: a BERT with a masked-LM head is expected, found {found}")
+    from probe.pruned import LAYOUTS, kind_of
+
+    kind = kind_of(probe.model.config.model_type)
+    if kind not in LAYOUTS:
+        known = ", ".join(LAYOUTS)
+        raise ModelError(
+            f"{probe.name}: expected a masked LM of a kind that can be cut ({known}), found {kind}"
+        )
+    if not probe.has_head:
+        raise ModelError(f"{probe.name}: a masked-LM head is expected, the file has none")
+    return LAYOUTS[kind]
 
 
 def kept_layers(n_layers: int, depth: float) -> tuple[int, ...]:
@@ -113,22 +120,22 @@ def choose(importance: Importance, cell: Cell) -> Kept:
 def prune(probe: Probe, kept: Kept, *, name: str) -> Probe:
     """The model with what stays and nothing else; its own weights are left as they are.
 
-    It is a plain BERT where all heads stay, else one of ``probe.pruned``. Its best layers are the last that stayed
-    of those up to the best ones of the model.
+    It is a plain model of its kind where all heads stay, else one of ``probe.pruned``. Its best layers are the
+    last that stayed of those up to the best ones of the model.
 
     Args:
-        probe: a BERT with a head.
+        probe: of a kind of ``probe.pruned.LAYOUTS``, with a head.
         kept: as many heads and neurons in every layer.
         name: of the smaller model.
 
     Raises:
-        ModelError: as ``check_bert``.
+        ModelError: as ``layout_of``.
     """
     from probe.model import Probe, placed
 
-    check_bert(probe)
-    model = _smaller(probe.model, kept)
-    fitted = model.load_state_dict(_weights(probe.model, kept), strict=False)
+    layout = layout_of(probe)
+    model = _smaller(probe.model, layout, kept)
+    fitted = model.load_state_dict(_weights(probe.model, layout, kept), strict=False)
     assert not fitted.unexpected_keys and all("position_ids" in key for key in fitted.missing_keys)
     best = probe.best
     return Probe(
@@ -154,57 +161,57 @@ def _moved(layer: int, kept: Kept, n_layers: int) -> int:
     return max(1, sum(each < layer % (n_layers + 1) for each in kept.layers))
 
 
-def _smaller(model: PreTrainedModel, kept: Kept) -> Any:
+def _smaller(model: PreTrainedModel, layout: Layout, kept: Kept) -> Any:
     """A model of the shape of what stays, with weights of any kind."""
-    from transformers import BertConfig, BertForMaskedLM
+    from transformers import MODEL_FOR_MASKED_LM_MAPPING
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    from probe.pruned import PrunedBertConfig, PrunedBertForMaskedLM
+    from probe.pruned import KEPT, config_class, kind_of
 
-    size = _head_size(model)
+    kind = kind_of(model.config.model_type)
     fields = copy.deepcopy(model.config.to_dict())
-    for field in ("model_type", "head_size", "architectures"):
+    for field in ("model_type", "architectures", KEPT):
         fields.pop(field, None)
-    fields |= {
-        "num_hidden_layers": len(kept.layers),
-        "num_attention_heads": len(kept.heads[0]),
-        "intermediate_size": len(kept.neurons[0]),
-    }
-    if len(kept.heads[0]) * size == model.config.hidden_size:
-        return BertForMaskedLM(BertConfig(**fields))
-    config = PrunedBertConfig(**fields, head_size=size)
-    return PrunedBertForMaskedLM(config)
+    whole = len(kept.heads[0]) == model.config.num_attention_heads
+    config = (CONFIG_MAPPING[kind] if whole else config_class(kind))(**fields)
+    config.num_hidden_layers = len(kept.layers)
+    setattr(config, layout.neurons, len(kept.neurons[0]))
+    if not whole:
+        setattr(config, KEPT, len(kept.heads[0]))
+    made: Any = MODEL_FOR_MASKED_LM_MAPPING[type(config)]
+    return made(config)
 
 
-def _head_size(model: PreTrainedModel) -> int:
-    encoder: Any = model.base_model.encoder
-    return int(encoder.layer[0].attention.self.attention_head_size)
-
-
-def _weights(model: PreTrainedModel, kept: Kept) -> Mapping[str, Tensor]:
+def _weights(model: PreTrainedModel, layout: Layout, kept: Kept) -> Mapping[str, Tensor]:
     """The weights of what stays, by their names in the smaller model."""
     import torch
 
-    whole = model.state_dict()
-    size = _head_size(model)
-    found = {key: value for key, value in whole.items() if ".encoder.layer." not in key}
+    from probe.pruned import KEPT
+
+    stack = f"{model.base_model_prefix}.{layout.stack}."
+    size = layout.head_size(layout.layers(model)[0])
+    found = {key: value for key, value in model.state_dict().items() if not key.startswith(stack)}
     for at, layer in enumerate(kept.layers):
-        old, new = f"bert.encoder.layer.{layer}.", f"bert.encoder.layer.{at}."
-        rows = (kept.heads[at][:, None] * size + np.arange(size)).reshape(-1)
+        old: Any = layout.layers(model)[layer]
+        heads, neurons = kept.heads[at], kept.neurons[at]
+        rows = (heads[:, None] * size + np.arange(size)).reshape(-1)
         cut = {
-            **{f"attention.self.{name}.weight": (0, rows) for name in ("query", "key", "value")},
-            **{f"attention.self.{name}.bias": (0, rows) for name in ("query", "key", "value")},
-            "attention.output.dense.weight": (1, rows),
-            "intermediate.dense.weight": (0, kept.neurons[at]),
-            "intermediate.dense.bias": (0, kept.neurons[at]),
-            "output.dense.weight": (1, kept.neurons[at]),
+            **{f"{name}.{part}": (0, rows) for name in layout.projections for part in ("weight", "bias")},
+            f"{layout.mixing}.weight": (1, rows),
+            **{f"{layout.into}.{part}": (0, neurons) for part in ("weight", "bias")},
+            f"{layout.out}.weight": (1, neurons),
         }
-        for key, value in whole.items():
-            if key.startswith(old):
-                name = key.removeprefix(old)
-                if name in cut:
-                    dimension, places = cut[name]
-                    value = value.index_select(dimension, torch.from_numpy(places).to(value.device))
-                found[new + name] = value
+        values = dict(old.state_dict())
+        if layout.bias and len(heads) < model.config.num_attention_heads:
+            # Of the heads of the whole model: their biases are those of all layers.
+            own = f"{layout.bias}.{KEPT}"
+            cut[own] = (0, heads)
+            values.setdefault(own, torch.arange(model.config.num_attention_heads))
+        for name, value in values.items():
+            dimension, places = cut.get(name, (0, None))
+            if places is not None:
+                value = value.index_select(dimension, torch.from_numpy(places).to(value.device))
+            found[f"{stack}{at}.{name}"] = value
     return found
 
 
@@ -245,9 +252,13 @@ def save(probe: Probe, folder: Path, *, chosen: str) -> None:
 
 
 def encoder_parameters(probe: Probe) -> int:
-    """Weights of the layers, without embeddings and head."""
-    encoder: Any = probe.model.base_model.encoder
-    return sum(each.numel() for each in encoder.parameters())
+    """Weights of the layers, without embeddings and head.
+
+    Raises:
+        ModelError: as ``layout_of``.
+    """
+    layers = layout_of(probe).layers(probe.model)
+    return sum(each.numel() for each in layers.parameters())
 
 
 def random_importance(importance: Importance, rng: np.random.Generator) -> Importance:

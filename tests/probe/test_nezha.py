@@ -13,6 +13,7 @@ from torch import Tensor
 import probe
 from probe.nezha import relative_positions
 from tests.conftest import ModelFolder
+from tests.pruned_models import check_pruned
 from tests.tiny import LAYERS
 
 WORDS = ("The", "painters", "slept", ".")
@@ -187,3 +188,7 @@ def test_what_needs_the_head_and_random_weights(nezha: tuple[probe.Probe, dict[s
     assert loaded.impact(WORDS, metric="kl").values.max() > 0
     other = loaded.with_random_weights(seed=1).impact(WORDS)
     assert (other.values != loaded.impact(WORDS).values).any()
+
+
+def test_it_can_be_cut(nezha: tuple[probe.Probe, dict[str, Tensor]], tmp_path: Path) -> None:
+    check_pruned(nezha[0], list(WORDS), tmp_path / "small")
