@@ -123,10 +123,11 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
     methods = _methods(model, args) if model is not None else []
     parts, failed = _parts(model, methods, corpora, texts, treebanks, args) if model is not None else ([], [])
     made = _sections(planned, args)
-    failed += [each.note for each in made if each.note]
+    failed += [each.note for each in made if each.failed]
+    refused = [each.note for each in made if each.note and not each.failed]
     results = (*(each.results for each in made if each.results.tables), *inputs.results)
     if not parts and not results:
-        raise ProbeError(" ".join(failed))
+        raise ProbeError(" ".join([*failed, *refused]))
     notes = [
         f"{corpus.name} has no scores under protocol fair: it has words without a part-of-speech tag (UPOS)."
         for corpus in corpora
@@ -147,7 +148,7 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
         card=_card(model.name) if model is not None else None,
         command=shlex.join(["probe", "report", *given]),
         versions=_versions(),
-        notes=(*notes, *inputs.notes, *failed, *_strangers(facts, inputs)),
+        notes=(*notes, *inputs.notes, *failed, *refused, *_strangers(facts, inputs)),
     )
     with whole_file(args.report) as file:
         file.writelines(page(report))

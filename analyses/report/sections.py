@@ -104,10 +104,17 @@ def by_method(
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """A section as far as it could be made; ``note`` says what is not there, or is empty."""
+    """A section as far as it could be made.
+
+    Attributes:
+        results: its tables and pictures.
+        note: what is not there, and why, or empty.
+        failed: whether something went wrong; not so where the model is not one for the section.
+    """
 
     results: Results
     note: str
+    failed: bool
 
 
 def make(section: Section, settings: Settings, scratch: Path) -> Made:
@@ -124,14 +131,14 @@ def make(section: Section, settings: Settings, scratch: Path) -> Made:
     known = {step.name: step for step in steps()}
     tables: list[Table] = []
     pictures: dict[str, bytes] = {}
-    note = ""
+    note, refused = "", False
     for name in _known()[section.kind].steps:
         ended = perform(known[name], known[name].arguments(settings, section.found, scratch), scratch)
         code, ran = ended.code, ended.ran
         if code == INTERRUPTED:
             raise KeyboardInterrupt(f"in {section.title}")
         if ended.refusal:
-            note = f"{section.title}: not with this model: {ended.refusal}"
+            note, refused = f"{section.title}: not with this model: {ended.refusal}", True
             break
         if code not in (DONE, SOME_FAILED) or is_empty(scratch / name):
             note = f"{section.title}: failed; the command said why on stderr."
@@ -141,4 +148,5 @@ def make(section: Section, settings: Settings, scratch: Path) -> Made:
         # In the order of their files, as a folder of results is shown.
         tables += [table for _, table in sorted(ran.tables, key=lambda each: stem_order(each[0]))]
         pictures |= read_pictures(scratch / name)
-    return Made(results=Results(title=section.title, tables=tuple(tables), pictures=pictures), note=note)
+    results = Results(title=section.title, tables=tuple(tables), pictures=pictures)
+    return Made(results=results, note=note, failed=bool(note) and not refused)

@@ -180,6 +180,22 @@ def test_every_section(
     assert set(kinds()) >= {"layers", "discourse", "knowledge", "minimal-pairs", "geometry", "bias"}
 
 
+def test_a_section_that_the_model_is_not_one_for_is_said(
+    data: Path, tmp_path: Path, model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no failure of what was asked, unless nothing else was."""
+    target = tmp_path / "r.html"
+    given = ["--model", model_folder("bert_without_head"), "--limit", 2, "--out", target, "--data"]
+    write_results(tmp_path / "own")
+    done = report(capsys, *given, data / "lama", tmp_path / "own")
+    assert (done.code, done.out) == (0, ""), done.err
+    assert "lama: knowledge: not with this model: " in target.read_text(encoding="utf-8")
+    target.unlink()
+    done = report(capsys, *given, data / "lama")
+    assert done.code == 1 and "lama: knowledge: not with this model: " in done.err
+    assert not target.exists()
+
+
 def test_results_are_shown_and_nothing_is_computed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
