@@ -8,7 +8,7 @@ how many there were, and queries, keys and values are that narrow.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "pruned_"
 KEPT = "kept_heads"
-"""Configuration: heads of a layer that are left. Buffer of an attention with a bias a head: which ones."""
+"""Of a configuration: how many heads of a layer are left. Of an attention that is given biases: which ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +33,13 @@ class Layout:
         mixing: the one whose columns are.
         into, out: those whose rows, and whose columns, are the neurons.
         neurons: how the configuration calls the number of these.
-        bias: the module of the stack that adds a bias of each head to the attention, "" where there is none.
+        bias: of a layer, the module that is given biases of the attention of all heads, those of the whole model;
+            "" where there are none.
     """
 
     stack: str = "encoder.layer"
     attention: str = "attention.self"
-    projections: tuple[str, ...] = field(
-        default=tuple(f"attention.self.{name}" for name in ("query", "key", "value"))
-    )
+    projections: tuple[str, ...] = ("attention.self.query", "attention.self.key", "attention.self.value")
     mixing: str = "attention.output.dense"
     into: str = "intermediate.dense"
     out: str = "output.dense"
