@@ -93,6 +93,8 @@ def scores(folder: str, method: str, data: Path, options: list[str]) -> tuple[li
         return ["-"] * len(PROTOCOLS), time.process_time() - began
     found = {}
     for table in json.loads(printed.getvalue()):
+        if "p of UAS" in table["columns"]:  # of differences
+            continue
         for row in (row for row in table["rows"] if row["kind"] == "model"):
             cells = [row["cells"][name]["value"] for name in ("UAS", "UUAS")]
             found[row["settings"]["protocol"]] = " / ".join(f"{value:.1f}" for value in cells)
