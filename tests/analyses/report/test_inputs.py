@@ -138,11 +138,8 @@ def test_every_section(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     resampled = intervals.resampled_sums
-    monkeypatch.setattr(
-        intervals,
-        "resampled_sums",
-        lambda columns, *, resamples, seed: resampled(columns, resamples=9, seed=seed),
-    )
+    few = {"resamples": 9}
+    monkeypatch.setattr(intervals, "resampled_sums", lambda sums, **given: resampled(sums, **given | few))
     monkeypatch.setattr("analyses.constituency.tables.is_biased", lambda decoder: False)
     # What takes its time and is tested elsewhere.
     monkeypatch.setattr("analyses.figures.command.run", write_as_asked)
@@ -184,16 +181,14 @@ def test_a_section_that_the_model_is_not_one_for_is_said(
     data: Path, tmp_path: Path, model_folder: ModelFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is no failure of what was asked, unless nothing else was."""
-    target = tmp_path / "r.html"
-    given = ["--model", model_folder("bert_without_head"), "--limit", 2, "--out", target, "--data"]
+    given = ["--model", model_folder("bert_without_head"), "--limit", 2, "--data", data / "lama"]
     write_results(tmp_path / "own")
-    done = report(capsys, *given, data / "lama", tmp_path / "own")
+    done = report(capsys, *given, tmp_path / "own", "--out", tmp_path / "a.html")
     assert (done.code, done.out) == (0, ""), done.err
-    assert "lama: knowledge: not with this model: " in target.read_text(encoding="utf-8")
-    target.unlink()
-    done = report(capsys, *given, data / "lama")
-    assert done.code == 1 and "lama: knowledge: not with this model: " in done.err
-    assert not target.exists()
+    assert "lama: knowledge: not with this model: " in (tmp_path / "a.html").read_text(encoding="utf-8")
+    done = report(capsys, *given, "--out", tmp_path / "b.html")
+    assert done.code == 1 and ": knowledge: not with this model: " in done.err
+    assert not (tmp_path / "b.html").exists()
 
 
 def test_results_are_shown_and_nothing_is_computed(
