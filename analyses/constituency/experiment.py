@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from analyses.experiment import Drawing, Drawn, Experiment, Job, ReportSection, Step, with_seeds
 from data.sources import WSJ_TREES
-
-if TYPE_CHECKING:
-    pass
 
 
 def _bias(job: Job) -> Drawn:

@@ -6,12 +6,8 @@ Published figures have hollow marks or thin dotted lines and say so; all others 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from analyses.tables.table import Cell
-
-if TYPE_CHECKING:
-    pass
 
 
 def bars(cells: Sequence[Cell]) -> list[list[float]]:

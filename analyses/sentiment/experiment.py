@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from analyses.experiment import Drawing, Drawn, Experiment, Job, Settings, Step
 from data.sources import ABSA
-
-if TYPE_CHECKING:
-    pass
 
 
 def _draw(job: Job) -> Drawn:
