@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from operator import index
-from typing import Literal, TypeAlias, TypedDict, get_args
+from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
-from probe.errors import OptionError
+from probe.errors import OptionError, quoted
 from probe.metrics import METRICS
 from probe.patterns import FULL, setting_of
 from probe.perturbations import PERTURBATIONS
@@ -131,15 +131,15 @@ def resolve(
     if any(METRICS[name].reads == "head" for name in metrics):
         best = Best()
     perturbs = tuple(dict.fromkeys(map(PERTURBATIONS.resolve, _listed(perturb))))
-    layers = _layers(best.layer_of(perturbs) if layer == "best" else layer, n_layers)
+    chosen = best.layer_of(perturbs) if isinstance(layer, str) and layer == "best" else layer
+    layers, one_layer = _layers(chosen, n_layers)
     pools = [best.pool if name == "best" else check_name("pool", name, POOLS) for name in _listed(pool)]
-    single = isinstance(layer, int) or layer == "best"
     settings = Settings(
         metrics=metrics,
         layers=layers,
         pools=tuple(dict.fromkeys(pools)),
         perturbs=perturbs,
-        several=not (single and all(isinstance(o, str) for o in (metric, pool, perturb))),
+        several=not (one_layer and all(isinstance(o, str) for o in (metric, pool, perturb))),
         attention=setting_of(attention),
     )
     if not all((settings.metrics, settings.layers, settings.pools, settings.perturbs)):
@@ -157,12 +157,23 @@ def _listed(option: str | Sequence[str]) -> list[str]:
     return [option] if isinstance(option, str) else list(dict.fromkeys(option))
 
 
-def _layers(layer: Layers, n_layers: int) -> tuple[int, ...]:
+def _layers(layer: Layers, n_layers: int) -> tuple[tuple[int, ...], bool]:
+    """The layers, from 0 on, and whether one was named, not a list."""
     if isinstance(layer, str):
         check_name("layer", layer, ["all", "best"])
-        return tuple(range(n_layers + 1))
-    wanted = [layer] if isinstance(layer, int) else [index(found) for found in layer]
+        return tuple(range(n_layers + 1)), False
+    is_one = not isinstance(layer, Iterable) or getattr(layer, "ndim", 1) == 0
+    wanted = [_index(found) for found in ([layer] if is_one else layer)]
     for number in wanted:
         if not -n_layers - 1 <= number <= n_layers:
             raise OptionError(f"layer {number}: the model has layers 0 (embeddings) to {n_layers}")
-    return tuple(dict.fromkeys(number % (n_layers + 1) for number in wanted))
+    return tuple(dict.fromkeys(number % (n_layers + 1) for number in wanted)), is_one
+
+
+def _index(layer: Any) -> int:
+    try:
+        if not isinstance(layer, bool):
+            return index(layer)
+    except TypeError:
+        pass
+    raise OptionError(f"layer: an index, a list of them, all or best is expected, found {quoted(layer)}")

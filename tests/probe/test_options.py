@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from probe import OptionError
@@ -37,10 +38,25 @@ def test_defaults() -> None:
         ([0, 2], (0, 2)),
         ([4, -1, 0], (4, 0)),
         ("all", (0, 1, 2, 3, 4)),
+        (np.int64(2), (2,)),
+        (np.array(2), (2,)),
+        (np.arange(2), (0, 1)),
+        (range(3), (0, 1, 2)),
     ],
 )
 def test_layers_count_from_the_embeddings(layer: Any, expected: tuple[int, ...]) -> None:
     assert settings(layer=layer).layers == expected
+
+
+@pytest.mark.parametrize("layer", [1.0, True, None, [1.5], [True], np.array([1.0]), [[1]]])
+def test_a_layer_that_is_no_index(layer: Any) -> None:
+    with pytest.raises(OptionError, match="layer: an index, a list of them, all or best is expected, found"):
+        settings(layer=layer)
+
+
+def test_a_number_of_numpy_is_one_layer() -> None:
+    assert not settings(layer=np.int64(2)).several
+    assert settings(layer=np.arange(1)).several
 
 
 @pytest.mark.parametrize("layer", [5, -6, [0, 5]])
