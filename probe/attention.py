@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from probe.errors import ModelError
+from probe.forward import inputs_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -191,7 +192,7 @@ class _Trial:
         special = set(tokenizer.all_special_ids)
         known = sorted(set(tokenizer.get_vocab().values()) - special)[: length + 1] or [0]
         self._ids = torch.tensor([(known * length)[:length]], device=some.device)
-        self._other = known[-1]
+        self._known = known
         self._mask: int | None = tokenizer.mask_token_id
         self._tolerance = _TOLERANCE.get(some.dtype, 0.1)
 
@@ -199,8 +200,8 @@ class _Trial:
         """Whether the last piece moves no earlier state, while it moves its own."""
         last = self._ids.shape[1] - 1
         try:
-            before = self._states(self._base, self._ids)
-            after = self._states(self._base, self._changed(last))
+            before = self._states(self._whole, self._ids)
+            after = self._states(self._whole, self._changed(last))
         except Exception:  # a model that gives no states by layer; what needs them says so
             return False
         moved = self._differ(before[:, last:], after[:, last:], _REPEATED)
@@ -208,11 +209,13 @@ class _Trial:
 
     def of(self, way: _Way) -> str | None:
         """Why the way does not do; None if it does."""
+        if len(self._known) < 2:
+            return "its vocabulary has one piece only, so that nothing can be tried"
         everything = self._everything()
-        plain = self._states(self._base, self._ids)
+        plain = self._states(self._whole, self._ids)
         if self._differ(plain, self._states(self._given(way, everything), self._ids)):
             return "a mask that hides nothing changes its states"
-        return LEAK if self._tells(way, self._other) else None
+        return LEAK if self._tells(way) else None
 
     def of_masks(self, way: _Way) -> str | None:
         """Why a mask token can be told by positions that do not see it; None if it cannot."""
@@ -248,13 +251,17 @@ class _Trial:
             return "it tells the order of pieces by something else than position ids"
         return None
 
+    def _whole(self, input_ids: Tensor, **options: Any) -> Any:
+        """The model as it is."""
+        return self._base(**inputs_of(self._base, input_ids), **options)
+
     def _everything(self) -> Tensor:
         """A mask that hides nothing."""
         length = self._ids.shape[1]
         return torch.ones(1, length, length, dtype=torch.bool, device=self._ids.device)
 
-    def _tells(self, way: _Way, piece: int) -> bool:
-        """Whether other positions can tell that this piece stands at one that they do not see."""
+    def _tells(self, way: _Way, piece: int | None = None) -> bool:
+        """Whether other positions can tell that this piece, or some other one, stands where they do not see."""
         length = self._ids.shape[1]
         hidden = length // 2
         sees = self._everything()
@@ -266,9 +273,10 @@ class _Trial:
         return self._differ(before[:, others], after[:, others], _REPEATED)
 
     def _changed(self, at: int, piece: int | None = None) -> Tensor:
-        """The sequence with another piece at one position."""
+        """The sequence with this piece, or some other one, at one position."""
         changed = self._ids.clone()
-        changed[0, at] = self._other if piece is None else piece
+        others = (other for other in reversed(self._known) if other != self._ids[0, at])
+        changed[0, at] = next(others, self._known[0]) if piece is None else piece
         return changed
 
     @staticmethod

@@ -70,7 +70,8 @@ class BertEncoder:
 
         In a sequence with padding in it, a position does not tell where a piece stands (RoBERTa).
         """
-        if with_layer and len(ids) > 1 and not bool((ids == self._padding).any()):
+        padded = self._padding is not None and bool((ids == self._padding).any())
+        if with_layer and len(ids) > 1 and not padded:
             kinds, which = _kinds(ids)
             if len(kinds) <= _SHARED * len(ids):
                 embedded = self._embed(input_ids=kinds).last_hidden_state

@@ -257,8 +257,7 @@ def check_states(model: PreTrainedModel, pieces: WordPieces, name: str) -> None:
     from probe.forward import inputs_of
 
     base: Any = model.base_model
-    words = [ids for ids in pieces(_TRIED) if ids]
-    inside = [piece for ids in words for piece in ids]
+    inside = pieces.some(_TRIED)
     ids = torch.tensor([[*pieces.before, *inside, *pieces.after]] * 3, device=model.device)
     first, last = len(pieces.before), len(pieces.before) + len(inside) - 1
     other = pieces.tokenizer.mask_token_id

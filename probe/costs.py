@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from probe.alignment import least_pieces
 from probe.errors import SentenceError
 from probe.structure import Structure
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from probe.model import Probe, Words
     from probe.options import Settings
 
-_LENGTHS = (8, 16, 24)
-"""Lengths, in pieces, at which the operations of a pass are counted: they are a parabola of the length."""
+_LONGEST = 24
+"""Pieces of the longest of three sequences whose operations are counted: they are a parabola of the length."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,13 @@ def pass_flops(probe: Probe) -> tuple[float, float, float]:
     A multiplication and an addition are two; they are counted by ``torch.utils.flop_counter``, which counts
     products of matrices alone.
     """
-    counted = [_counted(probe, length) for length in _LENGTHS]
-    square, linear, constant = np.linalg.solve(np.vander(np.array(_LENGTHS, float)), counted)
+    longest = min(_LONGEST, probe.window)
+    shortest = max(longest // 3, least_pieces(probe.model))
+    lengths = sorted({shortest, (shortest + longest) // 2, longest})
+    counted = [_counted(probe, length) for length in lengths]
+    # Where the window leaves but one or two lengths, the powers above are left out.
+    found = np.linalg.solve(np.vander(np.array(lengths, float)), counted)
+    square, linear, constant = [0.0] * (3 - len(lengths)) + found.tolist()
     return float(constant), float(linear), float(square)
 
 
@@ -122,7 +128,7 @@ def _counted(probe: Probe, length: int) -> int:
     from probe.forward import inputs_of
 
     base: Any = probe.model.base_model
-    piece = probe.pieces.encode(["a"], ["after a space"])[0][0]
+    piece = probe.pieces.some(["a"])[0]
     ids = torch.full((1, length), piece, device=probe.device)
     # Of the other backends some are not counted.
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:

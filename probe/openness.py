@@ -19,6 +19,7 @@ from torch import Tensor
 
 from probe.alignment import Request
 from probe.errors import SentenceError
+from probe.forward import inputs_of
 from probe.head import Head
 from probe.last_layer import LastLayer
 from probe.memory import Budget, is_out_of_memory
@@ -111,7 +112,7 @@ class MaskedUnits:
         """States before the first layer and after the last one at these positions: [reads, hidden] each."""
         inputs = torch.from_numpy(alignment.ids[None]).to(self._device)
         if alignment.sees is None:
-            found = self._base(input_ids=inputs, output_hidden_states=True)
+            found = self._base(**inputs_of(self._base, inputs), output_hidden_states=True)
         else:
             sees = torch.from_numpy(alignment.sees[None]).to(self._device)
             found = self._probe.attention.run(inputs, sees, output_hidden_states=True)
@@ -147,7 +148,7 @@ class MaskedUnits:
             masks = torch.from_numpy(np.stack(sees)).to(self._device)
             states: Tensor = self._probe.attention.run(inputs, masks).last_hidden_state
         elif self._last_layer is None:
-            states = self._base(input_ids=inputs).last_hidden_state
+            states = self._base(**inputs_of(self._base, inputs)).last_hidden_state
         else:
             wanted = np.zeros(ids.shape, dtype=bool)
             wanted[row, position] = True
@@ -189,6 +190,7 @@ class Openness:
         for at, request in enumerate(requests):
             try:
                 alignment = self._probe.align(*request)
+                alignment.check_known()
             except SentenceError as error:
                 found[at] = error
             else:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from probe.errors import ModelError
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -132,6 +134,20 @@ class WordPieces:
         for at, (word, place) in enumerate(zip(words, places, strict=True)):
             if place == "without a space":
                 found[at] = self._without_space(word, found[at])
+        return found
+
+    def some(self, words: Sequence[str]) -> Ids:
+        """The pieces of these words; of a tokenizer that makes none of them, as many of its ordinary pieces.
+
+        Raises:
+            ModelError: its vocabulary has special tokens only.
+        """
+        found = [piece for ids in self(words) for piece in ids]
+        if not found:  # letters of another alphabet, and no unknown token
+            ordinary = set(self.tokenizer.get_vocab().values()) - set(self.tokenizer.all_special_ids)
+            found = sorted(ordinary)[: len(words)]
+        if not found:
+            raise ModelError(f"{self.tokenizer.name_or_path}: its vocabulary has special tokens only")
         return found
 
     def cls(self, length: int) -> int | None:
