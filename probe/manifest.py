@@ -19,10 +19,10 @@ from probe.fingerprint import tokenizer_sha256, weights_sha256, words_sha256
 from probe.json_text import is_count, parse_json
 from probe.matrix import CUES
 from probe.metrics import METRICS
-from probe.options import POOLS, Pool, Settings
+from probe.options import POOLS, Best, Pool, Settings
 from probe.patterns import FULL, attention_name
 from probe.perturbations import PERTURBATIONS
-from probe.spaces import TextName, text_of
+from probe.spaces import TEXTS, TextName, text_of
 
 if TYPE_CHECKING:
     from probe.model import OpennessChoice, Probe
@@ -46,7 +46,8 @@ class Configuration:
 
     Attributes:
         model: what the model was loaded as. Not compared: ``weights_sha256`` tells which model it is.
-        best_layer, best_pool: what "best" stands for when the directory is read. Not compared, either.
+        best_layer, best_pool, best_layers: what "best" stands for when the directory is read, see
+            ``probe.options.Best``; older runs lack the layers by perturbation. Not compared, either.
         n_layers: number of layers above the embeddings.
         window: longest sequence in pieces.
         device: "cpu", "cuda" or "mps".
@@ -83,6 +84,12 @@ class Configuration:
     cues: tuple[str, ...] = ()
     text: TextName = "spaced"
     attention: str = FULL
+    best_layers: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    @property
+    def best(self) -> Best:
+        """What "best" stands for, as it does for the model."""
+        return Best(self.best_layer, self.best_pool, self.best_layers)
 
     @property
     def settings(self) -> Settings:
@@ -136,6 +143,7 @@ def configure(
     return Configuration(
         model=probe.name,
         best_layer=probe.best.layer_of(settings.perturbs),
+        best_layers=dict(probe.best.layers),
         best_pool=probe.best.pool,
         n_layers=probe.n_layers,
         weights_sha256=_weights_sha256(probe),
@@ -268,10 +276,14 @@ class Manifest:
         _check("layer", layers, bool(known) and sorted(set(layers)) == list(layers), "layers of the model")
         _check("pool", about.pool, set(about.pool) <= set(POOLS), "pools")
         _check("metric", about.metric, set(about.metric) <= set(METRICS), "metrics")
+        _check("text", about.text, about.text in TEXTS, "running or spaced")
         _check("attention", about.attention, isinstance(about.attention, str), "text")
         attention_name(about.attention)
-        best = is_count(about.best_layer, least=-about.n_layers - 1, most=about.n_layers)
-        _check("best_layer", about.best_layer, best, "a layer of the model")
+        by_perturb: Any = about.best_layers
+        _check("best_layers", by_perturb, isinstance(by_perturb, dict), "layers by perturbation")
+        for name, layer in {"best_layer": about.best_layer, **by_perturb}.items():
+            best = is_count(layer, least=-about.n_layers - 1, most=about.n_layers)
+            _check(name, layer, best, "a layer of the model")
         _check("best_pool", about.best_pool, about.best_pool in POOLS, "a pool")
         _check("shards", self.shards, isinstance(self.shards, dict), "an object")
         for name, sha256 in self.shards.items():

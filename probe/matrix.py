@@ -213,27 +213,39 @@ class ImpactMatrix:
                 raise ValueError(f"{option}: a name is expected, found {quoted(name)}")
         if not isinstance(self.attention, str) or self.attention != GIVEN:
             attention_name(self.attention)
-        if self.values.dtype not in (np.float32, np.float64):
-            raise ValueError(f"values: float32 or float64 is expected, found {self.values.dtype}")
-        for key, array, shape in (("values", self.values, (n, n)), ("on_cls", self.on_cls, (n,))):
-            if array.shape != shape or array.dtype != self.values.dtype:
-                raise ValueError(
-                    f"{key}: {self.values.dtype} {list(shape)} is expected for {n} units, "
-                    f"found {array.dtype} {list(array.shape)}"
-                )
-        if not (
-            np.isfinite(self.values).all() and (np.isfinite(self.on_cls).all() or np.isnan(self.on_cls).all())
-        ):
-            raise ValueError("an impact is not a finite number")
-        beside = (("openness", self.openness, (n,)), ("cues", self.cues, (len(CUES), n)))
-        for of_units, found, wanted in beside:
-            if found is not None and (
-                found.shape != wanted or found.dtype != np.float64 or not np.isfinite(found).all()
-            ):
-                raise ValueError(f"{of_units}: finite float64 {list(wanted)} is expected")
-        if np.diagonal(self.values).any():
-            raise ValueError("the diagonal is not 0")
+        check_arrays(n, self.values, self.on_cls, self.openness, self.cues)
         return self
+
+
+def check_arrays(
+    n: int,
+    values: NDArray[Any],
+    on_cls: NDArray[Any],
+    openness: NDArray[Any] | None,
+    cues: NDArray[Any] | None,
+) -> None:
+    """Check what was read from a file: the arrays of an ``ImpactMatrix`` of n units.
+
+    Raises:
+        ValueError: a shape or type is another, a number is not finite, or the diagonal is not 0.
+    """
+    if values.dtype not in (np.float32, np.float64):
+        raise ValueError(f"values: float32 or float64 is expected, found {values.dtype}")
+    for key, array, shape in (("values", values, (n, n)), ("on_cls", on_cls, (n,))):
+        if array.shape != shape or array.dtype != values.dtype:
+            raise ValueError(
+                f"{key}: {values.dtype} {list(shape)} is expected for {n} units, "
+                f"found {array.dtype} {list(array.shape)}"
+            )
+    if not (np.isfinite(values).all() and (np.isfinite(on_cls).all() or np.isnan(on_cls).all())):
+        raise ValueError("an impact is not a finite number")
+    for of_units, found, wanted in (("openness", openness, (n,)), ("cues", cues, (len(CUES), n))):
+        if found is not None and (
+            found.shape != wanted or found.dtype != np.float64 or not np.isfinite(found).all()
+        ):
+            raise ValueError(f"{of_units}: finite float64 {list(wanted)} is expected")
+    if np.diagonal(values).any():
+        raise ValueError("the diagonal is not 0")
 
 
 def _digest(about: object, arrays: Mapping[str, NDArray[Any]]) -> str:

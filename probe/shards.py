@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from probe.errors import SentenceError, quoted
 from probe.json_text import parse_json
 from probe.manifest import Configuration, StoreError
-from probe.matrix import CUES, ImpactMatrix, ImpactSet
+from probe.matrix import ImpactMatrix, ImpactSet, check_arrays
 from probe.spaces import spaces_of
 
 if TYPE_CHECKING:
@@ -212,15 +212,9 @@ def _arrays(
     n = shape[1]
     if values.get_shape() != [*shape, n] or on_cls.get_shape() != [*shape]:
         raise ValueError("a tensor of another shape")
-    if openness is not None and (openness.shape != (n,) or not np.isfinite(openness).all()):
-        raise ValueError("openness of another shape, or not finite")
-    if cues is not None and (cues.shape != (len(CUES), n) or not np.isfinite(cues).all()):
-        raise ValueError("cues of another shape, or not finite")
     found = [Arrays(values[at], on_cls[at], openness, cues) for at in picked]
-    if not all(
-        np.issubdtype(own.values.dtype, np.floating) and np.isfinite(own.values).all() for own in found
-    ):
-        raise ValueError("an impact is not a finite number")
+    for own in found:
+        check_arrays(n, *own)
     return found
 
 

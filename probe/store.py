@@ -30,7 +30,7 @@ from probe.manifest import (
     write_whole,
 )
 from probe.matrix import ImpactMatrix, ImpactSet
-from probe.options import Best, Layers, PoolChoice, Settings, resolve
+from probe.options import Layers, PoolChoice, Settings, resolve
 from probe.patterns import FULL
 from probe.shards import (
     SHARD_SENTENCES,
@@ -158,8 +158,9 @@ class Store:
         """
         folder = Path(folder)
         settings = probe.resolve(metric=metric, layer=layer, pool=pool, perturb=perturb, attention=attention)
-        if shard_sentences < 1:
-            raise OptionError(f"shard_sentences: a whole number above 0 is expected, found {shard_sentences}")
+        for name, number in (("shard_sentences", shard_sentences), ("batch_tokens", batch_tokens)):
+            if number < 1:
+                raise OptionError(f"{name}: a whole number above 0 is expected, found {number}")
         structure = attention if isinstance(attention, Structure) else None
         _check_structure(structure, len(sentences))
         configuration = configure(
@@ -212,7 +213,7 @@ class Store:
             perturb=perturb,
             attention=attention,
             n_layers=self.n_layers,
-            best=Best(self.configuration.best_layer, self.configuration.best_pool),
+            best=self.configuration.best,
         )
 
     def sentences(self) -> Iterator[StoredSentence]:

@@ -19,7 +19,7 @@ from probe.errors import ProbeError
 from probe.fingerprint import words_sha256
 from probe.manifest import MANIFEST
 from probe.matrix import _digest
-from probe.store import Store
+from probe.store import Store, StoreError
 from tests.conftest import ModelFolder
 from tests.fuzz import HOSTILE, bounded, inputs
 from tests.store_runs import SHARD, WORDS, contents
@@ -130,6 +130,61 @@ def test_manifests(drawn: st.DataObject, whole: Path, copied: Path, model: Probe
         n: kept for n, kept in before.items() if n.startswith("shard")
     }
     (copied / MANIFEST).write_bytes(data)
+
+
+def with_first(number: float) -> Callable[[Any], Any]:
+    """What puts a number in the first place of an array."""
+    return lambda array: np.where(np.arange(array.size).reshape(array.shape) == 0, number, array).astype(
+        array.dtype
+    )
+
+
+FIRST = "shard-000000.safetensors"
+FORGED: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "an infinite influence on [CLS]": ("on_cls", with_first(np.inf)),
+    "one that is no number": ("on_cls", with_first(np.nan)),
+    "whole numbers": ("on_cls", lambda a: a.astype(np.int32)),
+    "a diagonal": ("values", lambda a: a + np.eye(a.shape[-1], dtype=a.dtype)),
+    "half precision": ("values", lambda a: a.astype(np.float16)),
+    "openness in float32": ("openness", lambda a: a.astype(np.float32)),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_shard_with_tensors_of_another_kind(name: str, copied: Path) -> None:
+    tensor, change = FORGED[name]
+    path, document = copied / FIRST, json.loads((copied / MANIFEST).read_bytes())
+    head = json.loads(path.read_bytes()[8 : 8 + int.from_bytes(path.read_bytes()[:8], "little")])
+    tensors = load_file(path)
+    place = next(one for one in tensors if one.endswith(f".{tensor}"))
+    save_file(tensors | {place: change(tensors[place])}, path, metadata=head["__metadata__"])
+    document["shards"][FIRST] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (copied / MANIFEST).write_bytes(sign(document))
+    with pytest.raises(StoreError, match="altered since it was written"):
+        read_all(copied)
+
+
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [
+        ({"text": 5}, "text: running or spaced is expected"),
+        ({"best_layers": [1]}, "best_layers: layers by perturbation is expected"),
+        ({"best_layers": {"pair": 9}}, "pair: a layer of the model is expected"),
+    ],
+)
+def test_a_manifest_with_values_of_another_kind(about: dict[str, Any], message: str, copied: Path) -> None:
+    document = json.loads((copied / MANIFEST).read_bytes())
+    document["configuration"] |= about
+    (copied / MANIFEST).write_bytes(sign(document))
+    with pytest.raises(StoreError, match=message):
+        Store.open(copied)
+
+
+def test_a_manifest_of_before_layers_were_kept_by_perturbation(copied: Path) -> None:
+    document = json.loads((copied / MANIFEST).read_bytes())
+    del document["configuration"]["best_layers"]
+    (copied / MANIFEST).write_bytes(sign(document))
+    read_all(copied)
 
 
 @inputs(60)

@@ -87,6 +87,38 @@ def test_best_is_that_of_the_model(fill: Fill, model: Probe, monkeypatch: pytest
     assert (found.layer, found.pool) == (1, "max")
 
 
+def test_best_is_that_of_the_model_for_each_perturbation(
+    fill: Fill, model: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "best", replace(model.best, layer=1, layers={"single": 2}))
+    store = fill(layer="all", perturb=["pair", "single"])
+    for perturb in ("pair", "single"):
+        for found, expected in zip(
+            Store.open(store.folder).matrices(perturb=perturb, errors="return"),
+            model.impact_many(WORDS, perturb=perturb, errors="return"),
+            strict=True,
+        ):
+            assert str(found) == str(expected)
+            if isinstance(found, ImpactMatrix):
+                assert found.layer == {"pair": 1, "single": 2}[perturb]
+
+
+@pytest.mark.parametrize("name", ["batch_tokens", "shard_sentences"])
+def test_nothing_is_made_in_batches_of_nothing(name: str, fill: Fill, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=f"{name}: a whole number above 0 is expected, found 0"):
+        fill(**{name: 0})
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("perturb", ["substitute:9999", "piece:nosuch", "substitute:\u2603\u2604"])
+def test_what_the_vocabulary_lacks_is_refused_before_anything_is_written(
+    perturb: str, fill: Fill, tmp_path: Path
+) -> None:
+    with pytest.raises(OptionError, match=r"pieces to choose from|is no piece of"):
+        fill(perturb=perturb)
+    assert not any(tmp_path.iterdir())
+
+
 def test_float64_stays_float64(fill: Fill, model_folder: ModelFolder) -> None:
     double = probe.load(model_folder("bert"), device="cpu", dtype="float64")
     store = fill(probe=double)
