@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from probe.alignment import align, least_pieces
-from probe.errors import ModelError, SentenceError
+from probe.alignment import align, check_words, least_pieces
+from probe.errors import ModelError, OptionError, SentenceError
 from probe.registry import check_name
 from probe.spaces import Place, WordPieces, places_of
 
@@ -133,7 +133,10 @@ def word_states(
         ModelError: the model does not give one state a layer and piece.
     """
     check_name("pieces", pieces, PIECES)
-    found = PieceTable(encoder, sentences)
+    for layer in layers:
+        if not 0 <= layer <= encoder.n_layers:
+            raise OptionError(f"layer {layer}: the model has layers 0 (embeddings) to {encoder.n_layers}")
+    found = PieceTable(encoder, [words if _is_text(words) else () for words in sentences])
     for place in np.flatnonzero(~found.usable).tolist():
         yield place, _reason(encoder, sentences[place])
     usable = np.flatnonzero(found.usable)
@@ -239,6 +242,14 @@ class PieceBatch:
     ids: NDArray[np.int64]
     at: NDArray[np.int64]
     word_of: NDArray[np.int64]
+
+
+def _is_text(words: Sequence[str]) -> bool:
+    try:
+        check_words(words)
+    except SentenceError:
+        return False
+    return True
 
 
 def _reason(encoder: Encoder, words: Sequence[str]) -> SentenceError:

@@ -1,9 +1,11 @@
 """Pieces of sentences out of the pieces of their distinct words, against the tokenizer on whole sentences."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from probe import ModelError, SentenceError
+from probe import ModelError, OptionError, SentenceError
 from probe.alignment import align
 from probe.spaces import split_text
 from probe.word_states import PieceTable, WordStates, load_encoder, word_states
@@ -63,6 +65,23 @@ def test_each_sentence_has_states_or_the_reason_why_not(model_folder: ModelFolde
     assert reasons[4] == "the sentence has no words"
     assert reasons[3].startswith("word 2 ('') has no pieces")
     assert "window" in reasons[10]
+
+
+@pytest.mark.parametrize("layer", [4, -1, 99])
+def test_layers_that_the_model_has_not(layer: int, model_folder: ModelFolder) -> None:
+    encoder = load_encoder(str(model_folder("bert")), device="cpu", dtype="float32")
+    with pytest.raises(OptionError, match=f"layer {layer}: the model has layers 0"):
+        list(word_states(encoder, [["a"]], layers=[0, layer]))
+
+
+def test_words_that_are_no_text_are_left_out_with_a_reason(model_folder: ModelFolder) -> None:
+    encoder = load_encoder(str(model_folder("bert")), device="cpu", dtype="float32")
+    sentences: list[Any] = [["a", "tea"], ["a", "\ud800"], [3]]
+    first, second, states = word_states(encoder, sentences, layers=[1])
+    assert "half of a surrogate pair" in str(first[1])  # type: ignore[index]
+    assert "not text but of type int" in str(second[1])  # type: ignore[index]
+    assert isinstance(states, WordStates)
+    assert states.sentences.tolist() == [0]
 
 
 @pytest.mark.parametrize("sentences", [[], [[]], [[""]]])
