@@ -62,6 +62,12 @@ def build_parser(*, whole: bool = False) -> Parser:
 
 def _without_command(given: Sequence[str]) -> int:
     """Help, version, completion, or what is wrong."""
+    from probe.command_line import exit_code
+
+    return exit_code("probe", lambda: _answered(given))
+
+
+def _answered(given: Sequence[str]) -> int:
     from probe.errors import OptionError
     from probe.registry import check_name
 

@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from probe import __version__
@@ -195,12 +195,19 @@ def exit_code(prog: str, command: Callable[[], int]) -> int:
     """Run a command; an error becomes one line on stderr and an exit code, a warning of ours a line."""
     try:
         with _plain_warnings(prog):
-            return command()
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`); keep the interpreter from flushing into the void.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            try:
+                code = command()
+            except SystemExit:  # --help
+                sys.stdout.flush()
+                raise
+            sys.stdout.flush()  # here, where a full disk can still be said
+            return code
+    except BrokenPipeError:  # the reader of our output has gone (`| head`)
+        _drop_output()
         return DONE
     except OSError as error:
+        if error.filename is None:
+            _drop_output()
         said = error.strerror or error  # not its text, which begins with a number such as [Errno 17]
         return _fail(prog, f"{error.filename}: {said}" if error.filename is not None else said, WRONG_USE)
     except KeyboardInterrupt as error:
@@ -210,6 +217,12 @@ def exit_code(prog: str, command: Callable[[], int]) -> int:
         if not isinstance(code := getattr(error, "exit_code", None), int):
             raise
         return _fail(prog, error, code)
+
+
+def _drop_output() -> None:
+    """Keep the interpreter from flushing into the void when it ends."""
+    with suppress(OSError, ValueError):  # no file, as under a test
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def command_main(

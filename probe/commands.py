@@ -97,13 +97,13 @@ def start(name: str, argv: Sequence[str] | None = None) -> int:
     prog = f"probe {name}"
 
     def command() -> int:
-        from probe.siblings import ClashError, use_own
+        from probe.command_line import exit_code
+        from probe.siblings import use_own
 
-        try:
+        def found() -> int:
             use_own()
             return (COMMANDS.get(name) or own_commands()[name]).main(argv)
-        except ClashError as error:
-            print(f"{prog}: error: {error}", file=sys.stderr)
-            return error.exit_code
+
+        return exit_code(prog, found)
 
     return run_interruptible(prog, command)

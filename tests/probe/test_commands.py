@@ -77,6 +77,35 @@ def test_what_is_no_command(given: list[str], message: str, capsys: pytest.Captu
     assert written.err.count("\n") == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize(
+    "given", [["fetch", "--list"], ["--print-completion", "bash"], ["bias", "--lengths", "3", "--reach", "0"]]
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written(given: list[str], unbuffered: str) -> None:
+    def written_to(output: int) -> tuple[int, bytes]:
+        done = subprocess.run(
+            [sys.executable, "-m", "probe", *given],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered},
+            stdout=output,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=120,
+        )
+        return done.returncode, done.stderr
+
+    reader, writer = os.pipe()
+    os.close(reader)  # as of `| true`
+    try:
+        assert written_to(writer) == (0, b"")
+    finally:
+        os.close(writer)
+    with open("/dev/full", "wb") as full:
+        code, said = written_to(full.fileno())
+    assert code == 2 and said.endswith(b": error: No space left on device\n") and said.count(b"\n") == 1
+
+
 def test_aliases_and_module_names() -> None:
     for name in ("bias", *ALIASES):
         done = run(name, "--help")
