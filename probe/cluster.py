@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from probe.errors import OptionError
 from probe.manifest import StoreError
-from probe.workers import Computed, ShardWorker, Start, Task, WorkerDiedError
+from probe.workers import Computed, ShardWorker, Start, Task, WorkerDiedError, computed
 
 if TYPE_CHECKING:
     from probe.model import Words
@@ -90,8 +90,7 @@ class Actor:
 
     def shard(self, places: range, sentences: Sequence[Words], structure: Structure | None) -> Computed:
         """Compute a shard."""
-        found: Computed = self._get(self._actor.shard.remote, places, sentences, structure)
-        return found
+        return computed(self._get(self._actor.shard.remote, places, sentences, structure))
 
     def stop(self) -> None:
         """End the actor at once."""

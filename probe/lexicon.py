@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,7 +44,22 @@ class Lexicon:
                 found[key] = self.best(alignment, k, rows=rows(len(alignment.ids)), on_passes=on_passes)
             return found[key]
 
-        return Subject(mask_id=self._mask_id, piece_id=self.piece_id, best=best)
+        return Subject(mask_id=self._mask_id, piece_id=self.piece_id, check_count=self.check_count, best=best)
+
+    def check_count(self, k: int) -> None:
+        """Refuse more alternatives to a piece than the vocabulary has.
+
+        Raises:
+            OptionError: there are fewer.
+        """
+        if k >= len(self._ordinary):
+            raise OptionError(f"{k} alternatives are more than {self._probe.name} has pieces to choose from")
+
+    @cached_property
+    def _ordinary(self) -> NDArray[np.int64]:
+        """The numbers of the pieces that are no special tokens, of those that the model has an embedding of."""
+        known = set(self._tokenizer.get_vocab().values()) - set(self._tokenizer.all_special_ids)
+        return np.array(sorted(piece for piece in known if piece < self._probe.model.config.vocab_size))
 
     def piece_id(self, piece: str | None) -> int:
         """The number of a piece, or of the unknown piece.
@@ -74,12 +90,9 @@ class Lexicon:
 
     def _ranked(self, scores: Tensor, true: Tensor, k: int) -> NDArray[np.int64]:
         """The k best pieces of each row, special ones and the true one aside."""
-        pieces = np.array(sorted(set(self._tokenizer.get_vocab().values())))
+        self.check_count(k)
         allowed = torch.zeros(scores.shape[1], dtype=torch.bool, device=scores.device)
-        allowed[torch.from_numpy(pieces[pieces < len(allowed)])] = True
-        allowed[self._tokenizer.all_special_ids] = False
-        if k >= int(allowed.sum()):
-            raise OptionError(f"{k} alternatives are more than {self._probe.name} has pieces to choose from")
+        allowed[torch.from_numpy(self._ordinary)] = True
         scores = scores.masked_fill(~allowed, -torch.inf)
         scores[torch.arange(len(true)), true] = -torch.inf
         return scores.topk(k, dim=-1).indices.cpu().numpy()

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def check_needs(probe: Probe, settings: Settings) -> None:
-    """Raise ModelError where the model lacks what a metric or a perturbation needs."""
+    """Raise ModelError where the model lacks what a metric or a perturbation needs, OptionError a piece of it."""
+    from probe.lexicon import Lexicon  # which needs the openness, whose needs stand here
+
     needed = [name for name in settings.metrics if METRICS[name].reads == "head"]
     if needed and not probe.has_head:
         names = " and ".join(sorted(needed))
@@ -35,6 +37,9 @@ def check_needs(probe: Probe, settings: Settings) -> None:
                 f"{probe.name}: perturbation {name} needs attention that a mask controls, but "
                 f"{probe.attention.refusal}"
             )
+    subject = Lexicon(probe).subject(lambda length: 1, lambda passes: None)
+    for name in settings.perturbs:
+        PERTURBATIONS[name].suits(subject)
     masking = [name for name in settings.perturbs if "mask token" in PERTURBATIONS[name].needs]
     check_attention(probe, settings.attention, masking)
 

@@ -62,6 +62,8 @@ class Subject:
         mask_id: the mask token; None where there is none.
         piece_id: the number of a piece; raises OptionError where the vocabulary has no such piece. Of None, that
             of the unknown piece.
+        check_count: raises OptionError where the vocabulary has not so many pieces to choose from, beside the
+            true one.
         best: the k most probable pieces, special ones and the true one aside, at every piece of the units of a
             sentence when its unit is masked: int64 [pieces of units, k], the most probable first. A forward
             pass for every unit.
@@ -69,6 +71,7 @@ class Subject:
 
     mask_id: int | None
     piece_id: Callable[[str | None], int]
+    check_count: Callable[[int], None]
     best: Callable[[Alignment, int], Indices]
 
 
@@ -85,6 +88,7 @@ class Perturbation:
         inputs: what the model is given for some rows of ``variants``. Perturbations with the same function
             share the passes of equal rows.
         prepares: number of passes that ``inputs`` asks of the subject before, for n units.
+        suits: raises OptionError where the model's vocabulary lacks what the perturbation puts in.
         check: raises SentenceError where the perturbation cannot be applied to a sentence.
         of: the perturbation that ``NAME:ARGUMENT`` stands for, from the argument, or OptionError; None where the
             name takes none.
@@ -96,6 +100,7 @@ class Perturbation:
     reads: Callable[[int], Comparison]
     inputs: Callable[[Subject, Alignment, Indices], Inputs]
     prepares: Callable[[int], int] = lambda n: 0
+    suits: Callable[[Subject], None] = lambda subject: None
     check: Callable[[Subject, Alignment], None] = lambda subject, alignment: None
     of: Callable[[str], Perturbation] | None = None
 

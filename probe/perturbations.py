@@ -76,10 +76,15 @@ class ReplacedBy:
         """What the model is given."""
         return Inputs(replaced(alignment, variants, subject.piece_id(self.piece)))
 
+    def suits(self, subject: Subject) -> None:
+        """Refuse a piece that the vocabulary has not."""
+        subject.piece_id(self.piece)
+
 
 def piece(text: str) -> Perturbation:
     """``pair`` with another piece than the mask token: ``<unk>``, a sentinel of T5."""
-    return replace(PERTURBATIONS["piece"], name=f"piece:{text}", inputs=ReplacedBy(text), of=None)
+    by = ReplacedBy(text)
+    return replace(PERTURBATIONS["piece"], name=f"piece:{text}", inputs=by, suits=by.suits, of=None)
 
 
 class _Perturbations(Registry[Perturbation]):
@@ -141,6 +146,7 @@ PERTURBATIONS = _Perturbations(
             variants=singles_and_pairs,
             reads=against_the_masked_unit,
             inputs=ReplacedBy(),
+            suits=ReplacedBy().suits,
             of=piece,
         ),
     ),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from probe.errors import OptionError
 from probe.manifest import StoreError
-from probe.workers import Computed, ShardWorker, Start, Task, WorkerDiedError
+from probe.workers import Computed, ShardWorker, Start, Task, WorkerDiedError, computed
 
 if TYPE_CHECKING:
     from probe.model import Words
@@ -82,8 +82,7 @@ class Process:
             self._here.send((places, sentences, structure))
         except OSError as error:
             raise self._died() from error
-        found: Computed = self._receive()
-        return found
+        return computed(self._receive())
 
     def stop(self) -> None:
         """End the process at once."""

@@ -44,6 +44,13 @@ class Substituted:
         )
         return Inputs(ids)
 
+    def suits(self, subject: Subject) -> None:
+        """Refuse letters that the vocabulary has not, or more alternatives than it has pieces."""
+        for letter in self.letters:
+            subject.piece_id(letter)
+        if not self.letters:
+            subject.check_count(self.k)
+
     def check(self, subject: Subject, alignment: Alignment) -> None:
         """Refuse a sentence with pieces outside the alphabet: they have no place among its letters."""
         letters = [subject.piece_id(letter) for letter in self.letters]
@@ -107,5 +114,6 @@ def substitute(argument: str = "5") -> Perturbation:
         reads=by.reads,
         inputs=by,
         prepares=(lambda n: 0) if letters else (lambda n: n),
+        suits=by.suits,
         check=by.check,
     )

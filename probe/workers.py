@@ -75,7 +75,7 @@ class Worker(Protocol):
         """Wait until its model is loaded; raises WorkerDiedError, or StoreError where it cannot do the task."""
 
     def shard(self, places: range, sentences: Sequence[Words], structure: Structure | None) -> Computed:
-        """Compute a shard; raises WorkerDiedError."""
+        """Compute a shard; raises WorkerDiedError, or StoreError where it cannot be computed."""
 
     def stop(self) -> None:
         """End the worker, whatever it is doing; may be called twice."""
@@ -136,13 +136,23 @@ class ShardWorker:
         """The id of the worker's process."""
         return os.getpid()
 
-    def shard(self, places: range, sentences: Sequence[Words], structure: Structure | None) -> Computed:
-        """Compute a shard."""
+    def shard(self, places: range, sentences: Sequence[Words], structure: Structure | None) -> Computed | str:
+        """Compute a shard, or say why it cannot be computed, by this worker or by any other."""
         passes: list[int] = []
-        data = compute_shard(
-            self._probe, places, sentences, self._configuration, self._openness, passes.append, structure
-        )
+        try:
+            data = compute_shard(
+                self._probe, places, sentences, self._configuration, self._openness, passes.append, structure
+            )
+        except ProbeError as error:
+            return str(error)
         return Computed(data, sum(passes))
+
+
+def computed(answer: Computed | str) -> Computed:
+    """What a worker answered; raises StoreError where it is a reason."""
+    if isinstance(answer, str):
+        raise StoreError(answer)
+    return answer
 
 
 def shards_made(

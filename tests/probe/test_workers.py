@@ -22,7 +22,7 @@ from probe.manifest import Configuration
 from probe.processes import Processes
 from probe.store import Store, StoreError
 from probe.structure import Structure
-from probe.workers import Computed, ShardWorker, Start, Task, WorkerDiedError
+from probe.workers import Computed, ShardWorker, Start, Task, WorkerDiedError, computed
 from tests.command import Done, ran
 from tests.conftest import ModelFolder
 from tests.store_runs import WORDS, Fill, contents
@@ -247,6 +247,21 @@ def test_a_cluster_of_which_one_worker_is_killed(
     assert done.code == 0, done.err
     assert killed and contents(tmp_path / "run") == contents(tmp_path / "whole")
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_shard_that_no_worker_can_compute_ends_the_run(monkeypatch: pytest.MonkeyPatch, fill: Fill) -> None:
+    def refused(*args: Any) -> bytes:
+        raise OptionError("2 alternatives are more than there are")
+
+    configuration = fill().configuration
+    monkeypatch.setattr("probe.workers.compute_shard", refused)
+    worker = ShardWorker()
+    task = Task(
+        model=configuration.model, dtype="float32", openness=False, configuration=configuration, threads=1
+    )
+    assert worker.start("cpu", task) is None
+    with pytest.raises(StoreError, match="2 alternatives are more than there are"):
+        computed(worker.shard(range(1), WORDS[:1], None))
 
 
 @pytest.mark.parametrize(
