@@ -214,9 +214,9 @@ def exit_code(prog: str, command: Callable[[], int]) -> int:
         return _fail(prog, f"interrupted: {error}" if error.args else "interrupted", INTERRUPTED)
     except Exception as error:
         # The project's own errors, those of the readers among them, say what they are worth.
-        if not isinstance(code := getattr(error, "exit_code", None), int):
+        if not isinstance(own := getattr(error, "exit_code", None), int):
             raise
-        return _fail(prog, error, code)
+        return _fail(prog, error, own)
 
 
 def _drop_output() -> None:

@@ -163,7 +163,8 @@ def _layers(layer: Layers, n_layers: int) -> tuple[tuple[int, ...], bool]:
         check_name("layer", layer, ["all", "best"])
         return tuple(range(n_layers + 1)), False
     is_one = not isinstance(layer, Iterable) or getattr(layer, "ndim", 1) == 0
-    wanted = [_index(found) for found in ([layer] if is_one else layer)]
+    listed: Any = [layer] if is_one else layer
+    wanted = [_index(found) for found in listed]
     for number in wanted:
         if not -n_layers - 1 <= number <= n_layers:
             raise OptionError(f"layer {number}: the model has layers 0 (embeddings) to {n_layers}")
