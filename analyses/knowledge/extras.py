@@ -119,13 +119,15 @@ class Extras:
         name = self.run.model.name
         line = signature(self.run, corpus, found, answers=f"answers:relation's objects of 1-{most} pieces")
         frequent = mean_over_relations(
-            [mean_over_facts(fact_values(each.frequent), seed=self.run.seed) for each in found]
+            [
+                mean_over_facts(fact_values(each.frequent), seed=self.run.seed, relation=number)
+                for number, each in enumerate(found)
+            ]
         )
         rows = [_row("most frequent object", "baseline", (*frequent.cells(), None), line)]
-        if blanks := [each.blank for each in found if each.blank is not None]:
-            rows.append(
-                _row(f"{name} subject masked", "baseline", self._cells([[each] for each in blanks]), line)
-            )
+        blanks = [[] if each.blank is None else [each.blank] for each in found]
+        if any(blanks):
+            rows.append(_row(f"{name} subject masked", "baseline", self._cells(blanks), line))
         if all(each.random for each in found):
             drawn = self._cells([each.random for each in found])
             rows.append(_row(f"{name} random weights", "baseline", drawn, line))
@@ -147,8 +149,12 @@ class Extras:
         )
 
     def _cells(self, relations: Sequence[Sequence[Ranks]]) -> tuple[Cell, ...]:
-        """Means over relations, of the runs of each."""
-        means = [mean_over_facts(values_of(runs), seed=self.run.seed) for runs in relations]
+        """Means over the relations that have runs, of the runs of each."""
+        means = [
+            mean_over_facts(values_of(runs), seed=self.run.seed, relation=number)
+            for number, runs in enumerate(relations)
+            if runs
+        ]
         return mean_over_relations(means).cells()
 
     def contrasts(self) -> _Tables:

@@ -114,7 +114,7 @@ def _scores(found: InsertedRun, corpus: FactCorpus, results: Sequence[InsertedRe
 
 
 def _cells(values: Sequence[Floats], seed: int) -> tuple[Cell, ...]:
-    means = [mean_over_facts(each, seed=seed) for each in values]
+    means = [mean_over_facts(each, seed=seed, relation=number) for number, each in enumerate(values)]
     every = mean_over_facts(np.concatenate(values)[:, :1], seed=seed)
     return (*mean_over_relations(means).cells(), *every.cells())
 
@@ -182,9 +182,10 @@ def _paired(mine: Floats, its: Floats, subjects: Sequence[str], seed: int) -> tu
 def _by_relation(found: InsertedRun, corpus: FactCorpus, results: Sequence[InsertedResult]) -> Table:
     shown = (NONE, RANDOM, RELATED, ASKED)
     rows = []
-    for each in results:
+    for number, each in enumerate(results):
         means: list[Means] = [
-            mean_over_facts(values_of(each.ranks[way])[:, :1], seed=found.run.seed) for way in shown
+            mean_over_facts(values_of(each.ranks[way])[:, :1], seed=found.run.seed, relation=number)
+            for way in shown
         ]
         name = " ".join(filter(None, (each.relation.name, each.relation.label, f"({each.asked})")))
         rows.append(Row(name=name, kind="model", cells=tuple(mean.cells()[0] for mean in means)))

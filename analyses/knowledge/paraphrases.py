@@ -106,10 +106,10 @@ def paraphrase_tables(
 ) -> list[tuple[str, Table]]:
     """By relation with the mean over relations, and by pattern; each with the stem of its file names."""
     rows, means, spreads = [], [], []
-    for result in results:
+    for number, result in enumerate(results):
         values = np.stack([values_of([ranks])[:, 0] for ranks in result.ranks])
         columns = np.column_stack([values[0], values.mean(axis=0), result.consistency])
-        means.append(mean_over_facts(columns, seed=seed))
+        means.append(mean_over_facts(columns, seed=seed, relation=number))
         by_pattern = values.mean(axis=1)
         spreads.append((by_pattern.max(), by_pattern.min(), by_pattern.std()))
         name = f"{_name(result)}, {result.facts} facts, {len(result.patterns)} patterns"
@@ -138,9 +138,9 @@ def _by_pattern(model: str, results: Sequence[ParaphraseResult], signature: Sign
         Row(
             name=f"{result.relation.name} {pattern}",
             kind="model",
-            cells=mean_over_facts(values_of([ranks]), seed=seed).cells(),
+            cells=mean_over_facts(values_of([ranks]), seed=seed, relation=number).cells(),
         )
-        for result in results
+        for number, result in enumerate(results)
         for pattern, ranks in zip(result.patterns, result.ranks, strict=True)
     )
     return Table(

@@ -51,16 +51,20 @@ class Means:
         )
 
 
-def mean_over_facts(values: NDArray[np.float64], *, seed: int = 0, resamples: int = RESAMPLES) -> Means:
+def mean_over_facts(
+    values: NDArray[np.float64], *, seed: int = 0, relation: int = 0, resamples: int = RESAMPLES
+) -> Means:
     """Means over facts, resampled over facts as by :func:`analyses.bootstrap`, all columns on the same draws.
 
     Args:
         values: float64 [facts, columns], at least one fact.
         seed: of the draws.
+        relation: number of the relation among those whose mean is taken: the facts of each are drawn apart, and
+            those of one relation alike for every system. Number 0 is drawn as the facts of no relation.
         resamples: how many.
     """
     n = len(values)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, relation])
     size = max(1, _DRAWN // n)
     parts = [
         values[rng.integers(n, size=(min(size, resamples - start), n))].mean(axis=1)
@@ -72,7 +76,7 @@ def mean_over_facts(values: NDArray[np.float64], *, seed: int = 0, resamples: in
 def mean_over_relations(relations: Sequence[Means]) -> Means:
     """Mean of the relations' means, each relation counting once (Petroni et al. 2019, section 5).
 
-    Facts are resampled within their relation; the relations are taken as given.
+    Facts are resampled within their relation, apart from those of others; the relations are taken as given.
     """
     return Means(
         np.mean([means.values for means in relations], axis=0),

@@ -55,6 +55,7 @@ class _System:
 def _systems(run: Run, results: Sequence[RelationResult]) -> list[_System]:
     """The baselines and the model itself, in the order of the rows."""
     name = run.model.name
+    number = {each.relation.name: at for at, each in enumerate(results)}
     frequent = {each.relation.name: _without_filter(fact_values(each.frequent)) for each in results}
     blank = {each.relation.name: values_of([each.blank]) for each in results if each.blank}
     random = {each.relation.name: values_of(each.random) for each in results if each.random}
@@ -67,7 +68,10 @@ def _systems(run: Run, results: Sequence[RelationResult]) -> list[_System]:
     ]
     return [
         _System(
-            label, kind, values, {key: mean_over_facts(each, seed=run.seed) for key, each in values.items()}
+            label,
+            kind,
+            values,
+            {key: mean_over_facts(each, seed=run.seed, relation=number[key]) for key, each in values.items()},
         )
         for label, kind, values in rows
         if values

@@ -10,10 +10,25 @@ import pytest
 import probe
 from analyses.intervals import bootstrap
 from analyses.knowledge.candidates import Candidates, model_words
+from analyses.knowledge.extras import Extras
 from analyses.knowledge.gaps import Cloze, GapReader, Prompt, encode_all
-from analyses.knowledge.ranks import Excluded, Question, encode_questions, fill, frequency_ranks, rank, select
-from analyses.knowledge.results import ask_relations, probe_relations, values_of
+from analyses.knowledge.inserted import WAYS, InsertedResult
+from analyses.knowledge.inserted_tables import InsertedRun, inserted_tables
+from analyses.knowledge.paraphrases import ParaphraseResult, paraphrase_tables
+from analyses.knowledge.pieces import PieceResult
+from analyses.knowledge.ranks import (
+    Excluded,
+    Question,
+    Ranks,
+    encode_questions,
+    fill,
+    frequency_ranks,
+    rank,
+    select,
+)
+from analyses.knowledge.results import RelationResult, ask_relations, probe_relations, values_of
 from analyses.knowledge.scores import fact_values, mean_over_facts, mean_over_relations
+from analyses.knowledge.tables import Run, corpus_tables
 from data.lama import Fact, Relation, list_relations, read_facts, read_word_list
 from probe import Probe, ProbeError
 from tests.analyses.knowledge.test_gaps import direct_scores
@@ -205,6 +220,90 @@ def test_means_over_relations_count_each_once() -> None:
     assert cell.value == 30
     assert cell.interval is not None
     assert (cell.interval.low, cell.interval.high) == (5, 55)
+
+
+def opposite_ranks() -> tuple[Ranks, Ranks]:
+    """Of two relations with 40 facts each: what is right in one is wrong in the other."""
+    right = np.arange(40) % 2
+    return tuple(Ranks(found, found, found) for found in (1 + 200 * right, 201 - 200 * right))  # type: ignore[return-value]
+
+
+def test_facts_of_relations_are_drawn_apart() -> None:
+    first, second = (fact_values(ranks.plain) for ranks in opposite_ranks())
+    means = [mean_over_facts(each, relation=number) for number, each in enumerate((first, second))]
+    cell = mean_over_relations(means).cells()[0]
+    assert cell.value == 50 and cell.interval is not None
+    # Each mean has a standard error of 50 / sqrt(40) points, their mean one of 50 / sqrt(80) = 5.6.
+    assert 8 < cell.interval.high - 50 < 14 and 8 < 50 - cell.interval.low < 14
+
+
+def test_facts_of_one_relation_are_drawn_alike_for_every_system() -> None:
+    first, second = (fact_values(ranks.plain) for ranks in opposite_ranks())
+    own, other = (mean_over_facts(each, relation=3).resampled[:, 0] for each in (first, second))
+    np.testing.assert_allclose(own + other, 100)
+
+
+def test_tables_of_relations_draw_their_facts_apart(model: Probe, candidates: Candidates) -> None:
+    ranks = opposite_ranks()
+    relations = [replace(TEMPLATE, name=name) for name in ("P1", "P2")]
+    pairs = list(zip(relations, ranks, strict=True))
+    results = [
+        RelationResult(
+            relation=relation,
+            facts=tuple(fact(str(at), "the") for at in range(40)),
+            answers=("the",) * 40,
+            digest="0",
+            own=own,
+            blank=own,
+            frequent=own.plain,
+            random=(own,),
+            excluded=(),
+        )
+        for relation, own in pairs
+    ]
+    inserted = [
+        InsertedResult(
+            relation=relation,
+            subjects=tuple(map(str, range(40))),
+            digest="0",
+            ranks=dict.fromkeys(WAYS, (own,)),
+            random=(own,),
+            branch=40,
+            alone=0,
+            excluded=(),
+        )
+        for relation, own in pairs
+    ]
+    pieces = [
+        PieceResult(
+            relation=relation,
+            asked=40,
+            digest="0",
+            objects=1,
+            longer=0,
+            own=own,
+            blank=own,
+            random=(own,),
+            frequent=own.plain,
+            excluded=(),
+        )
+        for relation, own in pairs
+    ]
+    patterns = [
+        ParaphraseResult(relation=relation, patterns=("a", "b"), ranks=(own, own), dropped=0)
+        for relation, own in pairs
+    ]
+    run = Run(model=model, candidates=candidates, results=results)
+    tables = [
+        corpus_tables(run, "T-REx")[0][1],
+        inserted_tables(InsertedRun(run=run, results=inserted, draws=1, seeds=1), "T-REx")[0][1],
+        Extras(run, relations)._piece_table("T-REx", pieces, 2),
+    ]
+    *_, mean = paraphrase_tables(model.name, patterns, signature="s")[0][1].rows
+    for row in [mean, *(row for table in tables for row in table.rows if row.kind != "published")]:
+        cell = row.cells[0]
+        assert cell is not None and cell.value == 50
+        assert cell.interval is not None and cell.interval.high - cell.interval.low > 10
 
 
 def test_all_corpora_with_baselines(model: Probe, tmp_path: Path) -> None:
