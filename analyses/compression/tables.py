@@ -125,13 +125,10 @@ def _chains(corpora: Corpora, seed: int) -> Row:
     }["right-chain"]
     columns = Columns(corpora.gold, None)
     counted = columns.counted("", baseline_hits(corpora.gold, seed=seed)["right-branching"], columns.main)
-    f1 = Cell.measured(
-        100 * counted.value, percent_interval(counted.correct, counted.total, resamples=RESAMPLES, seed=seed)
-    )
     cells = {
         "UAS": Cell.measured(found.uas.value, found.uas.interval),
         "UUAS": Cell.measured(found.uuas.value, found.uuas.interval),
-        "F1": f1,
+        "F1": _figure("F1", np.asarray(counted.correct), np.asarray(counted.total), seed),
     }
     return Row(
         name="right-chain, right-branching",

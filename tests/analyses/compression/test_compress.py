@@ -219,6 +219,18 @@ def test_a_cell_scores_as_its_directory_does(
         assert scores["rows"][-1]["cells"][name]["value"] == pytest.approx(row["cells"][name]["value"])
 
 
+def test_sentences_without_a_bracket_to_score_have_no_f1(
+    model_folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [*options(tmp_path, model_folder("bert")), "--width", 1, "--depth", 1, "--draws", 0]
+    (tmp_path / "some.mrg").write_text("( (S (NP (NNS Rivers)) (VP (VBP rise)) (. .)) )\n", encoding="utf-8")
+    done = ran(capsys, command.main, *given, "--format", "json")
+    assert done.code == 0, done.err
+    (table,) = json.loads(done.out)
+    assert len(table["rows"]) == 3
+    assert all(row["cells"]["F1"] is None and row["cells"]["UAS"] for row in table["rows"])
+
+
 @pytest.mark.parametrize(
     ("change", "code", "message"),
     [
