@@ -8,15 +8,18 @@ import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from analyses.scores.recall import GROUPS
 from analyses.tables.results import Ran
-from analyses.tables.table import FORMATS, Table, TableFormat
+from analyses.tables.table import FORMATS, SUFFIXES, Table, TableFormat
 from analyses.tables.text import ROOM, text_of
 from analyses.trees.adjust import ADJUSTMENTS, NONE, adjustment_name
 from analyses.trees.methods import METHODS
 from analyses.trees.protocols import PROTOCOLS
 from probe.command_line import DONE, SOME_FAILED, Parser, UsageError, command_main, option_type
+from probe.files import file_stem
 from probe.option_groups import (
     ImpactOptions,
     InputOptions,
@@ -30,6 +33,17 @@ from probe.option_groups import (
 if TYPE_CHECKING:
     from probe import Probe
     from probe.source import ImpactSource
+
+_BESIDE = (
+    "differences",
+    *(f"by-{group}" for group in (*GROUPS, "type", "upos", "sequence", "pattern")),
+    *(
+        f"by-{group}-{measure}"
+        for group in ("frequency", "pos")
+        for measure in ("self-similarity-adjusted", "MEV-matched")
+    ),
+)
+"""Endings of the stems of tables that stand beside one of scores, by whichever command."""
 
 
 def add_options(
@@ -218,11 +232,25 @@ def finish(ran: Ran, args: argparse.Namespace) -> int:
 def keep(ran: Ran, args: argparse.Namespace) -> None:
     """Write each table as ``DIR/STEM.*``, where ``--out`` is given.
 
+    What an earlier run wrote beside one of them (``DIR/STEM-differences.*``, ``DIR/STEM-by-relation.*``) and this
+    one does not is removed: it belongs to other scores.
+
     Raises:
-        OSError: a file cannot be written.
+        OSError: a file cannot be written or removed.
     """
-    for stem, table in ran.tables if not ran.kept and args.out is not None else ():
-        table.write(args.out, stem)
+    if ran.kept or args.out is None:
+        return
+    written = {path for stem, table in ran.tables for path in table.write(args.out, stem)}
+    for stem, _ in ran.tables:
+        for path in _beside(args.out, stem):
+            if path not in written:
+                path.unlink(missing_ok=True)
+
+
+def _beside(folder: Path, stem: str) -> list[Path]:
+    """The files of all tables that may stand beside one of scores."""
+    stems = [file_stem(f"{stem}-{ending}") for ending in _BESIDE]
+    return [folder / f"{each}.{suffix}" for each in stems for suffix in SUFFIXES.values()]
 
 
 def show(tables: Sequence[Table], form: TableFormat, *, out: TextIO | None = None) -> None:

@@ -236,6 +236,18 @@ def test_finish_writes_every_format(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.startswith("Scores\n")
 
 
+def test_what_stood_beside_earlier_scores_goes(tmp_path: Path) -> None:
+    earlier = ["one-differences", "one-by-upos", "one-by-pos-MEV-matched", "one-by-length", "two-by-type"]
+    others = ["one-by-relation-bert", "three-differences", "one-differences-of-mine"]
+    first = [*earlier, *others, "one", "two", "two-by-relation"]
+    finish(Ran(tables=tuple((stem, TABLE) for stem in first)), options("--out", tmp_path, "--quiet"))
+    (tmp_path / "one-differences.svg").touch()
+    kept = ["one", "two", "two-by-relation"]
+    finish(Ran(tables=tuple((stem, TABLE) for stem in kept)), options("--out", tmp_path, "--quiet"))
+    names = {f"{stem}.{suffix}" for stem in (*kept, *others) for suffix in SUFFIXES.values()}
+    assert {path.name for path in tmp_path.iterdir()} == {*names, "one-differences.svg"}
+
+
 @pytest.mark.parametrize(
     "args",
     [["--seeds", "-1"], ["--layer", "top"], ["--metric", "dits"], ["--limit", "0"], ["--format", "xml"]],
