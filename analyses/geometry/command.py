@@ -143,6 +143,7 @@ def _signatures(found: Geometry, corpus: Corpus, args: argparse.Namespace) -> tu
             data=corpus.name,
             digest=sha,
             n=len(ran),
+            skipped=len(skipped) or None,
             version=__version__,
             protocol=f"ethayarajh2019 words:{case},{args.min_count}+ mev:{args.most}",
             settings=Settings(model=found.model, layer=layer, pool=args.pool, dtype=found.dtype),
