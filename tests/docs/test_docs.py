@@ -5,11 +5,13 @@ import doctest
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from runpy import run_path
 
 import pytest
 
+from probe.command_line import Parser
 from probe.commands import COMMANDS
 from tests.registries import restored
 
@@ -64,6 +66,27 @@ def test_options_of_a_long_command(
     given = COMMANDS[name].build_parser().parse_args(shlex.split(arguments))
     assert isinstance(given, argparse.Namespace)
     assert capsys.readouterr().err == ""  # no old spelling of an option
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_in_sentences_take_their_options(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, arguments in re.findall(r"(?<!`)`probe (\S+)\s([^`]+)`", page.read_text(encoding="utf-8")):
+        if name in COMMANDS:
+            with suppress(
+                SystemExit
+            ):  # an option may stand there without its value, or without those it needs
+                COMMANDS[name].build_parser().parse_args(shlex.split(arguments))
+            error = capsys.readouterr().err
+            assert "unrecognized arguments" not in error and "is now called" not in error, arguments
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.stem in COMMANDS], ids=lambda page: page.name
+)
+def test_the_page_of_a_command_has_no_old_spelling(page: Path) -> None:
+    parser = COMMANDS[page.stem].build_parser()
+    old = parser.renamed if isinstance(parser, Parser) else {}
+    assert not set(re.findall(r"`(--[\w-]+)", page.read_text(encoding="utf-8"))) & old.keys()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -12,6 +12,7 @@ from analyses.report.sections import kinds
 from analyses.trees.adjust import ADJUSTMENTS
 from analyses.trees.decoders import BASELINES, CONSTITUENT_DECODERS, DECODERS
 from data.sources import SOURCES
+from probe.commands import COMMANDS
 from probe.metrics import METRICS
 from probe.perturbations import PERTURBATIONS
 
@@ -58,6 +59,17 @@ def test_first_column(page: str, header: str, known: Collection[str]) -> None:
 def test_values_of_options(option: str, known: Collection[str]) -> None:
     ((values, *_),) = [row[1:] for row in rows("parsing.md", "option") if row[0].strip() == option]
     assert names([values]) == list(known)
+
+
+def test_commands_that_take_a_method() -> None:
+    text = (DOCS / "method.md").read_text(encoding="utf-8")
+    ((listed),) = re.findall(r"`--method` is an option of ([^.]+)\.", text)
+    takes = {
+        name
+        for name, command in COMMANDS.items()
+        if any(action.dest == "method" for action in command.build_parser()._actions)
+    }
+    assert sorted(names([listed])) == sorted(takes - {"vectors"})  # there it is something else
 
 
 def test_sections_of_the_report() -> None:
