@@ -101,7 +101,8 @@ def add_method(
         group.add_argument("--method", help=text, **one_of(METHODS))
     listed = ("adjust", "perturb") if several is True else several or ()
     many: dict[str, Any] = {"nargs": "+", "default": [NONE]} if "adjust" in listed else {"default": NONE}
-    text = f"{', '.join(ADJUSTMENTS)}, or several joined by +, in turn (default: none)"
+    shown = NONE if choose is None else "as the method"
+    text = f"{', '.join(ADJUSTMENTS)}, or several joined by +, in turn (default: {shown})"
     group.add_argument("--adjust", type=option_type(adjustment_name), metavar="NAME", help=text, **many)
     text = "another masked LM, whose openness of words is read by adjustment openness (default: the model)"
     group.add_argument("--openness-from", metavar="MODEL", help=text)

@@ -91,7 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("text", nargs="*", metavar="TEXT", help="a sentence: words separated by spaces, or text")
     add_input_options(parser)
     ModelOptions.add(parser)
-    ImpactOptions.add(parser, matrices=True)
+    ImpactOptions.add(parser, matrices=True, of_method=True)
     trees = parser.group("trees")
     trees.add_argument(
         "--decoder",
@@ -102,7 +102,8 @@ def build_parser() -> argparse.ArgumentParser:
         help=f"{', '.join(DECODERS)}, or a baseline: {', '.join(BASELINES)} (default: eisner)",
     )
     add_protocol(parser, several=False)
-    add_method(parser, several=False, choose=_best_method, default="openness; paper under wu2020")
+    default = "openness; paper under wu2020 and with metrics that can be negative; none with --matrices"
+    add_method(parser, several=False, choose=_best_method, default=default)
     text = "infer, or gold: from the heads of the data (always under wu2020)"
     trees.add_argument("--root", help=text, **known("root", ("infer", "gold")))
     add("--evaluate", action="store_true", help="score against the heads of the data, beside the baselines")

@@ -120,6 +120,7 @@ class ImpactOptions(Group):
         matrices: bool = False,
         attention: bool = True,
         layer: bool = True,
+        of_method: bool = False,
     ) -> None:
         """Add ``--metric``, ``--layer``, ``--pool``, ``--perturb``, ``--attention`` and ``--matrices``.
 
@@ -132,6 +133,7 @@ class ImpactOptions(Group):
             matrices: whether the command can read a run directory.
             attention: whether its impacts can be those under a pattern of attention.
             layer: whether a layer is chosen.
+            of_method: whether a method has other defaults, also where none is given; the help says so.
         """
         group = parser.group("impacts")
         if matrices:
@@ -154,12 +156,13 @@ class ImpactOptions(Group):
         kind, form = (
             (layer_name, "indices, all or best") if "layer" in several else (one_layer, "an index or best")
         )
-        meaning = f"{form} (default: best); 0 = embeddings, -1 = last"
+        stated = "as the method" if of_method else None
+        meaning = f"{form} (default: {stated or 'best'}); 0 = embeddings, -1 = last"
         if layer:
             add("layer", "layers", "best", meaning, type=kind, metavar="LAYER")
         pools = (*POOLS, "best")
-        add("pool", "pools", pool, f"{', '.join(pools)} (default: {pool})", **known("pool", pools))
-        text = f"{', '.join(PERTURBATIONS)} (default: {perturb})"
+        add("pool", "pools", pool, f"{', '.join(pools)} (default: {stated or pool})", **known("pool", pools))
+        text = f"{', '.join(PERTURBATIONS)} (default: {stated or perturb})"
         add("perturb", "perturb", perturb, text, **one_of(PERTURBATIONS))
         if attention:
             text = f"who sees whom: {', '.join(PATTERNS)} (N words see each other; default: {FULL})"

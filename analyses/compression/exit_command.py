@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     InputOptions.add(parser, help="treebank in CoNLL-U", metavar="FILE")
     ModelOptions.add(parser, several=True)
-    ImpactOptions.add(parser, matrices=True)
+    ImpactOptions.add(parser, matrices=True, of_method=True)
     trees = parser.group("trees")
     text = f"{', '.join(DECODERS)} (default: eisner)"
     trees.add_argument("--decoder", default="eisner", help=text, **one_of(DECODERS))

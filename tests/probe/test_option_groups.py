@@ -1,9 +1,11 @@
 """Options that commands share: one name and one meaning, old spellings with a note."""
 
 import argparse
+import re
 
 import pytest
 
+from analyses.trees.methods import METHODS
 from probe.command_line import Parser, UsageError
 from probe.commands import COMMANDS
 from probe.option_groups import ImpactOptions, InputOptions, ModelOptions, OutputOptions, RandomOptions
@@ -85,6 +87,26 @@ def test_a_name_has_one_type_and_one_default_in_all_commands() -> None:
     assert set(seen["--sections"]) == {"constituency"} and set(seen["--evaluate"]) == {"parse"}
     assert set(seen["--matrices"].values()) == {"DIR"}
     assert set(seen["--data"]) >= {"parse", "run", "geometry", "dependency", "report", "reproduce"}
+
+
+@pytest.mark.parametrize("name", ["parse", "early-exit"])
+def test_help_states_no_default_that_a_method_changes(name: str) -> None:
+    parser = COMMANDS[name].build_parser()
+    stated = {
+        action.dest: found[1]
+        for action in parser._actions
+        if (found := re.search(r"\(default: ([^)]*)\)", action.help or ""))
+    }
+    for method, preset in METHODS.items():
+        args = parser.parse_args(["--method", method])
+        for setting in preset.settings():
+            assert stated[setting] in ("as the method", str(getattr(args, setting)))
+
+
+def test_the_help_of_parse_says_that_matrices_have_no_method() -> None:
+    parser = COMMANDS["parse"].build_parser()
+    assert parser.parse_args(["--matrices", "RUN"]).method is None
+    assert "none with --matrices)" in " ".join(parser.format_help().split())
 
 
 def test_groups_read_themselves() -> None:
