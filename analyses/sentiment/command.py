@@ -199,6 +199,7 @@ def _asked(
     protocols: Sequence[ProtocolName],
 ) -> AspectItem:
     """The sentence of ``--predict``, its aspect found."""
+    from data import DataError
     from data.absa import AspectItem, find_aspect, tokenize
 
     if args.aspect is None:
@@ -208,7 +209,11 @@ def _asked(
     if args.format not in ("table", "json") or args.out is not None:
         raise UsageError("--predict: --format table or json and no --out: it makes no table")
     words = tokenize(args.predict)
-    return AspectItem(words=words, aspect=find_aspect(words, tokenize(args.aspect)), polarity=0)
+    try:
+        aspect = find_aspect(words, tokenize(args.aspect))
+    except DataError as error:
+        raise UsageError(f"--aspect: {error}") from error
+    return AspectItem(words=words, aspect=aspect, polarity=0)
 
 
 # --- model, trees, vectors

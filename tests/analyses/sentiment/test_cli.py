@@ -184,7 +184,7 @@ def test_a_prediction(run: Run, model_folder: ModelFolder) -> None:
     assert "eisner, trained on train, protocol fair, seed 0" in shown[-1]
     assert json.loads(run(*asked, "--trees", "position", "--format", "json").out)["heads"] is None
     assert json.loads(run(*asked, "--trees", "lstm", "--format", "json").out)["weights"] is None
-    refused(run("--predict", text, "--aspect", "battery", "--trees", "position"), 1, "found 'battery' beside")
+    refused(run("--predict", text, "--aspect", "battery", "--trees", "position"), 2, "found 'battery' beside")
     refused(run("--predict", text, "--trees", "position"), 2, "--aspect is expected")
     refused(run("--predict", text, "--aspect", "lid", "--trees", "lstm", "position"), 2, "one of --trees")
 
@@ -195,7 +195,7 @@ def test_predictions_that_no_option_fits(run: Run, tmp_path: Path) -> None:
         refused(run(*asked, *wrong), 2, "it makes no table")
     refused(run("--aspect", "lid", "--trees", "position"), 2, "--predict is expected")
     for text, aspect in (("", "lid"), ("The lid", ""), ("The lids", "lid")):
-        refused(run(*asked, "--predict", text, "--aspect", aspect), 1, "an aspect out of the words")
+        refused(run(*asked, "--predict", text, "--aspect", aspect), 2, "--aspect: an aspect out of the words")
     assert not (tmp_path / "run").exists()
 
 
