@@ -16,7 +16,7 @@ from analyses.tables.results import Ran
 from analyses.tables.signature import Settings
 from analyses.tables.table import FORMATS
 from analyses.trees.adjust import NONE
-from analyses.trees.variants import matrices, random_weights, variants
+from analyses.trees.variants import Variant, matrices, random_weights, variants
 from data.contacts import THRESHOLD
 from probe.command_line import Parser, UsageError, positive
 from probe.errors import ProbeError, SentenceError, one_line
@@ -146,7 +146,8 @@ def _systems(
 
     names = ImpactOptions.of(args).chosen_metrics
     blank = list(random_weights(source, args))
-    found = []
+    found: list[System] = []
+    # The model itself runs before its copies, so that what it cannot do is not said of one of them.
     if NAME in names and isinstance(source, Probe):
         settings = Settings(
             model=source.name,
@@ -154,27 +155,44 @@ def _systems(
             perturb=f"substitute:{letters}",
             dtype=str(source.dtype).removeprefix("torch."),
         )
-        for probes, weights in ((blank, len(blank)), ([source], None)):
-            runs = tuple(_jacobians(model, sequences, letters, args) for model in probes)
-            found.append(System(settings=replace(settings, random_weights=weights), runs=runs))
-    own: list[str] | None = [name for name in names if name != NAME]
-    if isinstance(source, Probe) and not own:
-        return [each for each in found if each.runs]
-    asked = argparse.Namespace(
-        **{**vars(args), "metrics": own or None, "adjust": [NONE], "openness_from": None}
-    )
-    chosen = variants(source, asked)
-    words = [one.words for one in sequences]
-    groups: list[tuple[Sequence[ImpactSource], int | None]] = [(blank, len(blank)), ([source], None)]
-    for models, weights in groups:
-        results = [list(matrices(model, words, chosen, asked, label=model.name)) for model in models]
-        for place, variant in enumerate(chosen):
-            runs = tuple(
-                tuple(one if isinstance(one, SentenceError) else _map(one[place], args) for one in run)
-                for run in results
+        own = (_jacobians(source, sequences, letters, args),)
+        random = tuple(_jacobians(model, sequences, letters, args) for model in blank)
+        found += [
+            System(settings=replace(settings, random_weights=len(blank)), runs=random),
+            System(settings=settings, runs=own),
+        ]
+    others = [name for name in names if name != NAME]
+    if others or not isinstance(source, Probe):
+        asked = argparse.Namespace(
+            **{**vars(args), "metrics": others or None, "adjust": [NONE], "openness_from": None}
+        )
+        chosen = variants(source, asked)
+        of_model = _by_setting(source, sequences, chosen, asked)
+        of_copies = [_by_setting(model, sequences, chosen, asked) for model in blank]
+        found += [
+            System(
+                settings=variant.settings(source, random_weights=len(blank)),
+                runs=tuple(maps[place] for maps in of_copies),
             )
-            found.append(System(settings=variant.settings(source, random_weights=weights), runs=runs))
+            for place, variant in enumerate(chosen)
+        ]
+        found += [
+            System(settings=variant.settings(source), runs=(maps,))
+            for variant, maps in zip(chosen, of_model, strict=True)
+        ]
     return [each for each in found if each.runs]
+
+
+def _by_setting(
+    model: ImpactSource, sequences: Sequence[Sentence], chosen: Sequence[Variant], args: argparse.Namespace
+) -> list[Maps]:
+    """The maps of impacts under each setting."""
+    words = [one.words for one in sequences]
+    found = list(matrices(model, words, chosen, args, label=model.name))
+    return [
+        tuple(one if isinstance(one, SentenceError) else _map(one[place], args) for one in found)
+        for place in range(len(chosen))
+    ]
 
 
 def _jacobians(model: Probe, sequences: Sequence[Sentence], letters: str, args: argparse.Namespace) -> Maps:

@@ -249,3 +249,14 @@ def test_what_is_refused(
     done = ran(capsys, command.main, "--data", tmp_path / "some.fasta", *model, *options)
     assert done.code == code
     assert message in done.err
+
+
+@pytest.mark.parametrize("metric", ["jacobian", "dist"])
+def test_what_the_model_lacks_is_not_said_of_a_copy(
+    metric: str, model_folder: ModelFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "some.fasta").write_text(">a\nACDEACDE\n", encoding="utf-8")
+    model = ["--model", model_folder("esm"), "--seeds", 1, *PLAIN, "--alphabet", "AC%", "--metric", metric]
+    done = ran(capsys, command.main, "--data", tmp_path / "some.fasta", *model)
+    assert done.code == 2 and f"'%' is no piece of {model_folder('esm')}" in done.err
+    assert "random weights" not in done.err
