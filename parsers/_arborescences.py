@@ -36,7 +36,8 @@ def clear_trees(
     scores = stacked(arrays)
     largest = np.abs(scores).max(axis=(1, 2))
     usable = (largest >= _LEAST) & (largest <= _MOST)
-    _mask(scores, sizes, largest * usable, roots, single_root)
+    scores[~usable] = largest[~usable] = 0.0  # of these nothing is found, and nothing overflows
+    _mask(scores, sizes, largest, roots, single_root)
     # Numbers are below 5 (n + 1) max |w|, n of them make an arc's gain, and 2 n + 1 gains are compared.
     search = _Search(scores, sizes, tolerance=largest * sizes**3 * 2.0**-47)
     search.unclear |= ~usable

@@ -110,6 +110,19 @@ def test_single_root_is_the_best_of_all_given_roots() -> None:
         assert exact_total(scores, heads) >= exact_total(scores, eisner(scores))
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("single_root", [True, False])
+def test_large_scores_overflow_nowhere(single_root: bool) -> None:
+    largest = np.finfo(np.float64).max
+    for scores in (np.full((4, 4), 1e307), np.full((4, 4), largest), np.where(np.eye(4), -largest, largest)):
+        together = list(chu_liu_edmonds_many([scores] * 6, single_root=single_root))
+        alone = chu_liu_edmonds(scores, single_root=single_root)
+        assert all((heads == alone).all() for heads in together)
+    signs = np.random.default_rng(0).choice([-largest, largest], (6, 5, 5))
+    for heads in chu_liu_edmonds_many(list(signs), single_root=single_root):
+        assert is_tree(heads)
+
+
 def test_nested_cycles() -> None:
     # 1 <-> 2 is the best cycle, {1, 2} <-> 3 the next, {1, 2, 3} <-> 4 the last; ROOT enters at 4.
     scores = np.zeros((5, 5))
