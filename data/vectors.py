@@ -77,8 +77,8 @@ def read_vectors(path: FilePath, *, words: Collection[str] | None = None) -> Wor
 
     Raises:
         InputError: The file is missing, a directory or not readable.
-        DataError: A line is too short, a number is malformed or not finite, the header promises another number
-            of lines, or there are no vectors; names file and line.
+        DataError: A line is too short or lacks its word, a number is malformed or not finite, the header promises
+            another number of lines, or there are no vectors; names file and line.
     """
     path = Path(path)
     check_input(path)
@@ -115,11 +115,18 @@ def write_vectors(path: FilePath, vectors: WordVectors) -> None:
             file.write(f"{len(vectors.words)} {vectors.size}\n")
             for word, row in zip(vectors.words, vectors.values.tolist(), strict=True):
                 file.write(f"{word} {' '.join(format(value, '.9g') for value in row)}\n")
-        partial.chmod(0o644)
+        partial.chmod(0o666 & ~_umask())  # as any new file: that of mkstemp is the owner's alone
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _umask() -> int:
+    # The only portable way to read it is to set it.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _from_text(path: Path, wanted: frozenset[str] | None) -> Iterator[tuple[str, NDArray[np.float32]]]:
@@ -138,7 +145,10 @@ def _from_text(path: Path, wanted: frozenset[str] | None) -> Iterator[tuple[str,
         if begins is not None and text.split(" ", 1)[0] not in begins:
             continue
         word, *fields = text.rsplit(" ", size) if size else [text]
-        values = _of_text(fields, size, where=f"{path}:{number}")
+        where = f"{path}:{number}"
+        if not word.strip(" "):
+            raise DataError(f"{where}: a word and {size} numbers are expected, found no word")
+        values = _of_text(fields, size, where=where)
         if wanted is None or word in wanted:
             yield word, values
     if promised is not None and count != promised:

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,17 @@ def test_a_round_trip_is_exact(tmp_path: Path) -> None:
     assert found.words == VECTORS.words
     np.testing.assert_array_equal(found.values, VECTORS.values)
     assert [file.name for file in tmp_path.iterdir()] == ["v.txt"]
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o077, 0o600), (0o002, 0o664)])
+def test_a_file_has_the_rights_of_any_new_one(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        write_vectors(tmp_path / "v.txt", VECTORS)
+        assert os.umask(mask) == mask, "reading the mask must not change it"
+    finally:
+        os.umask(before)
+    assert (tmp_path / "v.txt").stat().st_mode & 0o777 == mode
 
 
 def test_glove_words_may_hold_spaces(tmp_path: Path) -> None:
@@ -54,6 +66,9 @@ def test_json(tmp_path: Path) -> None:
         ("a 1 2\nb 3 nan\n", "v.txt:2: a word and 2 numbers are expected, found 'nan'"),
         ("a 1 2\nb 3 1e40\n", "v.txt:2: finite numbers are expected"),
         ("3 2\na 1 2\nb 3 4\n", "v.txt:1: the header promises 3 words, found 2"),
+        ("a 1 2\n 3 4\n", "v.txt:2: a word and 2 numbers are expected, found no word"),
+        (" 1 2\nb 3 4\n", "v.txt:1: a word and 2 numbers are expected, found no word"),
+        ("2 2\na 1 2\n  3 4\n", "v.txt:3: a word and 2 numbers are expected, found no word"),
         ("a\n", "v.txt:1: a word and its numbers are expected"),
         (f"1 {'9' * 5_000}\na 1\n", "v.txt:1: finite numbers are expected"),  # too much for a header
         ("", "v.txt: vectors of words are expected, found none"),
