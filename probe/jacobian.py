@@ -82,7 +82,7 @@ class Jacobian:
             the pieces of the vocabulary, when position j becomes b. It takes 4 (n k)² bytes.
 
         Raises:
-            SentenceError: the sequence cannot be probed, or has a letter outside the alphabet.
+            SentenceError: the sequence cannot be probed, or has a unit that is no letter of the alphabet.
         """
         return np.stack([block.cpu().numpy() for block in self._blocks(self._aligned(words))])
 
@@ -125,11 +125,15 @@ class Jacobian:
         """The pieces of a sequence, each a letter of the alphabet."""
         alignment = self._probe.align(words)
         own = alignment.ids[alignment.positions]
-        outside = ~np.isin(own, self._ids)
-        if len(own) != len(words) or outside.any():
-            at = int(alignment.unit_of[np.argmax(outside)])
-            letters = "".join(self.letters)
-            raise SentenceError(f"position {at + 1} ({words[at]!r}) is not one of the letters {letters}")
+        pieces = np.bincount(alignment.unit_of, minlength=len(words))
+        wrong = pieces != 1
+        wrong[alignment.unit_of[~np.isin(own, self._ids)]] = True
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            reason = "is not one" if pieces[at] == 1 else f"is {pieces[at]} pieces, not one"
+            raise SentenceError(
+                f"position {at + 1} ({words[at]!r}) {reason} of the letters {''.join(self.letters)}"
+            )
         return alignment
 
     @torch.inference_mode()

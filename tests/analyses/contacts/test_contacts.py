@@ -1,6 +1,7 @@
 """Contacts: a Potts model whose couplings are known, corrections by hand, the command."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,22 @@ def test_the_jacobian_of_a_potts_model_is_its_couplings_up_to_centring(
     matrix = jacobian.impact(SEQUENCE)
     np.testing.assert_allclose(matrix.values, norms, atol=1e-9)
     assert (matrix.metric, matrix.perturb) == ("jacobian", "substitute:ACDE")
+
+
+@pytest.mark.parametrize(
+    ("letters", "words", "reason"),
+    [
+        ("a,b,##c", ["a", "bc", "b"], "position 2 ('bc') is 2 pieces, not one of the letters ab##c"),
+        ("abc", ["a", "bcb", "m"], "position 2 ('bcb') is 3 pieces, not one of the letters abc"),
+        ("abc", ["a", "m", "bc"], "position 2 ('m') is not one of the letters abc"),
+    ],
+)
+def test_the_first_position_that_is_no_letter_is_named(
+    model_folder: ModelFolder, letters: str, words: list[str], reason: str
+) -> None:
+    jacobian = Jacobian(probe.load(model_folder("bert"), device="cpu"), letters)
+    with pytest.raises(probe.SentenceError, match=re.escape(reason)):
+        jacobian.impact(words)
 
 
 def test_the_contacts_of_a_potts_model_are_found(potts: probe.Probe) -> None:
