@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,10 +100,17 @@ def substitute(argument: str = "5") -> Perturbation:
     alphabet, as the categorical Jacobian of Zhang et al. (2024).
 
     Raises:
-        OptionError: neither a number from 1 nor two or more different letters.
+        OptionError: neither a number from 1 to 999999 without zeros in front nor two or more different letters.
     """
-    letters = () if argument.isdecimal() else letters_of(argument)
-    k = len(letters) - 1 if letters else int(argument[:6] or 0)
+    # One number, one name: what is computed is found by it.
+    number = re.fullmatch("[1-9][0-9]{0,5}", argument)
+    if number is None and argument.isdecimal():
+        raise OptionError(
+            "perturb 'substitute': a number of alternatives from 1 to 999999 is expected, without zeros in front, "
+            f"found {argument!r}"
+        )
+    letters = () if number else letters_of(argument)
+    k = int(argument) if number else len(letters) - 1
     if k < 1:
         raise _refused(argument)
     by = Substituted(k, letters)

@@ -117,8 +117,13 @@ def test_a_word_outside_the_alphabet_fails_its_sentence(bert: probe.Probe) -> No
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("substitute:0", "a number of alternatives or the letters of an alphabet are expected, found '0'"),
-        ("substitute:a", "found 'a'"),
+        (
+            "substitute:0",
+            "a number of alternatives from 1 to 999999 is expected, without zeros in front, found '0'",
+        ),
+        ("substitute:0000005", "without zeros in front, found '0000005'"),
+        ("substitute:1234567", "from 1 to 999999 is expected, without zeros in front, found '1234567'"),
+        ("substitute:a", "a number of alternatives or the letters of an alphabet are expected, found 'a'"),
         ("substitute:aa", "found 'aa'"),
         ("substitute:", "found ''"),
         ("pair:3", "perturb 'pair' takes no argument, found 'pair:3'"),
