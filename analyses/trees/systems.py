@@ -166,7 +166,7 @@ def systems(
     skipped: Skipped,
     see: Callable[[int, Sequence[Matrix]], None] | None = None,
 ) -> list[System[Tree]]:
-    """Trees of random weights, ``--seeds`` times, and of the model itself.
+    """Trees of random weights, ``--seeds`` times, and of the model itself, which runs first.
 
     Args:
         model: a model, or its stored matrices, which have no random weights beside them.
@@ -206,11 +206,12 @@ def systems(
                     see(place, found)
         return trees
 
+    # The model first: what it cannot do is not said of a copy of it that nobody named.
+    own = System(model, "model", (run(model, model.name, see),), unknown)
     blank = tuple(
         run(weights, f"random weights {seed}", None)
         for seed, weights in enumerate(random_weights(model, args))
     )
-    own = System(model, "model", (run(model, model.name, see),), unknown)
     return [System(model, "baseline", blank, unknown), own] if blank else [own]
 
 

@@ -318,6 +318,12 @@ def test_a_model_without_head_needs_metric_dist(run: Run, gold: Path, model_fold
     assert run("--data", gold, "--model", folder, "--metric", "dist").code == 0
 
 
+def test_what_the_model_lacks_is_not_said_of_a_copy(run: Run, gold: Path) -> None:
+    done = run("--data", gold, "--perturb", "piece:nosuch", "--seeds", 1)
+    assert done.code == 2 and "'nosuch' is no piece of" in done.err
+    assert "random weights" not in done.err
+
+
 def test_an_interrupted_run_says_so(run: Run, gold: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*args: Any, **options: Any) -> None:
         raise KeyboardInterrupt
