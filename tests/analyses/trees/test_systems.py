@@ -60,7 +60,7 @@ def test_every_way_decodes_its_own_matrices_in_chunks() -> None:
     assert seen[5] == ((5, "mean"), (5, "max"))
 
 
-def test_random_weights_come_first(model_folder: ModelFolder) -> None:
+def test_random_weights_run_last_and_come_first(model_folder: ModelFolder) -> None:
     model = probe.load(model_folder("bert"), device="cpu", dtype="float32")
     asked: list[str] = []
 
@@ -76,7 +76,7 @@ def test_random_weights_come_first(model_folder: ModelFolder) -> None:
     blank, own = systems(
         model, [way], impacts=one, decode=itself, args=args, label="L", skipped={}, see=lambda *_: None
     )
-    assert asked == ["L, random weights 0", "L, random weights 1", f"L, {model.name}"]
+    assert asked == [f"L, {model.name}", "L, random weights 0", "L, random weights 1"]
     assert (blank.kind, blank.name) == ("baseline", f"{model.name} random weights")
     assert [run[way][0] for run in blank.runs] == [f"{model.name} (random weights, seed {n})" for n in (0, 1)]
     assert blank.settings(way).random_weights == 2 and own.settings(way).random_weights is None
