@@ -84,7 +84,8 @@ class KeptResults:
     def _about(self) -> str:
         model = self._model
         hashes = weights_sha256(model.model), tokenizer_sha256(model.tokenizer)
-        return " ".join((*hashes, model.device.type, __version__, self._of))
+        # The window is told by the tokenizer's configuration, which no hash of its pieces has.
+        return " ".join((*hashes, str(model.window), model.device.type, __version__, self._of))
 
 
 def _read(path: Path, kind: type[Value], about: str) -> Value | None:

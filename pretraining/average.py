@@ -36,11 +36,23 @@ def average(models: Sequence[Path], target: Path) -> None:
             raise ValueError(f"{folder}: its weights have other names or shapes than those of {models[0]}")
     mean = {name: torch.stack([state[name].float() for state in states]).mean(0).half() for name in states[0]}
     record = json.loads((models[-1] / RECORD).read_text(encoding="utf-8"))
-    record["mean_of"] = {folder.name: sha256(folder / WEIGHTS) for folder in models}
+    record["mean_of"] = dict(
+        zip(_names(models), (sha256(folder / WEIGHTS) for folder in models), strict=True)
+    )
     shutil.copytree(models[-1], target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(WEIGHTS, RECORD))
     save_file(mean, target / WEIGHTS, metadata={"format": "pt"})
     (target / WEIGHTS).chmod(0o644)  # safetensors makes it readable by its owner alone
     (target / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _names(models: Sequence[Path]) -> list[str]:
+    """The names of the folders, with as many of those above as tell them apart."""
+    whole = [folder.resolve().parts for folder in models]
+    for count in range(1, max(map(len, whole)) + 1):
+        names = ["/".join(parts[-count:]) for parts in whole]
+        if len(set(names)) == len(names):
+            return names
+    raise ValueError(f"each model once is expected, found {', '.join(map(str, models))}")
 
 
 def main(argv: list[str] | None = None) -> int:

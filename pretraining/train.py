@@ -138,7 +138,9 @@ def train(
         "computes_in": str(dtype).removeprefix("torch."),
         "commits": _commits(out / "config.json", start),
     }
-    (out / "config.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
+    partial = out / "config.json.partial"
+    partial.write_text(json.dumps(about, indent=2), encoding="utf-8")
+    partial.replace(out / "config.json")
     print(
         f"{sum(p.numel() for p in learner.model.parameters()):,} parameters, {len(pieces.ids):,} pieces of text, "
         f"{about['computes_in']}, from step {progress.step:,} to {config.optim.steps:,} on {device}",
@@ -187,7 +189,10 @@ def check_same_run(path: Path, config: TrainConfig) -> None:
     Raises:
         ValueError: names what differs.
     """
-    recorded = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not the configuration of a run ({error})") from error
     # What a run was begun without has its default.
     started = from_table({key: recorded[key] for key in as_table(config)})
     before, now = _fixed_part(as_table(started)), _fixed_part(as_table(config))
@@ -231,6 +236,8 @@ def _forget_after(curve: Path, step: int) -> None:
     if curve.is_file():
         lines = curve.read_text(encoding="utf-8").splitlines(keepends=True)
         partial = curve.with_suffix(".partial")
+        if lines and not lines[-1].endswith("\n"):  # cut off in the middle; its step will be taken again
+            del lines[-1]
         partial.write_text("".join(s for s in lines if json.loads(s)["step"] <= step), encoding="utf-8")
         partial.replace(curve)
 
@@ -323,7 +330,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 1
+        return 130
     return 0
 
 

@@ -116,7 +116,7 @@ class Meter:
 
     def __init__(self, whole: Probe, corpora: Corpora, args: argparse.Namespace) -> None:
         self.whole, self.corpora, self._args = whole, corpora, args
-        self._digest = corpora.digest()
+        self._digest = f"{corpora.digest()} {whole.best}"  # whose layer is that of the trees
         self._folder = None if args.out is None else args.out / "measured"
         self._impacts: dict[int, Floats] | None = None
 

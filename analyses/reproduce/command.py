@@ -120,6 +120,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "model": model.name,
         "weights": weights_sha256(read),
         "tokenizer": tokenizer_sha256(model.tokenizer),
+        "window": model.window,
+        "best": {"layer": model.best.layer, "pool": model.best.pool, **model.best.layers},
         "device": model.device.type,
         "dtype": str(model.dtype).removeprefix("torch."),
         "limit": settings.limit,

@@ -117,16 +117,15 @@ def model_embeddings(
     from probe.fingerprint import tokenizer_sha256, weights_sha256, words_sha256
 
     layer = min(MODEL_LAYER, model.n_layers)
+    name = f"{model.name} layer {layer} static, centred"
 
     def make() -> Embeddings:
         found = static_vectors(model, sentences, layer=layer, words=words, method="pca")
-        return from_vectors(
-            f"{model.name} layer {layer} static, centred", words, replace(found, values=centred(found.values))
-        )
+        return from_vectors(name, words, replace(found, values=centred(found.values)))
 
     about = [weights_sha256(model.model), tokenizer_sha256(model.tokenizer), words_sha256(sentences)]
-    source = [*about, layer, SPREAD]
-    return _cached(cache, source, words, make)
+    source = [*about, model.window, layer, SPREAD]
+    return replace(_cached(cache, source, words, make), name=name)
 
 
 def _cached(

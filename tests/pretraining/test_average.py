@@ -32,6 +32,22 @@ def test_the_mean_of_two(tmp_path: Path) -> None:
     assert json.loads((target / "config.json").read_text()) == {"of": "three"}
 
 
+def test_folders_of_one_name_are_told_apart_in_the_record(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "A").mkdir()
+    (tmp_path / "B").mkdir()
+    models = [
+        folder(tmp_path / name / "model", weight=torch.zeros(at + 1, 2)[0]) for at, name in enumerate("AB")
+    ]
+    target = tmp_path / "mean"
+    assert main([*map(str, models), "--to", str(target)]) == 0
+    record = json.loads((target / "training.json").read_text())
+    assert list(record["mean_of"]) == ["A/model", "B/model"]
+    assert main([str(models[0]), str(models[0]), "--to", str(target)]) == 2
+    assert "each model once is expected" in capsys.readouterr().err
+
+
 def test_other_shapes_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = folder(tmp_path / "one", weight=torch.zeros(2))
     two = folder(tmp_path / "two", weight=torch.zeros(3))

@@ -88,7 +88,7 @@ def test_two_checkpoints_are_kept(tmp_path: Path) -> None:
     assert checkpoint.newest(tmp_path) == tmp_path / "step-0000020"
 
 
-@pytest.mark.parametrize("damage", [*FILES, "bit", "manifest", "no manifest", "no model"])
+@pytest.mark.parametrize("damage", [*FILES, "bit", "manifest", "no manifest", "no model", "a list", "texts"])
 def test_damaged_checkpoint_is_passed_over(
     tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,6 +97,9 @@ def test_damaged_checkpoint_is_passed_over(
     last = checkpoint.save(tmp_path, *pair, Progress(10))
     if damage.startswith("no "):
         (last / {"no manifest": "manifest.json", "no model": FILES[0]}[damage]).unlink()
+    elif damage in ("a list", "texts"):
+        written = {"a list": [], "texts": {"sha256": "abc"}}[damage]
+        (last / "manifest.json").write_text(json.dumps(written), encoding="utf-8")
     elif damage == "bit":
         content = bytearray((last / FILES[0]).read_bytes())
         content[-1] ^= 1
@@ -154,6 +157,27 @@ def test_run(finished: Path, corpora: Path) -> None:
     assert progress["step"] == STEPS and progress["pieces"] == curve[-1]["pieces"]
 
 
+def test_a_curve_that_was_cut_off_is_taken_up(run: Run, finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    shutil.rmtree(out / "step-0000012")
+    curve = out / "curve.jsonl"
+    curve.write_bytes(curve.read_bytes()[:-20])
+    assert run(out) == 0
+    steps, expected = ([one["step"] for one in curve_of(folder)] for folder in (out, finished))
+    assert steps == expected
+
+
+def test_a_configuration_that_was_cut_off_is_named(
+    run: Run, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    (out / "config.json").write_bytes((out / "config.json").read_bytes()[:-20])
+    assert run(out) == 2
+    assert f"{out / 'config.json'}: not the configuration of a run" in capsys.readouterr().err
+
+
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, call: int) -> None:
     """Make the given call of a function a Ctrl-C."""
     wrapped, calls = getattr(owner, name), iter(range(10_000))
@@ -191,7 +215,7 @@ def test_killed_and_resumed_run_ends_bit_equal(
     shutil.copy(finished / "tokenizer.json", out)
     with pytest.MonkeyPatch.context() as patch:
         interrupt_at(patch, owner, name, call)
-        assert run(out) == 1
+        assert run(out) == 130
     assert "stopped; the same command goes on from the last checkpoint" in capsys.readouterr().err
     assert run(out) == 0
     assert f"from step {resumed_from} to 12 on cpu" in capsys.readouterr().err

@@ -210,6 +210,16 @@ def test_another_configuration_is_refused(run: Run, tmp_path: Path) -> None:
     assert run("--steps", "tea").code == 2 and run("--seeds", "x").code == 2
 
 
+def test_a_folder_of_another_recommended_layer_is_refused(run: Run, model: Path, tmp_path: Path) -> None:
+    own = tmp_path / "model"
+    shutil.copytree(model, own)
+    given = ["--steps", "knowledge", "--model", own]
+    assert run(*given).code == 0
+    (own / "probe.json").write_text('{"layer": 1, "pool": "mean"}', encoding="utf-8")
+    done = run(*given)
+    assert done.code == 2 and "best: {'layer': -1, 'pool': 'mean'} there" in done.err
+
+
 def test_two_processes_do_not_share_a_folder(run: Run, tmp_path: Path) -> None:
     assert run("--steps", "knowledge").code == 0
     with held(tmp_path / "out" / ".lock"):
