@@ -32,6 +32,7 @@ from probe.command_line import (
 )
 from probe.files import whole_file
 from probe.option_groups import InputOptions, ModelOptions, OutputOptions, RandomOptions, one_of
+from probe.options import Best
 from probe.source import EMBEDDED
 
 PAGE = "index.html"
@@ -121,7 +122,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "weights": weights_sha256(read),
         "tokenizer": tokenizer_sha256(model.tokenizer),
         "window": model.window,
-        "best": {"layer": model.best.layer, "pool": model.best.pool, **model.best.layers},
+        "best": _shown(model.best),
         "device": model.device.type,
         "dtype": str(model.dtype).removeprefix("torch."),
         "limit": settings.limit,
@@ -130,6 +131,16 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "version": __version__,
         "method": settings.method,
     }
+
+
+def _shown(best: Best) -> str:
+    """The layers and the pool that a model recommends."""
+    listed = {
+        "layer": best.layer,
+        "pool": best.pool,
+        **{f"layer of {n}": at for n, at in best.layers.items()},
+    }
+    return ", ".join(f"{name} {value}" for name, value in listed.items())
 
 
 @contextmanager

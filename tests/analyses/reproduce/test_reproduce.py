@@ -217,7 +217,7 @@ def test_a_folder_of_another_recommended_layer_is_refused(run: Run, model: Path,
     assert run(*given).code == 0
     (own / "probe.json").write_text('{"layer": 1, "pool": "mean"}', encoding="utf-8")
     done = run(*given)
-    assert done.code == 2 and "best: {'layer': -1, 'pool': 'mean'} there" in done.err
+    assert done.code == 2 and "best: layer -1, pool mean there, layer 1, pool mean here" in done.err
 
 
 def test_two_processes_do_not_share_a_folder(run: Run, tmp_path: Path) -> None:
