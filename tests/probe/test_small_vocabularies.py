@@ -16,13 +16,6 @@ from probe.errors import SentenceError
 from tests import tiny
 
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-SHAPE: dict[str, Any] = {
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "initializer_range": tiny.INITIALIZER_RANGE,
-}
 
 
 def tokenizer_of(pieces: Sequence[str], *, specials: Sequence[str] = SPECIALS) -> Any:
@@ -36,12 +29,8 @@ def tokenizer_of(pieces: Sequence[str], *, specials: Sequence[str] = SPECIALS) -
     return transformers.PreTrainedTokenizerFast(tokenizer_object=own, model_max_length=64, **named)
 
 
-def saved(folder: Path, model_class: Any, config: Any, tokenizer: Any) -> Path:
-    torch.manual_seed(0)
-    model_class(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    (folder / "probe.json").write_text('{"layer": -1, "pool": "mean"}', encoding="utf-8")
-    return folder
+def loaded(folder: Path, model_class: Any, config: Any, tokenizer: Any) -> probe.Probe:
+    return probe.load(str(tiny._save(folder, model_class, config, tokenizer, seed=0)), device="cpu")
 
 
 def gpt2(folder: Path, letters: str, *, specials: Sequence[str] = ("[UNK]",)) -> probe.Probe:
@@ -56,15 +45,15 @@ def gpt2(folder: Path, letters: str, *, specials: Sequence[str] = ("[UNK]",)) ->
         bos_token_id=None,
         eos_token_id=None,
     )
-    return probe.load(str(saved(folder, transformers.GPT2LMHeadModel, config, tokenizer)), device="cpu")
+    return loaded(folder, transformers.GPT2LMHeadModel, config, tokenizer)
 
 
-def bert(folder: Path, *, window: int = 32, pad_token_id: int | None = 0) -> Path:
+def bert(folder: Path, *, window: int = 32, pad_token_id: int | None = 0) -> probe.Probe:
     tokenizer = transformers.BertTokenizer(vocab=tiny._wordpiece(SPECIALS), model_max_length=window)
     config = transformers.BertConfig(
-        **SHAPE, vocab_size=len(tokenizer), max_position_embeddings=window, pad_token_id=pad_token_id
+        **tiny._SHAPE, vocab_size=len(tokenizer), max_position_embeddings=window, pad_token_id=pad_token_id
     )
-    return saved(folder, transformers.BertForMaskedLM, config, tokenizer)
+    return loaded(folder, transformers.BertForMaskedLM, config, tokenizer)
 
 
 @pytest.mark.parametrize("letters", ["ACGT", "ACGTN", "ACGTNR", "AC"])
@@ -80,7 +69,7 @@ def test_a_causal_model_of_letters_is_seen_as_one(letters: str, tmp_path: Path) 
 def test_a_leak_is_seen_whatever_the_number_of_pieces(letters: str, tmp_path: Path) -> None:
     tokenizer = tokenizer_of(letters)
     config = transformers.ConvBertConfig(
-        **SHAPE,
+        **tiny._SHAPE,
         embedding_size=24,
         vocab_size=len(tokenizer),
         max_position_embeddings=64,
@@ -88,9 +77,7 @@ def test_a_leak_is_seen_whatever_the_number_of_pieces(letters: str, tmp_path: Pa
         conv_kernel_size=3,
         head_ratio=1,
     )
-    model = probe.load(
-        str(saved(tmp_path, transformers.ConvBertForMaskedLM, config, tokenizer)), device="cpu"
-    )
+    model = loaded(tmp_path, transformers.ConvBertForMaskedLM, config, tokenizer)
     assert model.attention.refusal == "information passes around its attention"
 
 
@@ -105,18 +92,13 @@ def test_a_tokenizer_that_makes_nothing_of_english_words(tmp_path: Path) -> None
 
 
 def test_a_configuration_without_padding(tmp_path: Path) -> None:
-    own, usual = (
-        probe.load(str(bert(tmp_path / name, pad_token_id=pad)), device="cpu")
-        for name, pad in (("none", None), ("zero", 0))
-    )
+    own, usual = bert(tmp_path / "none", pad_token_id=None), bert(tmp_path / "zero")
     words = ["old", "foxes", "sleep"]
     np.testing.assert_array_equal(own.impact(words).values, usual.impact(words).values)
 
 
 def test_costs_of_a_short_window(tmp_path: Path) -> None:
-    folder = bert(tmp_path / "model", window=16)
-    whole = bert(tmp_path / "whole", window=32)
-    short, long = (pass_flops(probe.load(str(one), device="cpu")) for one in (folder, whole))
+    short, long = (pass_flops(bert(tmp_path / str(window), window=window)) for window in (16, 32))
     np.testing.assert_allclose(short, long, rtol=1e-9, atol=1)
 
 
@@ -142,9 +124,7 @@ def test_openness_hides_no_piece_whose_number_is_that_of_padding(tmp_path: Path)
         embed_init_std=0.3,
         layerdrop=0.0,
     )
-    model = probe.load(
-        str(saved(tmp_path, transformers.FlaubertWithLMHeadModel, config, tokenizer)), device="cpu"
-    )
+    model = loaded(tmp_path, transformers.FlaubertWithLMHeadModel, config, tokenizer)
     ids = torch.from_numpy(np.repeat(model.align(words).ids[None], len(words), axis=0))
     at = torch.arange(len(words))
     ids[at, at] = 4
@@ -154,6 +134,6 @@ def test_openness_hides_no_piece_whose_number_is_that_of_padding(tmp_path: Path)
 
 
 def test_words_that_the_vocabulary_does_not_know_have_no_openness(tmp_path: Path) -> None:
-    model = probe.load(str(bert(tmp_path)), device="cpu")
+    model = bert(tmp_path)
     with pytest.raises(SentenceError, match="unknown words 2 of 2"):
         model.openness(["☃", "☃"])
