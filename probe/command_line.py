@@ -206,8 +206,7 @@ def exit_code(prog: str, command: Callable[[], int]) -> int:
         _drop_output()
         return DONE
     except OSError as error:
-        if error.filename is None:
-            _drop_output()
+        _drop_output()
         said = error.strerror or error  # not its text, which begins with a number such as [Errno 17]
         return _fail(prog, f"{error.filename}: {said}" if error.filename is not None else said, WRONG_USE)
     except KeyboardInterrupt as error:
@@ -220,9 +219,12 @@ def exit_code(prog: str, command: Callable[[], int]) -> int:
 
 
 def _drop_output() -> None:
-    """Keep the interpreter from flushing into the void when it ends."""
-    with suppress(OSError, ValueError):  # no file, as under a test
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Keep the interpreter from flushing into the void when it ends, where output cannot be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):  # no file, as under a test
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def command_main(
